@@ -1,0 +1,71 @@
+# Everything a person runs. `make demo` needs Python >= 3.11, make and git; the rest is installed into .venvs/.
+PYTHON ?= python3
+VENVS := .venvs
+UV := $(VENVS)/uv/bin/uv
+DEV := $(VENVS)/dev/bin/python
+# uv does not read pip's configuration: pass on where wheels may lie.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_SYSTEM_CERTS ?= 1
+export UV_LINK_MODE ?= copy
+
+.PHONY: help setup demo up down test lint bench pins clean
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make demo [IMAGES=dir TRUTH=coco.json LIMIT=n]   the whole loop on the embedded AWS, with a report
+demo: setup
+	$(DEV) -m local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT))
+
+## make up / make down                              keep the embedded AWS running for the aws CLI
+up: setup
+	$(DEV) -m local up
+	$(DEV) -m local deploy
+down:
+	$(DEV) -m local down
+
+## make test [ARGS=...]                             unit and workflow tests
+test: setup
+	$(DEV) -m pytest $(ARGS)
+ifndef ARGS
+	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
+endif
+
+## make lint                                        ruff, mypy, the template and the state machines
+lint: setup
+	$(VENVS)/dev/bin/ruff check .
+	$(VENVS)/dev/bin/ruff format --check .
+	$(VENVS)/dev/bin/mypy
+	$(DEV) -m lint
+
+## make bench NAME=scenes                           a benchmark; writes build/bench/<goal>.json
+bench: setup
+	$(DEV) -m bench.$(NAME)
+
+## make setup                                       only the environments
+setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENVS)/uv
+	$(VENVS)/uv/bin/pip install --quiet uv==0.13.8
+
+define install
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python -r $<
+	@touch $@
+endef
+
+$(VENVS)/%/.ready: requirements/%.txt | $(UV)
+	$(install)
+$(VENVS)/yolo/.ready: containers/yolo/requirements.txt | $(UV)
+	$(install)
+	$(UV) pip install --quiet --python $(@D)/bin/python pytest==9.2.0
+
+## make pins                                        resolve requirements/*.in again
+pins: | $(UV)
+	for name in dev sam lambda; do $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
+
+## make clean                                       build output and environments
+clean:
+	rm -rf build .aws-sam $(VENVS)

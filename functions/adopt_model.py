@@ -1,0 +1,39 @@
+"""Adopt Model: gives a model that was trained elsewhere a version, as the first champion. It has no thresholds yet."""
+
+from typing import Any
+
+from labelloop import models, naming, storage, training
+from labelloop.errors import InvalidInputError
+from labelloop.observability import entry
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    model_uri, job = event["model_uri"], event["job"]
+    description = training.read_description(model_uri)
+    if tuple(description["classes"]) != settings().classes:
+        raise InvalidInputError(
+            f"{model_uri} knows the classes {description['classes']}, the stack labels {list(settings().classes)}"
+        )
+    version = f"v{models.next_number():06d}-{naming.digest(description['weights-sha256'])}"
+    target = settings().target_mean_iou
+    thresholds = {
+        "model": version,
+        "dataset": "none",
+        "policy": "target-quality",
+        "target": target,
+        "accept": None,
+        "images": 0,
+    }
+    comparison = {
+        "better": True,
+        "reason": f"adopted from {model_uri}: there is no champion to compare it with",
+        "challenger": version,
+    }
+    return {
+        "model_uri": model_uri,
+        "model_version": version,
+        "thresholds_uri": storage.write_json(models.thresholds_key(version, ""), thresholds),
+        "comparison_uri": storage.write_json(f"{training.folder(job)}/comparison.json", comparison),
+    }

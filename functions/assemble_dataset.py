@@ -1,0 +1,29 @@
+"""Assemble Dataset: the train, calibration and gold sets of one dataset version, and the list of images the job
+fetches.
+"""
+
+import json
+from typing import Any
+
+from labelloop import datasets, storage, training
+from labelloop.observability import entry, logger
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Only human labels take part, each in the role the ledger fixed: gold and calibration images never train."""
+    folder = training.folder(event["job"])
+    by_role: dict[str, list[str]] = {"train": [], "calibration": [], "gold": []}
+    for line in datasets.load(event["dataset_version"]).lines:
+        if role := datasets.role_of(line):
+            by_role[role].append(line)
+    for role, lines in by_role.items():
+        storage.write(
+            f"{folder}/dataset/{role}.jsonl", "".join(line + "\n" for line in lines).encode(), "application/jsonlines"
+        )
+    images = [storage.own_key(json.loads(line)["source-ref"]) for lines in by_role.values() for line in lines]
+    manifest = json.dumps([{"prefix": storage.uri("")}, *sorted(images)], ensure_ascii=False)
+    images_uri = storage.write(f"{folder}/images.manifest", manifest.encode(), "application/json")
+    counts = {role: len(lines) for role, lines in by_role.items()}
+    logger.info("dataset assembled", dataset=event["dataset_version"], extra=counts)
+    return {"dataset_uri": storage.uri(f"{folder}/dataset/"), "images_uri": images_uri, **counts}

@@ -1,0 +1,69 @@
+"""Clean Up: when the stack is deleted, takes away what its workflows made (endpoints, scaling, alarms, running
+jobs). Data and models stay.
+
+CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
+could not remove is logged.
+"""
+
+import json
+import urllib.request
+from typing import Any
+
+from labelloop import aws, endpoints, naming
+from labelloop.observability import entry, logger
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> None:
+    if event["RequestType"] == "Delete":
+        for work in (_remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
+            _try(work)
+    _answer(event, context)
+
+
+def _remove_endpoints() -> None:
+    for name in endpoints.names(settings().resource_prefix):
+        _try(endpoints.remove, name)
+
+
+def _stop_training_jobs() -> None:
+    for job in _listed("list_training_jobs", "TrainingJobSummaries", "InProgress"):
+        if naming.is_training_job(settings().resource_prefix, job["TrainingJobName"]):
+            _try(aws.client("sagemaker").stop_training_job, TrainingJobName=job["TrainingJobName"])
+
+
+def _stop_labeling_jobs() -> None:
+    """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
+    for job in _listed("list_labeling_jobs", "LabelingJobSummaryList", "Initializing", "InProgress"):
+        if job["PreHumanTaskLambdaArn"] == settings().pre_annotate_function_arn:
+            _try(aws.client("sagemaker").stop_labeling_job, LabelingJobName=job["LabelingJobName"])
+
+
+def _listed(operation: str, summaries: str, *statuses: str) -> list[dict[str, Any]]:
+    listing, prefix = aws.client("sagemaker").get_paginator(operation), settings().resource_prefix
+    pages = (page for status in statuses for page in listing.paginate(NameContains=prefix, StatusEquals=status))
+    return [job for page in pages for job in page[summaries]]
+
+
+def _try(work: Any, *arguments: Any, **request: Any) -> None:
+    try:
+        work(*arguments, **request)
+    except Exception as error:  # whatever it is, it must not keep the stack from being deleted
+        what = [getattr(work, "__name__", "?"), *arguments, *request.values()]
+        logger.warning("could not be removed; remove it by hand", what=what, reason=str(error))
+
+
+def _answer(event: dict[str, Any], context: Any) -> None:
+    """PUTs the answer to CloudFormation's pre-signed URL, which allows no content type."""
+    body = {
+        "Status": "SUCCESS",
+        "PhysicalResourceId": event.get("PhysicalResourceId", "labelloop-clean-up"),
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    answer = json.dumps(body).encode()
+    request = urllib.request.Request(event["ResponseURL"], answer, {"Content-Type": ""}, method="PUT")  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        pass

@@ -1,0 +1,55 @@
+"""Compare With Champion: the gate. Challenger and champion meet image by image on the same gold images."""
+
+from dataclasses import asdict
+from typing import Any
+
+from labelloop import models, naming, promotion, storage, training
+from labelloop.observability import count, entry, logger
+from labelloop.promotion import Contender, GateSettings
+from labelloop.settings import settings
+from labelloop.training import Scores
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    knobs, job, champion = settings(), event["job"], event["champion"]
+    scores = training.read_scores(event["output_uri"])
+    gold = training.read_truths(event["dataset_uri"], "gold")
+    version = (
+        f"v{models.next_number():06d}-{naming.digest(training.read_description(event['model_uri'])['weights-sha256'])}"
+    )
+    verdict = promotion.compare(
+        _contender("challenger", version, scores),
+        _contender("champion", champion, scores) if champion else None,
+        gold,
+        GateSettings(
+            knobs.gold_minimum, knobs.first_model_map50, knobs.promotion_tolerance, knobs.keep_confidence, knobs.seed
+        ),
+    )
+    for name, predictions in scores.predictions.items():
+        storage.write_lines(
+            f"{training.folder(job)}/scores/{name}.jsonl", [prediction.to_json() for prediction in predictions]
+        )
+    comparison = {
+        "challenger": version,
+        "champion": champion,
+        "gold_version": event["dataset_uri"],
+        **asdict(verdict),
+        "metrics": scores.metrics,
+    }
+    count("ChallengerBetter" if verdict.better else "ChallengerNotBetter")
+    logger.info("challenger compared", better=verdict.better, reason=verdict.reason)
+    return {
+        "better": verdict.better,
+        "reason": verdict.reason,
+        "model_version": version,
+        "comparison_uri": storage.write_json(f"{training.folder(job)}/comparison.json", comparison),
+    }
+
+
+def _contender(name: str, version: str, scores: Scores) -> Contender:
+    """The gold version is what the model was really scored on: models that saw different images do not compare."""
+    predictions = scores.of(name, "gold")
+    scored_on = naming.digest(*sorted(prediction.source_ref for prediction in predictions))
+    reported = ((scores.metrics.get("gold") or {}).get(name) or {}).get("map50")
+    return Contender(version, scored_on, predictions, reported)

@@ -1,0 +1,18 @@
+"""Complete Deployment: an endpoint's state-change event answers the waiting execution. Describe is the truth."""
+
+from typing import Any
+
+from labelloop import callbacks, outcomes
+from labelloop.observability import count, entry, logger
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    endpoint = event["detail"]["EndpointName"]
+    callback = callbacks.find("deployment", endpoint)
+    outcome = outcomes.deployment(endpoint) if callback else None
+    if callback is not None and outcome is not None:
+        callbacks.answer(callback, outcome)
+        count("DeploymentCompleted" if outcome.ok else "DeploymentFailed")
+    logger.info("endpoint event", endpoint=endpoint, known=callback is not None, ended=outcome is not None)
+    return {"endpoint": endpoint}

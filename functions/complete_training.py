@@ -1,0 +1,18 @@
+"""Complete Training: a training job's state-change event answers the waiting execution. Describe is the truth."""
+
+from typing import Any
+
+from labelloop import callbacks, outcomes
+from labelloop.observability import count, entry, logger
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = event["detail"]["TrainingJobName"]
+    callback = callbacks.find("training", job)
+    outcome = outcomes.training(job) if callback else None
+    if callback is not None and outcome is not None:
+        callbacks.answer(callback, outcome)
+        count("TrainingCompleted" if outcome.ok else "TrainingJobFailed")
+    logger.info("training event", job=job, known=callback is not None, ended=outcome is not None)
+    return {"training_job": job}

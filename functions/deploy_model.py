@@ -1,0 +1,26 @@
+"""Deploy Model: remembers the task token, then creates the version's own endpoint."""
+
+from typing import Any
+
+from labelloop import callbacks, endpoints, naming, outcomes
+from labelloop.observability import count, entry
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    version = event["model_version"]
+    name = naming.endpoint(settings().resource_prefix, version)
+    callback = callbacks.remember(
+        "deployment", name, event["task_token"], event["execution"], int(event["timeout_seconds"])
+    )
+    if callback.outcome is not None:
+        callbacks.deliver(callback, again=True)
+        return {"endpoint": name}
+    endpoints.create(name, version, settings())
+    callbacks.mark_started(callback)
+    count("DeploymentRequested")
+    # An endpoint of an earlier attempt may be in service already: then no event will come.
+    if (known := outcomes.deployment(name)) is not None:
+        callbacks.answer(callback, known)
+    return {"endpoint": name}

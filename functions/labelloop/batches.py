@@ -1,0 +1,166 @@
+"""Where a batch keeps its files, and what they say together about each image (docs/architecture.md, "Object
+layout").
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop import conservation, storage
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation
+from labelloop.observability import logger
+from labelloop.records import Decision, Inspection, InventoryItem, Prediction, parse_lines
+
+
+@dataclass(frozen=True)
+class Files:
+    """Keys of one batch."""
+
+    batch_id: str
+
+    @property
+    def root(self) -> str:
+        return f"batches/{self.batch_id}"
+
+    @property
+    def inventory(self) -> str:
+        return f"{self.root}/inventory.jsonl"
+
+    @property
+    def annotations(self) -> str:
+        return f"{self.root}/annotations.manifest"
+
+    @property
+    def inspect_items(self) -> str:
+        return f"{self.root}/shards/inspect.jsonl"
+
+    def shard(self, name: str) -> str:
+        return f"{self.root}/shards/{name}.jsonl"
+
+    def inspected(self, shard: str) -> str:
+        return f"{self.root}/inspected/{shard}.jsonl"
+
+    def round(self, number: int) -> str:
+        return f"{self.root}/rounds/{number}.json"
+
+    def predictions(self, round_number: int) -> str:
+        return f"{self.root}/predictions/{round_number}/"
+
+    def decisions(self, round_number: int) -> str:
+        return f"{self.root}/decisions/{round_number}.jsonl"
+
+    def labeling(self, round_number: int) -> str:
+        return f"{self.root}/labeling/{round_number}"
+
+    def round_annotations(self, round_number: int) -> str:
+        return f"{self.root}/annotations/{round_number}.manifest"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One object of the batch: its place in the random draw, and what inspection found (None: its inspection was
+    lost).
+    """
+
+    item: InventoryItem
+    inspection: Inspection | None
+
+    @property
+    def source_ref(self) -> str:
+        return self.inspection.source_ref if self.inspection else storage.uri(self.item.key)
+
+    @property
+    def readable(self) -> bool:
+        return self.inspection is not None and self.inspection.status == "ok"
+
+
+def write_shards(files: Files, stem: str, records: list[dict[str, Any]], size: int) -> str:
+    """Splits records into shard files and writes the list of Distributed Map items; returns the list's key."""
+    items = []
+    for number, start in enumerate(range(0, len(records), size)):
+        name = f"{number:05d}"
+        reference = storage.write_lines(files.shard(f"{stem}-{name}"), records[start : start + size])
+        items.append({"shard": f"{stem}-{name}", "uri": reference})
+    storage.write_lines(files.shard(stem), items)
+    return files.shard(stem)
+
+
+def images(batch_id: str) -> list[Image]:
+    """Every object of the inventory, in key order, with its inspection."""
+    files = Files(batch_id)
+    inspections = {}
+    for key in storage.keys(f"{files.root}/inspected/"):
+        for record in storage.read_lines(key):
+            inspection = Inspection.from_json(record)
+            inspections[inspection.key] = inspection
+    items = (InventoryItem.from_json(record) for record in storage.read_lines(files.inventory))
+    return [Image(item, inspections.get(item.key)) for item in items]
+
+
+def outcomes(batch_id: str, everything: Iterable[Image], last_round: int) -> dict[str, str]:
+    """source-ref -> auto | human | rejected | deferred after `last_round` (0 counts: imported labels).
+
+    A label is final once it stands in a round's annotations; an image without one is deferred, unless it was rejected.
+    """
+    found = {image.source_ref: "deferred" for image in everything}
+    found.update(final_outcomes(batch_id, everything, last_round))
+    return found
+
+
+def final_outcomes(batch_id: str, everything: Iterable[Image], last_round: int) -> list[tuple[str, str]]:
+    """(source-ref, outcome) of every rejection and every label that was made, each as often as it was made."""
+    found = [(image.source_ref, "rejected") for image in everything if image.inspection and not image.readable]
+    for number in range(last_round + 1):
+        rejected = [decision for decision in round_decisions(batch_id, number) if decision.decision == "rejected"]
+        found += [(decision.source_ref, "rejected") for decision in rejected]
+        labelled = round_annotations(batch_id, number)
+        found += [(annotation.source_ref, "human" if annotation.human else "auto") for annotation in labelled]
+    return found
+
+
+def check_conservation(batch_id: str, everything: Sequence[Image], last_round: int) -> dict[str, int]:
+    """Counts per outcome (promise I1). Raises ConservationError when the files of the batch do not add up.
+
+    What is deferred is read from what was decided, not inferred from what is left: a lost image is found.
+    """
+    final = final_outcomes(batch_id, everything, last_round)
+    done = {reference for reference, _ in final}
+    decided = {decision.source_ref for decision in round_decisions(batch_id, last_round)}
+    if last_round == 0:  # an import decides only on the images it has labels for
+        decided |= {image.source_ref for image in everything if image.readable}
+    open_images = decided | {image.source_ref for image in everything if image.inspection is None}
+    deferred = [(reference, "deferred") for reference in sorted(open_images - done)]
+    return conservation.check((image.source_ref for image in everything), final + deferred)
+
+
+def decided_rounds(batch_id: str) -> list[int]:
+    """The rounds that were judged, in order; 0 is an import of supplied labels."""
+    prefix = f"{Files(batch_id).root}/decisions/"
+    return sorted(int(key.removeprefix(prefix).removesuffix(".jsonl")) for key in storage.keys(prefix))
+
+
+def round_decisions(batch_id: str, number: int) -> list[Decision]:
+    return [Decision.from_json(record) for record in storage.find_lines(Files(batch_id).decisions(number)) or ()]
+
+
+def round_annotations(batch_id: str, number: int) -> list[Annotation]:
+    return [Annotation.from_line(line) for line in storage.find_text_lines(Files(batch_id).round_annotations(number))]
+
+
+def predictions(batch_id: str, round_number: int) -> dict[str, Prediction]:
+    """source-ref -> what the model saw. The first answer in key order counts, so a repeated request changes nothing.
+
+    A line that breaks the contract is left out: its image then counts as missing and is asked for again.
+    """
+    found: dict[str, Prediction] = {}
+    for key in sorted(storage.keys(Files(batch_id).predictions(round_number))):
+        for line in storage.find_text_lines(key):
+            try:
+                (record,) = parse_lines(line, storage.uri(key))
+                prediction = Prediction.from_json(record)
+            except InvalidInputError as error:
+                logger.warning("a prediction breaks its contract", object=key, reason=str(error))
+                continue
+            found.setdefault(prediction.source_ref, prediction)
+    return found

@@ -1,0 +1,97 @@
+"""Dataset versions: immutable, checksummed, published by writing the version once and then flipping the pointer
+`datasets/current`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop import ledger, storage
+from labelloop.errors import TransientError
+from labelloop.observability import count, logger
+
+CURRENT = "datasets/current"
+REBASES = 20
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A version with its manifest lines, sorted by source-ref; the empty dataset has no version."""
+
+    version: str
+    lines: tuple[str, ...]
+
+    @property
+    def number(self) -> int:
+        return int(self.version[1:7]) if self.version else 0
+
+
+def current() -> Dataset:
+    pointer = storage.read_pointer(CURRENT)
+    return load(pointer.value["version"]) if pointer else Dataset("", ())
+
+
+def load(version: str) -> Dataset:
+    return Dataset(version, tuple(storage.find_text_lines(f"datasets/{version}/manifest.jsonl")))
+
+
+def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
+    """The version that holds the current dataset and the added lines. Publishing the same lines again changes nothing.
+
+    When somebody else published meanwhile, the lines are merged onto their version: no label is lost.
+    Raises TransientError when that happens again and again.
+    """
+    added = list(added)
+    for _ in range(REBASES):
+        pointer = storage.read_pointer(CURRENT)
+        parent = load(pointer.value["version"]) if pointer else Dataset("", ())
+        lines = merge(parent.lines, added)
+        if lines == list(parent.lines):
+            return parent.version
+        body = "".join(line + "\n" for line in lines).encode("utf-8")
+        checksum = hashlib.sha256(body).hexdigest()
+        version = f"v{parent.number + 1:06d}-{checksum[:8]}"
+        card = {"version": version, "parent": parent.version, "sha256": checksum, **count_labels(lines), **facts}
+        storage.create(f"datasets/{version}/manifest.jsonl", body, "application/jsonlines")
+        storage.create_json(f"datasets/{version}/card.json", card)
+        if storage.flip_pointer(CURRENT, {"version": version, "sha256": checksum}, pointer):
+            ledger.index_version("dataset", version, card)
+            count("DatasetPublished")
+            logger.info("dataset published", dataset=version, parent=parent.version, images=len(lines))
+            return version
+    raise TransientError(f"{REBASES} other publications came first; nothing was lost, try again")
+
+
+def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
+    """Lines by source-ref: a human label replaces any, a machine label only a machine label. Sorted by source-ref."""
+    lines = {_source_ref(line): line for line in parent}
+    for line in added:
+        known = lines.get(_source_ref(line))
+        if known is None or is_human(line) or not is_human(known):
+            lines[_source_ref(line)] = line
+    return [lines[reference] for reference in sorted(lines)]
+
+
+def count_labels(lines: Iterable[str]) -> dict[str, int]:
+    counts = dict.fromkeys(("images", "auto", "human", "train", "calibration", "gold"), 0)
+    for line in lines:
+        counts["images"] += 1
+        counts["human" if is_human(line) else "auto"] += 1
+        if role := role_of(line):
+            counts[role] += 1
+    return counts
+
+
+def is_human(line: str) -> bool:
+    return bool(json.loads(line)["boxes-metadata"]["human-annotated"] == "yes")
+
+
+def role_of(line: str) -> str:
+    """train | calibration | gold for a human label, otherwise empty: what the machine said itself never trains it."""
+    return str(json.loads(line).get("provenance", {}).get("role", ""))
+
+
+def _source_ref(line: str) -> str:
+    return str(json.loads(line)["source-ref"])

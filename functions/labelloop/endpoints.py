@@ -1,0 +1,171 @@
+"""One immutable asynchronous endpoint per model version: its requests, its scaling, and taking it away again.
+
+Contracts: CreateModel, CreateEndpointConfig, CreateEndpoint (SageMaker); RegisterScalableTarget, PutScalingPolicy
+(Application
+Auto Scaling); the wake-up alarm on HasBacklogWithoutCapacity is documented under "Autoscale an asynchronous endpoint".
+"""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws, naming, storage
+from labelloop.settings import Settings
+
+VARIANT = "AllTraffic"
+BACKLOG_PER_INSTANCE = 4.0
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+START_SECONDS = 1800
+
+
+def create(name: str, model_version: str, settings: Settings) -> None:
+    """Model, endpoint config and endpoint under one name; what exists already from an earlier attempt is left as it
+    is.
+    """
+    sagemaker = aws.client("sagemaker")
+    _unless_there(
+        sagemaker.create_model,
+        ModelName=name,
+        ExecutionRoleArn=settings.inference_role_arn,
+        PrimaryContainer={
+            "Image": settings.inference_image,
+            "ModelDataUrl": storage.uri(f"models/{model_version}/model.tar.gz"),
+            "Environment": {
+                "MODEL_VERSION": model_version,
+                "MAX_IMAGE_BYTES": str(settings.max_image_bytes),
+                "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
+                "MIN_IMAGE_SIDE": str(settings.min_image_side),
+                "INVOCATION_TIMEOUT_SECONDS": str(settings.invocation_timeout_seconds),
+            },
+        },
+    )
+    _unless_there(
+        sagemaker.create_endpoint_config,
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {
+                "VariantName": VARIANT,
+                "ModelName": name,
+                "InstanceType": settings.inference_instance_type,
+                "InitialInstanceCount": 1,
+                "InitialVariantWeight": 1.0,
+                "ContainerStartupHealthCheckTimeoutInSeconds": START_SECONDS,
+            }
+        ],
+        AsyncInferenceConfig={
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": settings.concurrent_invocations},
+            "OutputConfig": {
+                "S3OutputPath": storage.uri("batches"),
+                "S3FailurePath": storage.uri("batches/inference-failures"),
+                "NotificationConfig": {"SuccessTopic": settings.success_topic, "ErrorTopic": settings.error_topic},
+            },
+        },
+    )
+    _unless_there(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
+
+
+def scale(name: str, most_instances: int) -> None:
+    """From zero to `most_instances` by backlog, and the step policy without which a small batch never wakes an
+    endpoint at zero.
+    """
+    scaling, resource = aws.client("application-autoscaling"), _resource(name)
+    target = {"ServiceNamespace": "sagemaker", "ResourceId": resource, "ScalableDimension": DIMENSION}
+    scaling.register_scalable_target(**target, MinCapacity=0, MaxCapacity=most_instances)
+    scaling.put_scaling_policy(
+        **target,
+        PolicyName=f"{name}-backlog",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": BACKLOG_PER_INSTANCE,
+            "ScaleInCooldown": 300,
+            "ScaleOutCooldown": 300,
+            "CustomizedMetricSpecification": {
+                "Namespace": "AWS/SageMaker",
+                "MetricName": "ApproximateBacklogSizePerInstance",
+                "Statistic": "Average",
+                "Dimensions": [{"Name": "EndpointName", "Value": name}],
+            },
+        },
+    )
+    wake = scaling.put_scaling_policy(
+        **target,
+        PolicyName=f"{name}-wake",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "MetricAggregationType": "Average",
+            "Cooldown": 300,
+            "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+        },
+    )
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{name}-wake",
+        AlarmDescription="Requests wait while the endpoint has no instance",
+        AlarmActions=[wake["PolicyARN"]],
+        Namespace="AWS/SageMaker",
+        MetricName="HasBacklogWithoutCapacity",
+        Dimensions=[{"Name": "EndpointName", "Value": name}],
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=2,
+        DatapointsToAlarm=2,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="missing",
+    )
+
+
+def remove(name: str) -> None:
+    """Takes an endpoint away with everything that was made for it; what is gone already is fine.
+
+    The endpoint goes first: whatever fails after it leaves no paid instance behind.
+    """
+    sagemaker = aws.client("sagemaker")
+    _if_there(sagemaker.delete_endpoint, EndpointName=name)
+    _if_there(sagemaker.delete_endpoint_config, EndpointConfigName=name)
+    _if_there(sagemaker.delete_model, ModelName=name)
+    scaling = aws.client("application-autoscaling")
+    target = {"ServiceNamespace": "sagemaker", "ResourceId": _resource(name), "ScalableDimension": DIMENSION}
+    for policy in (f"{name}-backlog", f"{name}-wake"):
+        _if_there(scaling.delete_scaling_policy, PolicyName=policy, **target)
+    _if_there(scaling.deregister_scalable_target, **target)
+    aws.client("cloudwatch").delete_alarms(AlarmNames=[f"{name}-wake"])
+
+
+def names(prefix: str) -> list[str]:
+    """Endpoints of this stack, newest first."""
+    pages = (
+        aws.client("sagemaker")
+        .get_paginator("list_endpoints")
+        .paginate(NameContains=prefix, SortBy="CreationTime", SortOrder="Descending")
+    )
+    return [
+        entry["EndpointName"]
+        for page in pages
+        for entry in page["Endpoints"]
+        if naming.is_endpoint(prefix, entry["EndpointName"])
+    ]
+
+
+def _resource(name: str) -> str:
+    return f"endpoint/{name}/variant/{VARIANT}"
+
+
+def _unless_there(create_call: Any, **request: Any) -> None:
+    try:
+        create_call(**request)
+    except ClientError as error:
+        if "already exist" not in aws.error_message(error):
+            raise
+
+
+def _if_there(delete_call: Any, **request: Any) -> None:
+    try:
+        delete_call(**request)
+    except ClientError as error:
+        missing = "Could not find" in aws.error_message(error) or aws.error_code(error) in (
+            "ObjectNotFoundException",
+            "ResourceNotFound",
+        )
+        if not missing:
+            raise

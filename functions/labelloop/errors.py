@@ -1,0 +1,13 @@
+"""The errors the state machines know by name: Lambda reports the class name as the error name."""
+
+
+class TransientError(Exception):
+    """Something outside failed in a way that may pass (throttling, network, a conflict): retry the same call."""
+
+
+class InvalidInputError(Exception):
+    """A record, message or file breaks its contract, in the field the text names: it fails again, never retry."""
+
+
+class ConservationError(Exception):
+    """The images of a batch do not add up (lost, invented or decided twice): publish nothing until a person looks."""

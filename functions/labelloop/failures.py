@@ -1,0 +1,52 @@
+"""What a failed execution or an expired wait leaves behind outside."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws, callbacks, labeling
+from labelloop.callbacks import Callback, Outcome
+from labelloop.observability import logger
+
+
+def describe(error: Any) -> str:
+    """`<error name>: <message>` of a Catch's error, whose Cause is a Lambda error as JSON or plain text."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    cause = error.get("Cause", "")
+    try:
+        parsed = json.loads(cause)
+        cause = parsed.get("errorMessage", cause) if isinstance(parsed, dict) else cause
+    except (TypeError, ValueError):
+        pass
+    return f"{error.get('Error', 'Unknown')}: {cause}"[:4000]
+
+
+def stop_open_work(execution: str) -> None:
+    """Stops the training that this execution waits for. A labelling job goes on within its lifetime: what people do
+    is worth
+    keeping, and a restart of the batch takes the job over by its name."""
+    for callback in callbacks.open_callbacks():
+        if callback.execution == execution and callback.kind == "training":
+            _stop_training(callback)
+
+
+def close_expired(callback: Callback) -> None:
+    """The state that waited has timed out: stop the outside work and close the row."""
+    if callback.kind == "training":
+        _stop_training(callback)
+    elif callback.kind == "labeling":
+        labeling.stop(callback.external_id)
+    callbacks.answer(callback, Outcome(False, error="TransientError", cause="no answer came before the deadline"))
+
+
+def _stop_training(callback: Callback) -> None:
+    try:
+        aws.client("sagemaker").stop_training_job(TrainingJobName=callback.external_id)
+    except ClientError as error:
+        logger.info("the training job needs no stopping", job=callback.external_id, reason=aws.error_message(error))
+    callbacks.answer(
+        callback, Outcome(False, error="TrainingJobFailed", cause="the execution that started the job failed")
+    )

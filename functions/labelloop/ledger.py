@@ -1,0 +1,273 @@
+"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock
+(docs/architecture.md, "Ledger table").
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws
+from labelloop.errors import InvalidInputError, TransientError
+from labelloop.settings import settings
+
+TRAINING_LOCK = "lock#training"
+LAST_TRAINING = "training#last"
+_RUNNING = "RUNNING"
+_FINISHED = "finished"
+
+
+class LockLostError(Exception):
+    """The training lock was taken over while this execution still worked: its result must not be published."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`status`: owned | already-owned | already-finished. `attempt` counts the executions that owned the batch."""
+
+    status: str
+    attempt: int
+
+
+def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
+    """1 for the first marker version of a prefix, 2 for the next...; the same number for the same version, however
+    often asked.
+    """
+    key = {"id": f"source#{bucket}/{prefix}"}
+    try:
+        row = _table().update_item(
+            Key=key,
+            UpdateExpression="SET markers = list_append(if_not_exists(markers, :none), :version)",
+            ConditionExpression="NOT contains(markers, :plain)",
+            ExpressionAttributeValues={":none": [], ":version": [marker_version], ":plain": marker_version},
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+    except ClientError as error:
+        _only_condition(error)
+        row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+    return int(row["markers"].index(marker_version)) + 1
+
+
+def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
+    """Makes the execution the batch's owner, taking over from an owner that no longer runs."""
+    key = {"id": f"batch#{batch_id}"}
+    row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
+    if row is None:
+        try:
+            _table().put_item(
+                Item={**key, "owner": execution, "attempt": 1, "status": "running", "since": int(time.time())},
+                ConditionExpression="attribute_not_exists(id)",
+            )
+            return Claim("owned", 1)
+        except ClientError as error:
+            _only_condition(error)
+            row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+    if row["owner"] == execution:
+        return Claim("owned", int(row["attempt"]))
+    if row["status"] == _FINISHED and not resume:
+        return Claim("already-finished", int(row["attempt"]))
+    if row["status"] == "running" and execution_status(row["owner"]) == _RUNNING:
+        return Claim("already-owned", int(row["attempt"]))
+    try:
+        taken = _table().update_item(
+            Key=key,
+            UpdateExpression="SET #o = :new, attempt = attempt + :one, #s = :running",
+            ConditionExpression="#o = :old AND attempt = :attempt",
+            ExpressionAttributeNames={"#o": "owner", "#s": "status"},
+            ExpressionAttributeValues={
+                ":new": execution,
+                ":old": row["owner"],
+                ":one": 1,
+                ":running": "running",
+                ":attempt": row["attempt"],
+            },
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+    except ClientError as error:
+        _only_condition(error)
+        return Claim("already-owned", int(row["attempt"]))
+    return Claim("owned", int(taken["attempt"]))
+
+
+def batch(batch_id: str) -> dict[str, Any]:
+    """The row of a registered batch with its facts: bucket, prefix, marker_version, started."""
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    if row is None:
+        raise InvalidInputError(f"batch {batch_id} is not in the ledger: Register Batch has not run for it")
+    return {**row, **json.loads(row.get("facts", "{}"))}
+
+
+def owner_of(batch_id: str) -> str:
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    return str(row["owner"]) if row else ""
+
+
+def running_batches() -> list[tuple[str, str]]:
+    """(batch id, owner) of every batch that is marked running. A scan: the table holds few rows besides the roles."""
+    request: dict[str, Any] = {
+        "FilterExpression": "begins_with(id, :batch) AND #s = :running",
+        "ExpressionAttributeNames": {"#s": "status"},
+        "ExpressionAttributeValues": {":batch": "batch#", ":running": "running"},
+    }
+    found = []
+    while True:
+        page = _table().scan(**request)
+        found += [(row["id"].removeprefix("batch#"), row["owner"]) for row in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return found
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
+    """Keeps what later steps of the same batch need (marker date, bucket, prefix...)."""
+    _table().update_item(
+        Key={"id": f"batch#{batch_id}"},
+        UpdateExpression="SET facts = :f",
+        ExpressionAttributeValues={":f": json.dumps(dict(facts), ensure_ascii=False)},
+    )
+
+
+def end_batch(batch_id: str, execution: str, status: str, cause: str = "", rounds_done: int | None = None) -> bool:
+    """Marks a running batch finished or failed, if the execution owns it. False: somebody else owns it, or it has
+    ended.
+
+    rounds_done: the last round that was reported; a finished batch that is resumed goes on behind it.
+    """
+    update = "SET #s = :status, cause = :cause, ended = :now"
+    values: dict[str, Any] = {
+        ":status": status,
+        ":cause": cause[:4000],
+        ":now": int(time.time()),
+        ":execution": execution,
+        ":running": "running",
+    }
+    if rounds_done is not None:
+        update, values = f"{update}, rounds_done = :done", {**values, ":done": rounds_done}
+    try:
+        _table().update_item(
+            Key={"id": f"batch#{batch_id}"},
+            UpdateExpression=update,
+            ConditionExpression="#o = :execution AND #s = :running",
+            ExpressionAttributeNames={"#s": "status", "#o": "owner"},
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        _only_condition(error)
+        return False
+    return True
+
+
+def rounds_done(batch_id: str) -> int:
+    """How many rounds of a batch were reported before it was resumed; 0 for one that was never finished."""
+    return int(batch(batch_id).get("rounds_done", 0))
+
+
+def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
+    """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label; returns what
+    holds.
+    """
+    return {sha256: _fix_role(sha256, role) for sha256, role in proposed.items()}
+
+
+def take_lock(execution: str, lease_seconds: int) -> int | None:
+    """The fencing number of the training lock, or None while a running execution holds it."""
+    key = {"id": TRAINING_LOCK}
+    now = int(time.time())
+    row = _table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
+    if row["owner"] == execution:
+        return int(row["fence"])
+    if row["owner"] and int(row["lease_until"]) > now and execution_status(row["owner"]) == _RUNNING:
+        return None
+    fence = int(row["fence"]) + 1
+    try:
+        _table().put_item(
+            Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds},
+            ConditionExpression="attribute_not_exists(id) OR fence = :seen AND #o = :owner",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":seen": int(row["fence"]), ":owner": row["owner"]},
+        )
+    except ClientError as error:
+        _only_condition(error)
+        return None
+    return fence
+
+
+def check_lock(execution: str, fence: int) -> None:
+    """Raises LockLostError unless the execution holds the lock under this fencing number."""
+    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    if row.get("owner") != execution or int(row.get("fence", 0)) != fence:
+        raise LockLostError(
+            f"the training lock moved on (fence {row.get('fence')}); this execution held fence {fence} "
+            "and publishes nothing"
+        )
+
+
+def release_lock(execution: str) -> None:
+    """Frees the training lock if the execution holds it; the fencing number stays, so it only ever grows."""
+    try:
+        _table().update_item(
+            Key={"id": TRAINING_LOCK},
+            UpdateExpression="SET #o = :nobody, lease_until = :zero",
+            ConditionExpression="#o = :execution",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":nobody": "", ":zero": 0, ":execution": execution},
+        )
+    except ClientError as error:
+        _only_condition(error)
+
+
+def labels_at_last_training() -> int:
+    """How many human training labels the dataset held when a challenger was last judged."""
+    row = _table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item")
+    return int(row["labels"]) if row else 0
+
+
+def note_training(dataset_version: str, labels: int, job: str) -> None:
+    """Called when a training came to a verdict; one that failed or was aborted is tried again with the same labels."""
+    _table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
+
+
+def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
+    """An index row for people and queries; the pointer object in S3 is the truth."""
+    _table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
+
+
+def execution_status(execution: str) -> str:
+    """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; or GONE for one that Step Functions no longer knows."""
+    try:
+        return str(aws.client("stepfunctions").describe_execution(executionArn=execution)["status"])
+    except ClientError as error:
+        if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            return "GONE"
+        raise
+
+
+def batches_of(bucket: str, prefix: str) -> Iterable[int]:
+    """The delivery numbers a prefix has had."""
+    row = _table().get_item(Key={"id": f"source#{bucket}/{prefix}"}, ConsistentRead=True).get("Item") or {"markers": []}
+    return range(1, len(row["markers"]) + 1)
+
+
+def _fix_role(sha256: str, role: str) -> str:
+    key = {"id": f"role#{sha256}"}
+    try:
+        _table().put_item(Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
+    except ClientError as error:
+        _only_condition(error)
+        row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
+        if row is None:
+            raise TransientError(f"the role of {sha256} vanished while it was read") from error
+        return str(row["role"])
+    return role
+
+
+def _table() -> Any:
+    return aws.table(settings().ledger_table)
+
+
+def _only_condition(error: ClientError) -> None:
+    if aws.error_code(error) != "ConditionalCheckFailedException":
+        raise error

@@ -1,0 +1,43 @@
+"""Logger, metrics and tracing switch, and the one decorator around every handler."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from labelloop import aws
+from labelloop.errors import TransientError
+
+logger = Logger()
+metrics = Metrics()
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+def entry(function: Handler) -> Handler:
+    """Logs with the request's context, flushes metrics, and gives what may pass the name the state machines retry."""
+
+    @wraps(function)
+    def run(event: dict[str, Any], context: Any) -> Any:
+        _add_batch(event)
+        try:
+            return function(event, context)
+        except Exception as error:
+            if aws.may_pass(error):
+                raise TransientError(f"{type(error).__name__}: {error}") from error
+            raise
+
+    logged = logger.inject_lambda_context(run, clear_state=True)
+    return metrics.log_metrics(logged)
+
+
+def count(name: str, value: float = 1) -> None:
+    metrics.add_metric(name, MetricUnit.Count, value)
+
+
+def _add_batch(event: dict[str, Any]) -> None:
+    known = {name: event[name] for name in ("batch_id", "round", "shard", "job", "execution") if name in event}
+    if known:
+        logger.append_keys(**known)

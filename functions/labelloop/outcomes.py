@@ -1,0 +1,88 @@
+"""Asks the truth about outside work: the object in S3, or Describe. Events are hints; callbacks and the reconciler
+both ask here.
+
+Each function returns None while the work is going on.
+"""
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws, storage
+from labelloop.callbacks import Callback, Outcome
+
+NEVER_STARTED_AFTER_SECONDS = 600
+
+
+def of(callback: Callback) -> Outcome | None:
+    match callback.kind:
+        case "inference":
+            return inference(callback)
+        case "labeling":
+            return labeling(callback.external_id)
+        case "training":
+            return training(callback.external_id)
+        case "deployment":
+            return deployment(callback.external_id)
+    raise ValueError(f"unknown kind of callback: {callback.id}")
+
+
+def inference(callback: Callback, failure_reason: str = "", announced_uri: str = "") -> Outcome | None:
+    """An output object is success whatever a notice says; a failure object, or a failure notice, is failure.
+
+    `announced_uri` helps where the notice overtakes the note of where the output will be.
+    """
+    output_uri = str(callback.details.get("output_uri", "")) or announced_uri
+    if output_uri and storage.exists(storage.own_key(output_uri)):
+        return Outcome(True, {"output_uri": output_uri})
+    failure_uri = str(callback.details.get("failure_uri", ""))
+    if not failure_reason and failure_uri and storage.exists(storage.own_key(failure_uri)):
+        failure_reason = storage.read(storage.own_key(failure_uri)).decode("utf-8", "replace")
+    if failure_reason:
+        return Outcome(False, error="TransientError", cause=f"the endpoint could not answer: {failure_reason[:2000]}")
+    return None
+
+
+def labeling(job: str) -> Outcome | None:
+    """Completed, Stopped and Failed are all answers: what people labelled is kept, the rest is asked again."""
+    described = aws.client("sagemaker").describe_labeling_job(LabelingJobName=job)
+    status = described["LabelingJobStatus"]
+    if status not in ("Completed", "Stopped", "Failed"):
+        return None
+    output_uri = described.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri", "")
+    if output_uri and not storage.exists(storage.own_key(output_uri)):
+        output_uri = ""
+    return Outcome(True, {"status": status, "output_uri": output_uri, "reason": described.get("FailureReason", "")})
+
+
+def training(job: str) -> Outcome | None:
+    described = aws.client("sagemaker").describe_training_job(TrainingJobName=job)
+    status = described["TrainingJobStatus"]
+    if status == "Completed":
+        model_uri = described["ModelArtifacts"]["S3ModelArtifacts"]
+        output_uri = model_uri.removesuffix("model.tar.gz") + "output.tar.gz"
+        return Outcome(True, {"model_uri": model_uri, "output_uri": output_uri})
+    if status in ("Failed", "Stopped"):
+        return Outcome(
+            False,
+            error="TrainingJobFailed",
+            cause=f"training job {job} is {status}: {described.get('FailureReason', 'no reason given')}",
+        )
+    return None
+
+
+def deployment(endpoint: str) -> Outcome | None:
+    try:
+        described = aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)
+    except ClientError as error:
+        if "Could not find" in aws.error_message(error):
+            return Outcome(False, error="DeploymentFailed", cause=f"endpoint {endpoint} does not exist")
+        raise
+    status = described["EndpointStatus"]
+    if status == "InService":
+        return Outcome(True, {"endpoint": endpoint})
+    if status in ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed"):
+        return Outcome(
+            False,
+            error="DeploymentFailed",
+            cause=f"endpoint {endpoint} is {status}: {described.get('FailureReason', 'no reason given')}",
+        )
+    return None

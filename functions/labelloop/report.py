@@ -1,0 +1,97 @@
+"""The batch report: one self-contained HTML page for the person who asks "can I trust these labels, and what did
+they cost?".
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+_STYLE = """
+:root{color-scheme:light dark;--line:#8884;--soft:#8882}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:0}h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%}th,td{padding:.35rem .6rem;border-bottom:1px solid
+var(--line);text-align:right}
+
+th:first-child,td:first-child{text-align:left}.bar{display:flex;height:1.4rem;border-radius:.3rem;overflow:hidden;margin:1rem
+0 .4rem}
+.auto{background:#0072b2}.human{background:#e69f00}.rejected{background:#999}.deferred{background:#cc79a7}
+.key{display:inline-block;width:.8em;height:.8em;border-radius:.2em;margin:0 .3em 0 1em}code{overflow-wrap:anywhere}
+"""
+OUTCOMES = ("auto", "human", "rejected", "deferred")
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """`summary` is the batch's summary.json."""
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{escape(summary['batch'])}</title><style>{_STYLE}</style>"
+        f"<h1>Batch {escape(summary['batch'])}</h1>"
+        f"<p>{summary['images']} objects, started {escape(summary['started'][:19])} UTC, "
+        f"dataset <code>{escape(summary['dataset'] or 'none')}</code></p>"
+        f"{_bar(summary)}<h2>Can these labels be trusted?</h2>{_trust(summary)}"
+        f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
+    )
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _bar(summary: Mapping[str, Any]) -> str:
+    total = max(1, summary["images"])
+    parts = "".join(f"<div class={name} style='width:{100 * summary[name] / total:.2f}%'></div>" for name in OUTCOMES)
+    legend = "".join(f"<span class='key {name}'></span>{summary[name]} {name}" for name in OUTCOMES)
+    return f"<div class=bar>{parts}</div><p>{legend}</p>"
+
+
+def _trust(summary: Mapping[str, Any]) -> str:
+    sample = (
+        f"<p>{summary['sampled']} images were drawn at random before any judgement and labelled by people. "
+        "Those of them that never train judge the machine's labels:</p>"
+    )
+    if not summary["audit"]:
+        return sample + "<p>No model labelled in this batch: every label is a person's.</p>"
+    rows = "".join(
+        f"<li><code>{escape(row['model'])}</code>, {row['auto_labels']} labels accepted: {escape(row['sentence'])}</li>"
+        for row in summary["audit"]
+    )
+    return f"{sample}<ul>{rows}</ul>"
+
+
+def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
+    if not rounds:
+        return "<p>No round was needed.</p>"
+    return table(
+        ("round", "model", "auto", "human", "asked", "rejected", "deferred"),
+        [
+            (
+                row["round"] or "import",
+                row["model_version"] or "none yet",
+                row["auto"],
+                row["human"],
+                row["asked"],
+                row["rejected"],
+                row["deferred"],
+            )
+            for row in rounds
+        ],
+    )
+
+
+def _rejections(reasons: Mapping[str, str]) -> str:
+    if not reasons:
+        return ""
+    return "<h2>Rejected objects</h2>" + table(("object", "why"), list(reasons.items())[:200])
+
+
+def _next_step(summary: Mapping[str, Any]) -> str:
+    if not summary["deferred"]:
+        return ""
+    return (
+        f"<h2>What is left</h2><p>{summary['deferred']} images are deferred: nobody labelled them, nothing was lost. "
+        'Start the execution again with <code>"resume": true</code> in its input; '
+        "raise HumanBudget or MaxRounds first if they were the limit.</p>"
+    )

@@ -1,0 +1,137 @@
+"""Every knob of the loop, read once from the environment: one name, one meaning in the whole stack.
+
+The names are the fields in upper case; `template.yaml` sets them all in `Globals` from its parameters, which hold
+the bounds.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+
+
+class MissingSettingError(RuntimeError):
+    """A name is missing from the environment or does not parse: the deployment is broken, not the input."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    # where things are
+    data_bucket: str
+    callbacks_table: str
+    ledger_table: str
+    notification_topic: str
+    success_topic: str
+    error_topic: str
+    resource_prefix: str
+    label_batch_arn: str
+    train_model_arn: str
+    # what is labelled
+    classes: tuple[str, ...]
+    seed: int
+    starting_model: str
+    max_image_bytes: int
+    max_image_pixels: int
+    min_image_side: int
+    # rounds, sample, budget
+    shard_size: int
+    sample_rate: float
+    sample_minimum: int
+    calibration_share: float
+    gold_share: float
+    human_budget: int
+    max_rounds: int
+    # judgement
+    accept_policy: str
+    accept_threshold: float
+    target_mean_iou: float
+    keep_confidence: float
+    calibration_minimum: int
+    # training and the gate
+    retrain_minimum: int
+    gold_minimum: int
+    first_model_map50: float
+    promotion_tolerance: float
+    image_size: int
+    training_steps: int
+    warm_steps: int
+    training_batch_size: int
+    learning_rate: float
+    base_model: str
+    model_width: float
+    training_image: str
+    training_instance_type: str
+    training_role_arn: str
+    # inference
+    inference_image: str
+    inference_instance_type: str
+    inference_role_arn: str
+    max_instances: int
+    concurrent_invocations: int
+    inference_queue_seconds: int
+    invocation_timeout_seconds: int
+    inference_concurrency: int
+    inspect_concurrency: int
+    kept_endpoints: int
+    # people
+    labeling_backend: str
+    work_team_arn: str
+    labeling_role_arn: str
+    pre_annotate_function_arn: str
+    consolidate_function_arn: str
+    workers_per_object: int
+    task_time_limit_seconds: int
+    labeling_timeout_seconds: int
+    training_timeout_seconds: int
+    deployment_timeout_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Raises MissingSettingError naming every variable that is missing or malformed."""
+        values: dict[str, object] = {}
+        problems = []
+        for field in fields(cls):
+            name = field.name.upper()
+            try:
+                values[field.name] = _parse(environment[name], field.type)
+            except KeyError:
+                problems.append(f"{name} is not set")
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+        if problems:
+            raise MissingSettingError("settings: " + "; ".join(problems) + ". template.yaml, Globals, sets them.")
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def inference_timeout_seconds(self) -> int:
+        """A token must outlive the request: time in the endpoint's queue, the invocation itself, and a margin for
+        the notice.
+        """
+        return self.inference_queue_seconds + self.invocation_timeout_seconds + 120
+
+    @property
+    def nested_timeout_seconds(self) -> int:
+        """A nested training may first wait for another one, then trains and deploys itself."""
+        return 2 * (self.training_timeout_seconds + self.deployment_timeout_seconds)
+
+    @property
+    def train_share(self) -> float:
+        return 1.0 - self.calibration_share - self.gold_share
+
+
+@cache
+def settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+def _parse(text: str, kind: object) -> object:
+    if kind is int:
+        return int(text)
+    if kind is float:
+        return float(text)
+    if kind is str:
+        return text
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise ValueError("expected a comma-separated list of names, found none")
+    return names

@@ -1,0 +1,207 @@
+"""Objects in S3: JSON, JSON lines, create-once writes and pointers.
+
+Keys are raw everywhere (spaces, `+`, `%20`, quotes and emoji are just characters): a URI is split at the first `/`
+after the bucket.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws
+from labelloop.errors import InvalidInputError, TransientError
+from labelloop.records import dump_line, parse_lines
+from labelloop.settings import settings
+
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+_LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+
+
+class MissingObjectError(Exception):
+    """An object that an earlier step must have written, or a version that was pinned, is not there."""
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """A small JSON object that names the current version of something; `etag` guards the next flip."""
+
+    value: dict[str, Any]
+    etag: str
+
+
+def uri(key: str, bucket: str | None = None) -> str:
+    return f"s3://{bucket or settings().data_bucket}/{key}"
+
+
+def split(reference: str) -> tuple[str, str]:
+    """Bucket and raw key. Raises InvalidInputError unless it is `s3://<bucket>/<key>`."""
+    bucket, _, key = reference.removeprefix("s3://").partition("/")
+    if not reference.startswith("s3://") or not bucket or not key:
+        raise InvalidInputError(f"expected s3://<bucket>/<key>, found {reference!r}")
+    return bucket, key
+
+
+def own_key(reference: str) -> str:
+    """The key of an object in the data bucket. Raises InvalidInputError for any other bucket."""
+    bucket, key = split(reference)
+    if bucket != settings().data_bucket:
+        raise InvalidInputError(
+            f"{reference} lies outside the data bucket {settings().data_bucket}: copy it there first"
+        )
+    return key
+
+
+def read(key: str, version_id: str | None = None) -> bytes:
+    try:
+        request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+        return bytes(aws.client("s3").get_object(**request)["Body"].read())
+    except ClientError as error:
+        if aws.error_code(error) in _MISSING:
+            raise MissingObjectError(
+                f"{uri(key)} is not there" + (f" in version {version_id}" if version_id else "")
+            ) from error
+        raise
+
+
+def read_json(key: str) -> dict[str, Any]:
+    return dict(json.loads(read(key)))
+
+
+def find_json(key: str) -> dict[str, Any] | None:
+    try:
+        return read_json(key)
+    except MissingObjectError:
+        return None
+
+
+def read_lines(key: str) -> list[dict[str, Any]]:
+    return list(parse_lines(read(key).decode("utf-8"), uri(key)))
+
+
+def find_lines(key: str) -> list[dict[str, Any]] | None:
+    try:
+        return read_lines(key)
+    except MissingObjectError:
+        return None
+
+
+def find_text_lines(key: str) -> list[str]:
+    """The non-empty lines of a text object as they are; none where it does not exist."""
+    try:
+        return [line for line in read(key).decode("utf-8").split("\n") if line.strip()]
+    except MissingObjectError:
+        return []
+
+
+def head(key: str, version_id: str | None = None) -> dict[str, Any] | None:
+    try:
+        request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+        return dict(aws.client("s3").head_object(**request))
+    except ClientError as error:
+        if aws.error_code(error) in _MISSING:
+            return None
+        raise
+
+
+def exists(key: str) -> bool:
+    return head(key) is not None
+
+
+def write(key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
+    aws.client("s3").put_object(Bucket=settings().data_bucket, Key=key, Body=body, ContentType=content_type)
+    return uri(key)
+
+
+def write_json(key: str, value: Mapping[str, Any]) -> str:
+    return write(key, _json_bytes(value), "application/json")
+
+
+def write_lines(key: str, records: Iterable[Mapping[str, Any]]) -> str:
+    return write(key, _lines_bytes(records), "application/jsonlines")
+
+
+def create(key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+    """Writes once (If-None-Match: *). False when the object exists already; it is left as it is."""
+    try:
+        aws.client("s3").put_object(
+            Bucket=settings().data_bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+        )
+    except ClientError as error:
+        if aws.error_code(error) == "ConditionalRequestConflict":
+            raise TransientError(f"{uri(key)} is being written by somebody else") from error
+        if aws.error_code(error) in _LOST_RACE:
+            return False
+        raise
+    return True
+
+
+def create_json(key: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes once and returns what is stored: this value, or the one that was there first."""
+    return dict(value) if create(key, _json_bytes(value), "application/json") else read_json(key)
+
+
+def create_lines(key: str, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Writes once and returns the stored lines: these, or the ones that were there first."""
+    body = _lines_bytes(records)
+    if create(key, body, "application/jsonlines"):
+        return list(parse_lines(body.decode("utf-8"), uri(key)))
+    return read_lines(key)
+
+
+def create_text_lines(key: str, lines: Iterable[str]) -> list[str]:
+    """Writes once and returns the stored lines: these, or the ones that were there first."""
+    text = list(lines)
+    body = "".join(line + "\n" for line in text).encode("utf-8")
+    return text if create(key, body, "application/jsonlines") else find_text_lines(key)
+
+
+def copy(source_uri: str, key: str) -> str:
+    bucket, source_key = split(source_uri)
+    aws.client("s3").copy_object(
+        Bucket=settings().data_bucket, Key=key, CopySource={"Bucket": bucket, "Key": source_key}
+    )
+    return uri(key)
+
+
+def keys(prefix: str) -> Iterator[str]:
+    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=settings().data_bucket, Prefix=prefix)
+    for page in pages:
+        for entry in page.get("Contents", ()):
+            yield entry["Key"]
+
+
+def read_pointer(key: str) -> Pointer | None:
+    try:
+        answer = aws.client("s3").get_object(Bucket=settings().data_bucket, Key=key)
+    except ClientError as error:
+        if aws.error_code(error) in _MISSING:
+            return None
+        raise
+    return Pointer(json.loads(answer["Body"].read()), answer["ETag"])
+
+
+def flip_pointer(key: str, value: Mapping[str, Any], seen: Pointer | None) -> bool:
+    """Moves a pointer if nobody moved it since it was `seen` (If-Match, or If-None-Match for the first). False:
+    reread and rebase.
+    """
+    guard = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
+    try:
+        aws.client("s3").put_object(
+            Bucket=settings().data_bucket, Key=key, Body=_json_bytes(value), ContentType="application/json", **guard
+        )
+    except ClientError as error:
+        if aws.error_code(error) in _LOST_RACE | _MISSING:
+            return False
+        raise
+    return True
+
+
+def _json_bytes(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
+
+
+def _lines_bytes(records: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(dump_line(record) + "\n" for record in records).encode("utf-8")

@@ -1,0 +1,132 @@
+"""A training job's request and results. Contracts: CreateTrainingJob (SageMaker API reference),
+containers/yolo/README.md.
+"""
+
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop import storage
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation
+from labelloop.records import Prediction, parse_lines
+from labelloop.settings import Settings
+
+MOST_METRICS_BYTES = 50_000_000
+METRICS = [
+    {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
+    {"Name": "gold:mAP50-95", "Regex": "gold_mAP50_95=([0-9.]+)"},
+]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a training job measured: predictions of challenger and champion on gold and calibration, and its metrics
+    file.
+    """
+
+    metrics: dict[str, Any]
+    predictions: dict[str, list[Prediction]]
+
+    def of(self, model: str, images: str) -> list[Prediction]:
+        """`model`: challenger | champion; `images`: gold | calibration. Empty where the job scored none."""
+        return self.predictions.get(f"{model}-{images}", [])
+
+
+def folder(job: str) -> str:
+    return f"training/{job}"
+
+
+def job_request(
+    *, job: str, dataset_uri: str, images_uri: str, champion_uri: str, settings: Settings
+) -> dict[str, Any]:
+    """The CreateTrainingJob request. The container has no network: all it reads comes through its channels."""
+    channels = [_channel("dataset", dataset_uri, "S3Prefix"), _channel("images", images_uri, "ManifestFile")]
+    if champion_uri:
+        channels.append(_channel("champion", champion_uri, "S3Prefix"))
+    return {
+        "TrainingJobName": job,
+        "AlgorithmSpecification": {
+            "TrainingImage": settings.training_image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": METRICS,
+        },
+        "RoleArn": settings.training_role_arn,
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": storage.uri("training")},
+        "ResourceConfig": {"InstanceType": settings.training_instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100},
+        "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_timeout_seconds},
+        "EnableNetworkIsolation": True,
+        "HyperParameters": {
+            "classes": json.dumps(list(settings.classes)),
+            "image-size": str(settings.image_size),
+            "steps": str(settings.training_steps),
+            "warm-steps": str(settings.warm_steps),
+            "batch-size": str(settings.training_batch_size),
+            "learning-rate": str(settings.learning_rate),
+            "seed": str(settings.seed),
+            "base-model": settings.base_model,
+            "width": str(settings.model_width),
+        },
+    }
+
+
+def read_scores(output_uri: str) -> Scores:
+    """The scores inside a job's output.tar.gz; a metric that is not a finite number counts as missing.
+
+    Raises InvalidInputError when the job wrote none.
+    """
+    metrics: dict[str, Any] | None = None
+    predictions: dict[str, list[Prediction]] = {}
+    for name, body in _members(output_uri):
+        if name == "metrics.json":
+            metrics = json.loads(body, parse_constant=lambda _: None)
+        elif name.endswith(".jsonl"):
+            records = parse_lines(body.decode("utf-8"), f"{output_uri}:{name}")
+            predictions[name.rpartition("/")[2].removesuffix(".jsonl")] = [
+                Prediction.from_json(record) for record in records
+            ]
+    if metrics is None:
+        raise InvalidInputError(f"{output_uri} holds no metrics.json: the training container broke its contract")
+    return Scores(metrics, predictions)
+
+
+def read_description(model_uri: str) -> dict[str, Any]:
+    """model.json inside a model.tar.gz: classes, image_size, engine, weights-sha256."""
+    for name, body in _members(model_uri, only="model.json"):
+        if name == "model.json":
+            return dict(json.loads(body))
+    raise InvalidInputError(f"{model_uri} holds no model.json: it is not a model of this project's container")
+
+
+def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
+    """The human labels a job was given as `gold` or `calibration`."""
+    key = f"{storage.own_key(dataset_uri).rstrip('/')}/{images}.jsonl"
+    return [Annotation.from_line(line) for line in storage.find_text_lines(key)]
+
+
+def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def _members(archive_uri: str, only: str = "") -> list[tuple[str, bytes]]:
+    """Names (without a leading ./) and bytes of an archive's files, read in memory: nothing is ever extracted to
+    disk.
+    """
+    body = storage.read(storage.own_key(archive_uri))
+    found = []
+    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+        for member in archive:
+            name = member.name.removeprefix("./")
+            if not member.isfile() or (only and name != only):
+                continue
+            if member.size > MOST_METRICS_BYTES:
+                raise InvalidInputError(
+                    f"{archive_uri}: {name} has {member.size} bytes, at most {MOST_METRICS_BYTES} are read"
+                )
+            content = archive.extractfile(member)
+            found.append((name, content.read() if content else b""))
+    return found

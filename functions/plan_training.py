@@ -1,0 +1,60 @@
+"""Plan Training: takes the training lock and decides whether, and on which dataset version, a challenger is trained."""
+
+from typing import Any
+
+from labelloop import datasets, ledger, models, naming
+from labelloop.observability import entry, logger
+from labelloop.settings import settings
+
+MARGIN_SECONDS = 1800
+SECONDS_BETWEEN_ASKING = 30
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    knobs, execution, adopt = settings(), event["execution"], "model_uri" in event["input"]
+    fence = ledger.take_lock(
+        execution, knobs.training_timeout_seconds + knobs.deployment_timeout_seconds + MARGIN_SECONDS
+    )
+    if fence is None:
+        return _plan("busy")
+    champion = models.champion()
+    dataset = datasets.current()
+    if adopt and champion is None:
+        return _plan("adopt", job=naming.training_job(knobs.resource_prefix, "", "adopt", fence), fence=fence)
+    counts = datasets.count_labels(dataset.lines)
+    reason = "a champion exists already" if adopt else _why_not(counts)
+    if reason:
+        ledger.release_lock(execution)
+        logger.info("training is not worth it", reason=reason, dataset=dataset.version)
+        return _plan("not-worth", dataset_version=dataset.version)
+    job = naming.training_job(knobs.resource_prefix, dataset.version, fence)
+    logger.info("training planned", job=job, dataset=dataset.version, extra=counts)
+    return _plan(
+        "train",
+        job=job,
+        dataset_version=dataset.version,
+        champion=champion.value["version"] if champion else "",
+        fence=fence,
+    )
+
+
+def _why_not(counts: dict[str, int]) -> str:
+    knobs = settings()
+    new = counts["train"] - ledger.labels_at_last_training()
+    if new < knobs.retrain_minimum:
+        return f"{new} new human training labels, {knobs.retrain_minimum} are needed"
+    if counts["gold"] < knobs.gold_minimum:
+        return f"{counts['gold']} gold images, {knobs.gold_minimum} are needed to judge a model"
+    return ""
+
+
+def _plan(status: str, job: str = "", dataset_version: str = "", champion: str = "", fence: int = 0) -> dict[str, Any]:
+    return {
+        "status": status,
+        "job": job,
+        "dataset_version": dataset_version,
+        "champion": champion,
+        "fence": fence,
+        "wait_seconds": SECONDS_BETWEEN_ASKING,
+    }

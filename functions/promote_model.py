@@ -1,0 +1,37 @@
+"""Promote Model: flips the champion pointer, guarded by the lock's fencing number, and releases the lock."""
+
+from typing import Any
+
+from labelloop import aws, ledger, models
+from labelloop.observability import count, entry, logger
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    execution, version = event["execution"], event["model_version"]
+    seen = models.champion()
+    if seen is None or seen.value["version"] != version:
+        ledger.check_lock(execution, int(event["fence"]))
+        previous = seen.value["version"] if seen else ""
+        models.flip(
+            seen,
+            {
+                "version": version,
+                "endpoint": event["endpoint"],
+                "thresholds_uri": event["thresholds_uri"],
+                "dataset": event["dataset_version"],
+                "previous": previous,
+            },
+        )
+        count("ModelPromoted")
+        logger.info("model promoted", model=version, previous=previous)
+        aws.client("sns").publish(
+            TopicArn=settings().notification_topic,
+            Subject="A better model serves",
+            Message=f"Model {version} replaced {previous or 'nothing: it is the first'}. "
+            f"Trained on dataset {event['dataset_version'] or 'elsewhere'}.",
+        )
+    ledger.note_training(event["dataset_version"], int(event["train"]), event["job"])
+    ledger.release_lock(execution)
+    return {"champion": version}

@@ -1,0 +1,28 @@
+"""Recalibrate Champion: the challenger lost; the champion's thresholds are fitted to the new calibration labels, and
+the lock is released.
+"""
+
+from typing import Any
+
+from labelloop import calibration, ledger, models, storage, training
+from labelloop.observability import entry, logger
+from labelloop.records import Prediction
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    execution, version, dataset = event["execution"], event["champion"], event["dataset_version"]
+    seen = models.champion()
+    if version and seen is not None and seen.value["version"] == version:
+        ledger.check_lock(execution, int(event["fence"]))
+        records = storage.find_lines(f"{training.folder(event['job'])}/scores/champion-calibration.jsonl") or []
+        predictions = [Prediction.from_json(record) for record in records]
+        truths = training.read_truths(event["dataset_uri"], "calibration")
+        key = models.thresholds_key(version, dataset)
+        thresholds = storage.create_json(key, calibration.thresholds(version, dataset, predictions, truths, settings()))
+        models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(key)})
+        logger.info("champion recalibrated", **thresholds)
+    ledger.note_training(dataset, int(event["train"]), event["job"])
+    ledger.release_lock(execution)
+    return {"champion": version}

@@ -1,0 +1,94 @@
+"""Reconcile: every few minutes asks the truth about everything that waits. Events are hints; this is the guarantee.
+
+Answers callbacks whose event was lost, closes those past their deadline, records failures whose event was lost,
+removes endpoints that no
+champion and no open request needs, and reports the age of the oldest running execution.
+"""
+
+import time
+from typing import Any
+
+from botocore.exceptions import ClientError
+from labelloop import aws, callbacks, endpoints, failures, ledger, models, naming, outcomes
+from labelloop.callbacks import Callback
+from labelloop.observability import count, entry, logger, metrics
+from labelloop.settings import settings
+
+# An expired wait is closed only after the state itself has surely timed out.
+GRACE_SECONDS = 300
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    waiting = list(callbacks.open_callbacks())
+    answered = sum(_settle(callback) for callback in waiting)
+    removed = _remove_old_endpoints(waiting)
+    ended = _record_lost_failures()
+    metrics.add_metric("OldestRunningExecutionSeconds", "Seconds", _oldest_running_seconds())
+    logger.info(
+        "reconciled", waiting=len(waiting), answered=answered, endpoints_removed=removed, failures_recorded=ended
+    )
+    return {"waiting": len(waiting), "answered": answered, "endpoints_removed": removed, "failures_recorded": ended}
+
+
+def _settle(callback: Callback) -> bool:
+    """True when the wait has been answered or closed. One that cannot be looked at does not keep the others waiting."""
+    try:
+        if callback.outcome is not None:
+            callbacks.deliver(callback)
+            return True
+        outcome = outcomes.of(callback) if callback.started else None
+        if outcome is not None:
+            callbacks.answer(callback, outcome)
+            count("CallbackRecovered")
+            return True
+        if time.time() > callback.deadline + GRACE_SECONDS:
+            failures.close_expired(callback)
+            count("CallbackExpired")
+            return True
+    except ClientError as error:
+        count("ReconcileError")
+        logger.warning("a callback could not be looked at", callback=callback.id, reason=str(error))
+    return False
+
+
+def _remove_old_endpoints(waiting: list[Callback]) -> int:
+    """Keeps the champion's endpoint, the newest few, and all of them while any request or deployment is open."""
+    if any(callback.kind in ("inference", "deployment") for callback in waiting):
+        return 0
+    champion = models.champion()
+    if champion is None:
+        return 0
+    serving = {
+        naming.endpoint(settings().resource_prefix, champion.value[key])
+        for key in ("version", "previous")
+        if champion.value[key]
+    }
+    old = [
+        name for name in endpoints.names(settings().resource_prefix)[settings().kept_endpoints :] if name not in serving
+    ]
+    for name in old:
+        endpoints.remove(name)
+    return len(old)
+
+
+def _record_lost_failures() -> int:
+    """The status-change event of a failed execution may be lost too: its batch must not stay `running` for ever."""
+    ended = 0
+    for batch_id, owner in ledger.running_batches():
+        status = ledger.execution_status(owner)
+        if status in ("FAILED", "TIMED_OUT", "ABORTED", "GONE"):
+            ended += ledger.end_batch(batch_id, owner, "failed", f"the execution ended {status}")
+    return ended
+
+
+def _oldest_running_seconds() -> float:
+    starts = []
+    for machine in (settings().label_batch_arn, settings().train_model_arn):
+        pages = (
+            aws.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=machine, statusFilter="RUNNING")
+        )
+        starts += [execution["startDate"].timestamp() for page in pages for execution in page["executions"]]
+    return max(0.0, time.time() - min(starts)) if starts else 0.0

@@ -1,0 +1,54 @@
+"""Record Failure: says why an execution failed, so that a restart takes over from what S3 holds.
+
+Called by the failure lane of label_batch, and by an EventBridge rule for what no Catch sees: aborts, timeouts,
+runtime errors, of
+both machines. Recording the same failure twice changes nothing.
+"""
+
+import json
+from typing import Any
+
+from labelloop import aws, failures, ledger, markers, naming
+from labelloop.errors import InvalidInputError
+from labelloop.observability import count, entry, logger
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    detail = event.get("detail")
+    execution = detail["executionArn"] if detail else event["execution"]
+    trigger = json.loads(detail.get("input") or "{}") if detail else event["input"]
+    cause = _status_sentence(detail) if detail else failures.describe(event["error"])
+    failures.stop_open_work(execution)
+    ledger.release_lock(execution)
+    batch_id = _batch_of(trigger, execution)
+    if batch_id and ledger.end_batch(batch_id, execution, "failed", cause):
+        count("BatchFailed")
+        logger.error("batch failed", batch_id=batch_id, cause=cause)
+        aws.client("sns").publish(
+            TopicArn=settings().notification_topic,
+            Subject=f"Batch {batch_id} failed",
+            Message=f"{cause}\nNo data is lost. Start an execution with the same input to go on.\n{execution}",
+        )
+    return {"batch_id": batch_id, "cause": cause}
+
+
+def _status_sentence(detail: dict[str, Any]) -> str:
+    reason = ": ".join(part for part in (detail.get("error"), detail.get("cause")) if part)
+    return f"the execution ended {detail['status']}" + (f" ({reason})" if reason else "")
+
+
+def _batch_of(trigger: dict[str, Any], execution: str) -> str:
+    """The batch this execution owns; empty for a training execution, or one that failed before it owned a batch."""
+    if "batch_id" in trigger:
+        return ""
+    try:
+        bucket, prefix = trigger["bucket"]["name"], markers.prefix_of(trigger["object"]["key"])
+    except (KeyError, TypeError, InvalidInputError):
+        return ""
+    for delivery in ledger.batches_of(bucket, prefix):
+        batch_id = naming.batch_id(bucket, prefix, delivery)
+        if ledger.owner_of(batch_id) == execution:
+            return batch_id
+    return ""

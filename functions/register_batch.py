@@ -1,0 +1,133 @@
+"""Register Batch: becomes the batch's owner, pins its inventory and draws the random sample."""
+
+from typing import Any
+
+from labelloop import aws, ledger, markers, naming, sampling, storage
+from labelloop.batches import Files, write_shards
+from labelloop.errors import InvalidInputError
+from labelloop.markers import Marker
+from labelloop.observability import count, entry, logger
+from labelloop.records import InventoryItem
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Input `event` is the detail of an S3 event, or `{"bucket": {"name"}, "object": {"key"}, "resume"?}` typed by a
+    person.
+    """
+    trigger, execution = event["event"], event["execution"]
+    bucket, key = trigger["bucket"]["name"], trigger["object"]["key"]
+    prefix = markers.prefix_of(key)
+    found = storage.head(key, trigger["object"].get("version-id"))
+    if found is None or bucket != settings().data_bucket:
+        raise InvalidInputError(f"there is no marker s3://{bucket}/{key} in the data bucket")
+    version = found.get("VersionId") or found["ETag"].strip('"')
+    delivery = ledger.delivery_number(bucket, prefix, version)
+    batch_id = naming.batch_id(bucket, prefix, delivery)
+    claim = ledger.claim_batch(batch_id, execution, resume=trigger.get("resume") is True)
+    marker = markers.parse(storage.read(key, found.get("VersionId")), storage.uri(key))
+    state = _state(batch_id, marker, prefix, claim.attempt)
+    if claim.status != "owned":
+        return {**state, "status": "already-owned" if claim.status == "already-owned" else "already-labeled"}
+
+    started = found["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000000")
+    ledger.note_batch(batch_id, {"bucket": bucket, "prefix": prefix, "marker_version": version, "started": started})
+    inventory = _pin_inventory(batch_id, bucket, prefix, delivery, marker)
+    count("ImagesRegistered", len(inventory))
+    logger.info("batch registered", batch_id=batch_id, objects=len(inventory), attempt=claim.attempt)
+    state["batch"]["objects"] = len(inventory)
+    state["progress"]["next_round"] = ledger.rounds_done(batch_id) + 1
+    return state
+
+
+def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marker: Marker) -> list[dict[str, Any]]:
+    """The objects of this delivery, pinned by version; written once, so a restart works on the same images."""
+    files, knobs = Files(batch_id), settings()
+    inventory = storage.find_lines(files.inventory)
+    if inventory is None:
+        known = _objects_of_earlier_deliveries(bucket, prefix, delivery)
+        objects = [entry for entry in _list(prefix, marker) if _identity(entry) not in known]
+        items = [
+            InventoryItem(
+                entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(batch_id, entry), False, 0.0
+            )
+            for entry in objects
+        ]
+        items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum)
+        inventory = storage.create_lines(files.inventory, [item.to_json() for item in items])
+    write_shards(files, "inspect", inventory, knobs.shard_size)
+    return inventory
+
+
+def _draw(batch_id: str, entry: dict[str, Any]) -> float:
+    # The ETag, not the version id, which is random: the same files in the same batch draw the same sample.
+    return sampling.draw(settings().seed, batch_id, entry["Key"], entry["ETag"])
+
+
+def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
+    """The newest version of every object under the prefix in key order, without markers, folders and the label
+    manifest.
+    """
+    pages = (
+        aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
+    )
+    newest = [entry for page in pages for entry in page.get("Versions", ()) if entry["IsLatest"]]
+    manifest = _labels_uri(marker, prefix)
+    images = [
+        {
+            **entry,
+            "ETag": entry["ETag"].strip('"'),
+            "VersionId": None if entry.get("VersionId") in (None, "null") else entry["VersionId"],
+        }
+        for entry in newest
+        if not entry["Key"].endswith(("/" + naming.READY, "/")) and storage.uri(entry["Key"]) != manifest
+    ]
+    markers.check_complete(marker, [entry["Key"].removeprefix(prefix) for entry in images], prefix)
+    if marker.names is not None:
+        wanted = {prefix + name for name in marker.names}
+        images = [entry for entry in images if entry["Key"] in wanted]
+    return sorted(images, key=lambda entry: str(entry["Key"]))
+
+
+def _objects_of_earlier_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
+    earlier = (naming.batch_id(bucket, prefix, number) for number in range(1, delivery))
+    records = (record for batch_id in earlier for record in storage.find_lines(Files(batch_id).inventory) or ())
+    return {(record["key"], record.get("version-id") or record["etag"]) for record in records}
+
+
+def _identity(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["Key"], entry.get("VersionId") or entry["ETag"]
+
+
+def _labels_uri(marker: Marker, prefix: str) -> str:
+    if not marker.labels or marker.labels.startswith("s3://"):
+        return marker.labels
+    return storage.uri(prefix + marker.labels)
+
+
+def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str, Any]:
+    knobs = settings()
+    adopt = knobs.starting_model if knobs.starting_model and storage.read_pointer("models/champion") is None else ""
+    return {
+        "status": "registered",
+        "batch": {
+            "id": batch_id,
+            "bucket": knobs.data_bucket,
+            "objects": 0,
+            "attempt": attempt,
+            "inspect_key": Files(batch_id).inspect_items,
+            "labels_uri": _labels_uri(marker, prefix),
+            "starting_model": adopt,
+        },
+        "settings": {
+            "inspect_concurrency": knobs.inspect_concurrency,
+            "inference_concurrency": knobs.inference_concurrency,
+            "inference_timeout_seconds": knobs.inference_timeout_seconds,
+            "labeling_timeout_seconds": knobs.labeling_timeout_seconds,
+            "training_timeout_seconds": knobs.training_timeout_seconds,
+            "deployment_timeout_seconds": knobs.deployment_timeout_seconds,
+            "nested_timeout_seconds": knobs.nested_timeout_seconds,
+        },
+        "progress": {"next_round": 1},
+    }

@@ -1,0 +1,65 @@
+"""Register Model: stores the version, immutable, with metrics and card, and registers a model package."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from labelloop import aws, ledger, storage
+from labelloop.observability import count, entry
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    version, folder = event["model_version"], f"models/{event['model_version']}"
+    comparison = storage.read_json(storage.own_key(event["comparison_uri"]))
+    if not storage.exists(f"{folder}/model.tar.gz"):
+        storage.copy(event["model_uri"], f"{folder}/model.tar.gz")
+    storage.create_json(f"{folder}/metrics.json", comparison)
+    card = storage.create_json(
+        f"{folder}/card.json",
+        {
+            "version": version,
+            "parent": event["champion"],
+            "dataset": event["dataset_version"],
+            "job": event["job"],
+            "trained_from": event["model_uri"],
+            "thresholds": event["thresholds_uri"],
+            "reason": comparison["reason"],
+        },
+    )
+    package = _register(version, storage.uri(f"{folder}/model.tar.gz"), storage.uri(f"{folder}/metrics.json"), card)
+    ledger.index_version("model", version, {**card, "model_package": package})
+    count("ModelRegistered")
+    return {"model_package": package}
+
+
+def _register(version: str, model_uri: str, metrics_uri: str, card: dict[str, Any]) -> str:
+    """The ARN of this version's package in the group `<prefix>-models`; the client token makes a repeat find the
+    first.
+    """
+    knobs, sagemaker = settings(), aws.client("sagemaker")
+    group = f"{knobs.resource_prefix}-models"
+    try:
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    except ClientError as error:
+        if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
+            raise
+        sagemaker.create_model_package_group(
+            ModelPackageGroupName=group, ModelPackageGroupDescription="Champions of this labelloop stack"
+        )
+    answer = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription=version,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [
+                {"Image": knobs.inference_image, "ModelDataUrl": model_uri, "Environment": {"MODEL_VERSION": version}}
+            ],
+            "SupportedContentTypes": ["application/jsonlines", "image/jpeg", "image/png"],
+            "SupportedResponseMIMETypes": ["application/jsonlines"],
+        },
+        ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
+        CustomerMetadataProperties={name: card[name] for name in ("parent", "dataset", "job") if card[name]},
+        ClientToken=f"labelloop-{version}",
+    )
+    return str(answer["ModelPackageArn"])

@@ -1,0 +1,45 @@
+"""Request Inference: remembers the task token, then queues one shard (or one image) on the round's endpoint."""
+
+from typing import Any
+
+from labelloop import aws, callbacks, naming, outcomes, storage
+from labelloop.observability import count, entry
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    batch, round_number, shard = event["batch_id"], int(event["round"]), event["shard"]
+    attempt, retry = int(event["attempt"]), int(event["retry"])
+    inference_id = naming.inference_id(batch, round_number, shard, attempt, retry)
+    callback = callbacks.remember(
+        "inference", inference_id, event["task_token"], event["execution"], int(event["timeout_seconds"])
+    )
+    if callback.outcome is not None:
+        callbacks.deliver(callback, again=True)
+        return {"inference_id": inference_id}
+    if callback.started and (_settled(callback) or callback.age_seconds < settings().inference_timeout_seconds):
+        return {"inference_id": inference_id}
+    knobs = settings()
+    answer = aws.client("sagemaker-runtime").invoke_endpoint_async(
+        EndpointName=event["endpoint"],
+        InputLocation=event["requests_uri"],
+        ContentType="application/jsonlines",
+        Accept="application/jsonlines",
+        InferenceId=inference_id,
+        S3OutputPathExtension=f"{batch}/predictions/{round_number}",
+        Filename=f"{shard[-20:]}-{attempt}{retry}.jsonl",
+        RequestTTLSeconds=knobs.inference_queue_seconds,
+        InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
+    )
+    callbacks.mark_started(callback, output_uri=answer["OutputLocation"], failure_uri=answer.get("FailureLocation", ""))
+    count("InferenceRequested")
+    return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(answer["OutputLocation"]))}
+
+
+def _settled(callback: callbacks.Callback) -> bool:
+    """An earlier attempt made this request: its output may be there although no notice has come."""
+    known = outcomes.inference(callback)
+    if known is not None:
+        callbacks.answer(callback, known)
+    return known is not None

@@ -1,0 +1,38 @@
+"""Train Challenger: remembers the task token, then creates the training job."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from labelloop import aws, callbacks, outcomes, storage, training
+from labelloop.observability import count, entry
+from labelloop.settings import settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = event["job"]
+    callback = callbacks.remember(
+        "training", job, event["task_token"], event["execution"], int(event["timeout_seconds"])
+    )
+    if callback.outcome is not None:
+        callbacks.deliver(callback, again=True)
+        return {"training_job": job}
+    champion_uri = storage.uri(f"models/{event['champion']}/model.tar.gz") if event["champion"] else ""
+    request = training.job_request(
+        job=job,
+        dataset_uri=event["dataset_uri"],
+        images_uri=event["images_uri"],
+        champion_uri=champion_uri,
+        settings=settings(),
+    )
+    try:
+        aws.client("sagemaker").create_training_job(**request)
+    except ClientError as error:
+        if aws.error_code(error) != "ResourceInUse":
+            callbacks.forget(callback)
+            raise
+        if (known := outcomes.training(job)) is not None:
+            callbacks.answer(callback, known)
+    callbacks.mark_started(callback)
+    count("TrainingRequested")
+    return {"training_job": job}

@@ -1,0 +1,64 @@
+"""One vocabulary, three places: state "Judge Batch" = JudgeBatchFunction = functions/judge_batch.py."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from lint.project import FUNCTION, Finding, Machine, Project, all_states, substitution
+
+# Functions that no state calls: events, the schedule, Ground Truth and CloudFormation do.
+WITHOUT_STATE = {
+    "CompleteInference", "CompleteLabeling", "CompleteTraining", "CompleteDeployment",
+    "Reconcile", "PreAnnotate", "Consolidate", "CleanUp",
+}  # fmt: skip
+
+
+def check(project: Project) -> list[Finding]:
+    called: set[str] = set()
+    found: list[Finding] = []
+    for machine in project.machines:
+        found += [Finding(machine.where(state), what) for state, what in _states(machine, called)]
+    functions = {name.removesuffix("Function"): body for name, body in project.resources(FUNCTION).items()}
+    for title, body in functions.items():
+        problems = _function(project, title, body["Properties"].get("Handler", ""))
+        found += [Finding(f"template.yaml: {title}Function", what) for what in problems]
+    for title in sorted(set(functions) - called - WITHOUT_STATE):
+        found.append(Finding(f"template.yaml: {title}Function", "no state calls it"))
+    for path in sorted((project.root / "functions").glob("*.py")):
+        if _title(path.stem) not in functions:
+            found.append(Finding(f"functions/{path.name}", f"template.yaml has no {_title(path.stem)}Function"))
+    return found
+
+
+def _states(machine: Machine, called: set[str]) -> Iterator[tuple[str, str]]:
+    for name, state in all_states(machine.definition):
+        if ":lambda:invoke" not in state.get("Resource", ""):
+            continue
+        placeholder = substitution(str(state.get("Parameters", {}).get("FunctionName", "")))
+        title = placeholder.removesuffix("FunctionArn")
+        called.add(title)
+        words = _words(title)
+        if name != words and not name.startswith(f"{words} "):
+            yield name, f"calls {title}Function: the state's name must be, or begin with, {words!r}"
+        target = machine.substitutions.get(placeholder)
+        if target is not None and target != {"Fn::GetAtt": [f"{title}Function", "Arn"]}:
+            yield name, f"{placeholder} must stand for {title}Function, found {target}"
+
+
+def _function(project: Project, title: str, handler: str) -> Iterator[str]:
+    stem = _words(title).lower().replace(" ", "_")
+    if handler != f"{stem}.handler":
+        yield f"its Handler must be {stem}.handler, found {handler!r}"
+    path = project.root / "functions" / f"{stem}.py"
+    if not path.exists():
+        yield f"functions/{stem}.py does not exist"
+    elif "handler" not in {getattr(node, "name", "") for node in ast.parse(path.read_text(encoding="utf-8")).body}:
+        yield f"functions/{stem}.py defines no handler"
+
+
+def _title(stem: str) -> str:
+    return "".join(word.capitalize() for word in stem.split("_"))
+
+
+def _words(title: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", title)

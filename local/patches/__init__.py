@@ -1,0 +1,48 @@
+"""What MiniStack 1.5.33 does differently from AWS, corrected where the difference would hide an error.
+
+Each module replaces module-level functions that MiniStack looks up when it calls them, checks that they are the ones
+it was written for, and has a parity test in tests/workflows/test_emulator_parity.py. Order matters where two wrap the
+same function: for a function call of a state machine the role is asked first, then throttling gets its AWS name, then
+a waiting token learns of the failure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.patches import (
+    alarm_names,
+    callback_tokens,
+    custom_resources,
+    event_delivery,
+    executions,
+    handler_errors,
+    lambda_workers,
+    machine_roles,
+    metric_math_alarms,
+    nested_executions,
+    secure_transport,
+    strict_paths,
+    table_settings,
+    task_limits,
+    throttling,
+)
+
+
+def apply_all(lambda_python: Path, lambda_slots: int) -> None:
+    """Call once, before the first request."""
+    secure_transport.apply()
+    handler_errors.apply()
+    lambda_workers.apply(lambda_python, lambda_slots)
+    custom_resources.apply()
+    executions.apply()
+    strict_paths.apply()
+    nested_executions.apply()
+    machine_roles.apply()
+    throttling.apply()
+    alarm_names.apply()
+    callback_tokens.apply()
+    task_limits.apply()
+    event_delivery.apply()
+    metric_math_alarms.apply()
+    table_settings.apply()

@@ -1,0 +1,163 @@
+"""The embedded AWS as one process: MiniStack with our patches and our services, on one port of 127.0.0.1.
+
+    python -m local.server --port 4566 --state-dir build/local [--truth FILE]
+
+The environment decides: LABELLOOP_LAMBDA_PYTHON (default .venvs/lambda/bin/python) runs the functions,
+LABELLOOP_CONTAINER_PYTHON (default .venvs/yolo/bin/python) the container, LABELLOOP_LAMBDA_SLOTS how many functions at
+once, SFN_WAIT_SCALE scales Wait states and retry intervals. Ends on SIGTERM or Ctrl-C and takes its children along.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+REPO_ROOT = Path(__file__).resolve().parents[1]
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+log = logging.getLogger("labelloop.local")
+
+
+def main() -> None:
+    arguments = _arguments()
+    arguments.state_dir.mkdir(parents=True, exist_ok=True)
+    listener = _listen(arguments.port)
+    port = listener.getsockname()[1]
+    run_dir = Path(tempfile.mkdtemp(prefix=f"labelloop-aws-{port}-"))
+    try:
+        _configure(port, run_dir)
+        asyncio.run(_serve(listener, f"http://127.0.0.1:{port}", run_dir, arguments.state_dir, arguments.truth))
+    finally:
+        listener.close()
+        shutil.rmtree(run_dir, ignore_errors=True)
+        _forget_server(arguments.state_dir)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=4566, help="0 takes a free port (written to server.json)")
+    parser.add_argument("--state-dir", type=Path, default=REPO_ROOT / "build" / "local")
+    parser.add_argument("--truth", type=Path, default=None)
+    return parser.parse_args()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(f"Port {port} of 127.0.0.1 is taken ({error.strerror}). Stop what listens there, or choose --port.")
+    return listener
+
+
+def _configure(port: int, run_dir: Path) -> None:
+    """MiniStack reads its environment when it is imported, so this comes first."""
+    temporary = run_dir / "tmp"
+    temporary.mkdir()
+    os.environ.update(
+        AUTH="true",
+        GATEWAY_PORT=str(port),
+        TMPDIR=str(temporary),
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        PERSIST_STATE="0",
+        DOCKER_HOST=f"unix://{run_dir}/no-docker",
+        MINISTACK_REGION=REGION,
+        MINISTACK_ACCOUNT_ID=ACCOUNT,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the root key of an AWS that holds nothing
+        AWS_DEFAULT_REGION=REGION,
+        AWS_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+    )
+    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        os.environ.pop(name, None)
+    os.environ.setdefault("LAMBDA_WARM_TTL_SECONDS", "30")
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    tempfile.tempdir = None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger().setLevel(os.environ["LOG_LEVEL"])
+    log.setLevel(logging.INFO)
+
+
+async def _serve(listener: socket.socket, endpoint: str, run_dir: Path, state_dir: Path, truth: Path | None) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    from local import gateway, patches, services
+
+    python = Path(os.environ.get("LABELLOOP_LAMBDA_PYTHON") or REPO_ROOT / ".venvs" / "lambda" / "bin" / "python")
+    slots = int(os.environ.get("LABELLOOP_LAMBDA_SLOTS") or max(4, 2 * (os.cpu_count() or 2)))
+    patches.apply_all(python, slots)
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+    hooks: list[Callable[[], None]] = []
+    context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks)
+    mounted = services.create_mounted(context)
+    _remember_server(state_dir, endpoint, run_dir)
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    config.loglevel = os.environ["LOG_LEVEL"]
+    log.info("embedded AWS at %s, process %d, services of our own: %s", endpoint, os.getpid(), sorted(mounted))
+    try:
+        await serve(gateway.application(mounted), config, shutdown_trigger=stopping.wait)
+    except Exception:
+        log.exception("the embedded AWS failed")
+        _leave(hooks, run_dir, state_dir, 1)
+    _leave(hooks, run_dir, state_dir, 0)
+
+
+def _leave(hooks: list[Callable[[], None]], run_dir: Path, state_dir: Path, status: int) -> NoReturn:
+    """Threads of executions that still wait would hold up a normal exit, for days."""
+    _end_children(hooks)
+    shutil.rmtree(run_dir, ignore_errors=True)
+    _forget_server(state_dir)
+    logging.shutdown()
+    os._exit(status)
+
+
+def _end_children(hooks: list[Callable[[], None]]) -> None:
+    from ministack.core import lambda_runtime
+
+    for hook in reversed(hooks):
+        try:
+            hook()
+        except Exception:
+            log.exception("a shutdown hook failed")
+    lambda_runtime.reset()
+
+
+def _remember_server(state_dir: Path, endpoint: str, run_dir: Path) -> None:
+    record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
+    partial = state_dir / "server.json.partial"
+    partial.write_text(json.dumps(record))
+    partial.replace(state_dir / "server.json")
+
+
+def _forget_server(state_dir: Path) -> None:
+    record = state_dir / "server.json"
+    if record.exists() and json.loads(record.read_text()).get("pid") == os.getpid():
+        record.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""An engine for the real serve.py and train.py without a network: it sees coloured squares.
+
+ENGINE=scripted_engine, with this folder on PYTHONPATH. The interface is that of containers/yolo/detector.py.
+Every picture has a difficulty in 0..1, drawn from its pixels. A model that learned from n pictures draws each box too
+small by an error that grows with the difficulty and shrinks with n, and is the less confident the larger the error is.
+
+In the folder SCRIPT_DIR: while `hold-training` or `hold-inference` exists, fit or a served predict waits.
+A picture whose first pixel is poison ends the serving process (not the training job, which scores it too).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from labelloop.records import Box
+from pictures import CELL, CLASS, COLOURS, POISON
+from PIL import Image
+
+HALF_LEARNED_AFTER = 4  # pictures
+COLOUR_TOLERANCE = 90
+FORGIVEN = 0.05
+
+
+@dataclass(frozen=True)
+class Fitted:
+    weights_sha256: str
+    epochs: int
+    optimizer_steps: int
+    loss: dict[str, float]
+
+
+class ScriptedEngine:
+    batch_size = 8
+
+    def __init__(self, learned: int) -> None:
+        self.unskilled = HALF_LEARNED_AFTER / (HALF_LEARNED_AFTER + learned)
+        self.serving = multiprocessing.parent_process() is not None
+
+    def predict(self, images: Sequence[Image.Image]) -> list[list[Box]]:
+        if self.serving:
+            _hold("hold-inference")
+            if any(image.getpixel((0, 0)) == POISON for image in images):
+                os._exit(9)
+        return [self._look(image) for image in images]
+
+    def describe(self) -> dict[str, Any]:
+        return {"engine": "scripted", "unskilled": self.unskilled, "classes": [CLASS]}
+
+    def _look(self, image: Image.Image) -> list[Box]:
+        error = max(0.0, self.unskilled * _difficulty(image) - FORGIVEN)
+        kept, confidence = 1 - 0.6 * error, round(0.97 - 0.7 * error, 4)
+        return [
+            Box(CLASS, left, top, width * kept, height * kept, confidence)
+            for left, top, width, height in find_squares(image)
+        ]
+
+
+def load(model_dir: Path, image_size: int | None = None) -> ScriptedEngine:
+    weights = json.loads((model_dir / "weights.pt").read_text("utf-8"))
+    return ScriptedEngine(weights["learned"])
+
+
+def fit(dataset: Any, recipe: Any, model_dir: Path, champion_dir: Path | None) -> Fitted:
+    _hold("hold-training")
+    lines = sorted(f"{image.source_ref} {[box.to_json() for box in image.boxes]}" for image in dataset.images)
+    weights = {"learned": len(lines), "of": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
+    body = json.dumps(weights, sort_keys=True).encode()
+    model_dir.mkdir(parents=True, exist_ok=True)
+    (model_dir / "weights.pt").write_bytes(body)
+    return Fitted(hashlib.sha256(body).hexdigest(), 1, 1, {"loss": round(1 / (1 + len(lines)), 5)})
+
+
+def find_squares(image: Image.Image) -> list[tuple[int, int, int, int]]:
+    """left, top, width, height of the square in each quarter that has one."""
+    pixels = np.asarray(image).astype(int)
+    found = []
+    for cell, colour in enumerate(COLOURS):
+        x, y = cell % 2 * CELL, cell // 2 * CELL
+        quarter = pixels[y : y + CELL, x : x + CELL]
+        rows, columns = np.nonzero(np.abs(quarter - colour).sum(axis=2) < COLOUR_TOLERANCE)
+        if rows.size > CELL:
+            left, top = x + int(columns.min()), y + int(rows.min())
+            found.append((left, top, int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1))
+    return found
+
+
+def _difficulty(image: Image.Image) -> float:
+    return int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:4], "big") / 2**32
+
+
+def _hold(name: str) -> None:
+    while "SCRIPT_DIR" in os.environ and (Path(os.environ["SCRIPT_DIR"]) / name).exists():
+        time.sleep(0.05)

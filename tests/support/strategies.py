@@ -1,0 +1,35 @@
+"""Hypothesis strategies for the domain's records."""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from labelloop.records import Box, Prediction
+
+CLASSES = ("head", "hand", "bottle")
+WIDTH, HEIGHT = 640, 480
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The truth of one image."""
+
+    source_ref: str
+    boxes: tuple[Box, ...]
+
+
+# Coarse coordinates, so that equal overlaps and identical boxes, where ties are, turn up often.
+_grid = st.integers(0, 12).map(lambda step: step * 30.0)
+_sizes = st.integers(1, 4).map(lambda step: step * 30.0)
+confidences = st.integers(0, 100).map(lambda percent: percent / 100)
+labels = st.sampled_from(CLASSES)
+
+
+def boxes(confidence=confidences, max_size=6):
+    box = st.builds(Box, labels, _grid, _grid, _sizes, _sizes, confidence)
+    return st.lists(box, max_size=max_size)
+
+
+@st.composite
+def predictions(draw, source_ref="s3://bucket/image.png"):
+    listed = sorted(draw(boxes()), key=lambda box: -box.confidence)
+    return Prediction(source_ref, "ok", WIDTH, HEIGHT, "v000001-abcd1234", tuple(listed))

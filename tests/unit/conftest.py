@@ -1,0 +1,138 @@
+"""Unit tests talk to nobody: no sockets, fake credentials, an AWS in memory (moto), the settings of a made-up stack.
+
+The container's tests (marked `yolo`) run in its own environment, which has none of moto, hypothesis and pytest-socket,
+and they start servers on the loopback address: what they lack is imported late, and sockets stay open for them.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pytest
+from labelloop import settings as stack
+from made_up_stack import ACCOUNT, BUCKET, CALLBACKS, CREDENTIALS, LEDGER, PLATFORM, SETTINGS
+
+with contextlib.suppress(ImportError):
+    import hypothesis
+
+    # The machine that runs the tests may be busy: time limits per example only make noise.
+    hypothesis.settings.register_profile("unit", deadline=None)
+    hypothesis.settings.load_profile("unit")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("yolo") is None:
+        with contextlib.suppress(ImportError):
+            import pytest_socket
+
+            pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The variables of settings.py; a test that changes one with `change_setting` sees it at once."""
+    from labelloop import aws
+
+    assert set(SETTINGS) == {field.name.upper() for field in fields(stack.Settings)}
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**CREDENTIALS, **PLATFORM, **SETTINGS}.items():
+        monkeypatch.setenv(name, value)
+    caches = (stack.settings.cache_clear, aws.client.cache_clear, aws.table.cache_clear)
+    for clear in caches:
+        clear()
+    yield monkeypatch
+    for clear in caches:
+        clear()
+
+
+@pytest.fixture
+def change_setting(environment: pytest.MonkeyPatch):
+    def change(name: str, value: str) -> None:
+        environment.setenv(name, value)
+        stack.settings.cache_clear()
+
+    return change
+
+
+@pytest.fixture
+def aws(environment: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stack's bucket (versioned), tables and machines in moto; nothing of SageMaker, see `fake_service`."""
+    import boto3
+    from moto import mock_aws
+
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        s3, database = boto3.client("s3"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        database.create_table(**_table(LEDGER))
+        database.create_table(**_table(CALLBACKS, {"open": "S", "created": "N"}))
+        boto3.client("sns").create_topic(Name="notices")
+        states = boto3.client("stepfunctions")
+        for machine in ("LabelBatch", "TrainModel"):
+            states.create_state_machine(
+                name=f"labelloop-{machine}",
+                definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
+                roleArn=f"arn:aws:iam::{ACCOUNT}:role/machine",
+            )
+        yield
+
+
+@pytest.fixture
+def fake_service(environment: pytest.MonkeyPatch):
+    """`fake_service(name, **answers)` puts a FakeService in the place of one service's client."""
+    from fake_service import FakeService
+    from labelloop import aws
+
+    fakes: dict[str, FakeService] = {}
+    real = aws.client
+
+    def client(service: str):
+        return fakes.get(service) or real(service)
+
+    environment.setattr(aws, "client", client)
+
+    def put(service: str, **answers: object) -> FakeService:
+        return fakes.setdefault(service, FakeService(service)).answering(**answers)
+
+    return put
+
+
+@pytest.fixture
+def states(aws: None, fake_service):
+    """Step Functions hears; whether an execution runs is still asked of moto."""
+    import boto3
+
+    real = boto3.client("stepfunctions")
+    return fake_service(
+        "stepfunctions", describe_execution=real.describe_execution, list_executions=real.list_executions
+    )
+
+
+@pytest.fixture
+def sagemaker(states, fake_service):
+    return fake_service("sagemaker")
+
+
+@pytest.fixture
+def runtime(states, fake_service):
+    from labelloop import storage
+    from outside_work import FAILURE, OUTPUT
+
+    answer = {"OutputLocation": storage.uri(OUTPUT), "FailureLocation": storage.uri(FAILURE)}
+    return fake_service("sagemaker-runtime", invoke_endpoint_async={"InferenceId": "x", **answer})
+
+
+def _table(name: str, index: dict[str, str] | None = None) -> dict[str, object]:
+    attributes = {"id": "S", **(index or {})}
+    table = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    }
+    if index:
+        keys = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(index, ("HASH", "RANGE"), strict=True)]
+        every = {"ProjectionType": "ALL"}
+        table["GlobalSecondaryIndexes"] = [{"IndexName": "open-index", "KeySchema": keys, "Projection": every}]
+    return table

@@ -1,0 +1,52 @@
+"""Asks for outside work as the state machines do, and hears what Step Functions is told about it."""
+
+import json
+from typing import Any
+
+from handling import handle, handle_event
+from labelloop import storage
+from made_up_stack import arn
+
+EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")
+OUTPUT, FAILURE = "batches/b/predictions/1/00000-00.jsonl", "batches/inference-failures/00000.out"
+
+
+def heard(states: Any) -> list[tuple[str, str]]:
+    """What Step Functions was told: which call, and with which token."""
+    return [(name, request["taskToken"]) for name, request in states.calls if name.startswith("send_task")]
+
+
+def ask_for_inference(token: str = "t1", retry: int = 0, attempt: int = 0) -> str:
+    given = {"batch_id": "b", "round": 1, "endpoint": "labelloop-v1", "shard": "infer-1-00000", "attempt": attempt}
+    place = {"requests_uri": storage.uri("batches/b/shards/infer-1-00000.jsonl"), "timeout_seconds": 600}
+    more = {"retry": retry, "task_token": token, "execution": EXECUTION}
+    return handle("request_inference", **given, **place, **more)["inference_id"]
+
+
+def notice(
+    inference_id: str, status: str = "Completed", name: str = "InferenceResult", output: str = ""
+) -> dict[str, Any]:
+    """An asynchronous endpoint's message as SQS brings it: inside SNS's envelope."""
+    message: dict[str, Any] = {"eventName": name, "inferenceId": inference_id, "invocationStatus": status}
+    if output:
+        message["responseParameters"] = {"outputLocation": storage.uri(output)}
+    if status == "Failed":
+        message["failureReason"] = "ClientError: the model broke"
+    body = json.dumps({"Type": "Notification", "Message": json.dumps(message)})
+    return {"messageId": inference_id, "eventSource": "aws:sqs", "body": body, "receiptHandle": "r"}
+
+
+def hear(*records: dict[str, Any]) -> list[str]:
+    """Ids of the messages that will come again."""
+    answer = handle_event("complete_inference", {"Records": list(records)})
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def ask_for_labels(token: str = "t1", timeout: int = 600) -> str:
+    given = {"batch_id": "b", "round": 2, "manifest_uri": storage.uri("m"), "objects": 3, "execution": EXECUTION}
+    return handle("request_labels", **given, task_token=token, timeout_seconds=timeout)["labeling_job"]
+
+
+def described(status: str, **more: Any) -> dict[str, Any]:
+    """What DescribeLabelingJob answers."""
+    return {"LabelingJobStatus": status, **more}

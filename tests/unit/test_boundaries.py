@@ -1,0 +1,119 @@
+"""What may know of what: the product runs on AWS and here unmodified, because it cannot tell the difference."""
+
+import ast
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS, CONTAINERS = ROOT / "functions", ROOT / "containers"
+HANDLERS = sorted(FUNCTIONS.glob("*.py"))
+DOMAIN = sorted((FUNCTIONS / "labelloop").rglob("*.py"))
+SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
+LONGEST_HANDLER_LINES = 45
+# These decide; they never call. `pixels` needs Pillow, the rest only Python.
+PURE = [
+    *("audit", "augmented", "calibration", "conservation", "consolidation", "errors", "fields", "judgement"),
+    *("manifests", "markers", "naming", "pixels", "promotion", "quality", "records", "report", "sampling", "settings"),
+]
+# In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
+PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names of everything a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def roots(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def reached(name: str, seen: set[str] | None = None) -> set[str]:
+    """All that importing a domain module imports, through the domain modules it uses."""
+    seen = set() if seen is None else seen
+    path = FUNCTIONS / "labelloop" / f"{name}.py"
+    for imported in imports(path):
+        if imported in seen:
+            continue
+        seen.add(imported)
+        inner = imported.removeprefix("labelloop.").partition(".")[0]
+        if imported.startswith("labelloop.") and (FUNCTIONS / "labelloop" / f"{inner}.py").exists():
+            reached(inner, seen)
+    return {imported.partition(".")[0] for imported in seen}
+
+
+def test_the_files_are_where_this_test_looks() -> None:
+    assert len(HANDLERS) > 25 and len(DOMAIN) > 25 and len(SHIPPED) > len(HANDLERS) + len(DOMAIN)
+    assert {"boto3", "botocore"} <= reached("callbacks") | reached("aws")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_what_ships_knows_neither_the_embedded_aws_nor_the_tests(path) -> None:
+    assert {"local", "tests", "bench", "lint", "cli", "ministack", "moto"}.isdisjoint(roots(path))
+
+
+@pytest.mark.parametrize("path", [*HANDLERS, *DOMAIN], ids=name_of)
+def test_a_function_imports_only_what_lambda_and_its_own_requirements_provide(path) -> None:
+    allowed = PROVIDED | {"labelloop"} | set(sys.stdlib_module_names)
+    assert roots(path) <= allowed
+    assert "containers" not in roots(path)
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_decides_imports_nothing_that_calls(name) -> None:
+    allowed = set(sys.stdlib_module_names) | {"labelloop"} | ({"PIL"} if name == "pixels" else set())
+    assert reached(name) <= allowed
+    assert {"socket", "urllib", "http", "subprocess", "time"}.isdisjoint(reached(name))
+
+
+def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
+    adapters = {
+        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "labeling", "ledger", "models"),
+        *("observability", "outcomes", "storage", "training", "__init__"),
+    }
+    assert {path.stem for path in DOMAIN} == adapters | set(PURE)
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=name_of)
+def test_a_handler_is_short_and_comes_first(path) -> None:
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    (handler,) = (node for node in functions if node.name == "handler")
+    assert functions[0] is handler, f"helpers stand before the handler in {name_of(path)}"
+    assert handler.end_lineno - handler.lineno + 1 <= LONGEST_HANDLER_LINES
+    assert [ast.unparse(decorator) for decorator in handler.decorator_list] == ["entry"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_nothing_that_ships_asks_where_it_runs(path) -> None:
+    text = path.read_text(encoding="utf-8")
+    code = "\n".join(line for line in text.splitlines() if not _only_prose(line))
+    for word in ("AWS_ENDPOINT_URL", "endpoint_url", "localhost", "127.0.0.1", "ministack", "is_local", "IS_LOCAL"):
+        assert not re.search(rf"\b{re.escape(word)}\b", code), f"{name_of(path)} says {word}"
+
+
+def _only_prose(line: str) -> bool:
+    """A sentence about the variable is no use of it: a comment, or a line of a docstring."""
+    return line.lstrip().startswith("#") or not re.search(r"[=(\[{]", line)
+
+
+def test_unit_tests_have_no_sockets() -> None:
+    blocked = pytest.importorskip("pytest_socket").SocketBlockedError
+    with pytest.warns(UserWarning), pytest.raises(blocked):
+        socket.socket()
+    with pytest.warns(UserWarning), pytest.raises(blocked):
+        socket.getaddrinfo("example.invalid", 80)

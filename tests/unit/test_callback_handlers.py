@@ -1,0 +1,202 @@
+"""Functions around a task token: those that ask the outside world, and those that hear from it."""
+
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from fake_service import refused
+from handling import handle, handle_event
+from labelloop import callbacks, storage
+from labelloop.errors import TransientError
+from made_up_stack import BUCKET, CALLBACKS, arn
+from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, described, hear, heard, notice
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+TAKEN = refused("ResourceInUse", "name already in use")
+
+
+# --- inference
+
+
+def test_a_shard_is_queued_after_its_token_is_remembered(states, runtime) -> None:
+    def remembered(**request):
+        assert callbacks.find("inference", request["InferenceId"]).token == "t1"
+        return {"OutputLocation": storage.uri(OUTPUT), "FailureLocation": storage.uri(FAILURE)}
+
+    runtime.answering(invoke_endpoint_async=remembered)
+    inference_id = ask_for_inference()
+    (request,) = runtime.requests_of("invoke_endpoint_async")
+    assert request["InferenceId"] == inference_id and request["EndpointName"] == "labelloop-v1"
+    assert callbacks.find("inference", inference_id).details["output_uri"] == storage.uri(OUTPUT)
+    assert heard(states) == []
+
+
+def test_a_success_notice_delivered_five_times_is_told_once(states, runtime) -> None:
+    inference_id = ask_for_inference()
+    storage.write(OUTPUT, b"{}\n")
+    for _ in range(5):
+        assert hear(notice(inference_id)) == []
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+def test_a_notice_before_the_token_row_comes_again(states, runtime) -> None:
+    storage.write(OUTPUT, b"{}\n")
+    assert hear(notice("early", output=OUTPUT)) == ["early"]
+    callbacks.remember("inference", "early", "t1", EXECUTION, 600)
+    assert hear(notice("early")) == ["early"]  # the row is there, where the output will be is not yet
+    assert hear(notice("early", output=OUTPUT)) == []  # the notice says it itself
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+def test_a_notice_before_the_output_is_visible_comes_again(states, runtime) -> None:
+    inference_id = ask_for_inference()
+    assert hear(notice(inference_id)) == [inference_id] and heard(states) == []
+
+
+def test_one_message_that_fails_does_not_take_the_others_with_it(states, runtime) -> None:
+    inference_id = ask_for_inference()
+    storage.write(OUTPUT, b"{}\n")
+    assert hear(notice("unknown"), notice(inference_id)) == ["unknown"]
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+def test_messages_of_other_kinds_are_let_pass(states, runtime) -> None:
+    assert hear(notice("x", name="SomethingElse")) == [] and heard(states) == []
+
+
+def test_a_failure_notice_fails_the_state_with_a_name_it_retries(states, runtime) -> None:
+    hear(notice(ask_for_inference(), "Failed"))
+    ((method, request),) = states.calls
+    assert method == "send_task_failure" and request["error"] == "TransientError"
+    assert "the model broke" in request["cause"]
+
+
+def test_an_output_that_exists_is_a_success_whatever_the_notice_says(states, runtime) -> None:
+    inference_id = ask_for_inference()
+    storage.write(OUTPUT, b"{}\n")
+    hear(notice(inference_id, "Failed"))
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+def test_each_retry_is_a_request_of_its_own(states, runtime) -> None:
+    hear(notice(ask_for_inference(), "Failed"))
+    ask_for_inference("t2", retry=1)
+    ids = [request["InferenceId"] for request in runtime.requests_of("invoke_endpoint_async")]
+    assert len(set(ids)) == 2
+
+
+def test_a_request_repeated_with_a_new_token_is_not_queued_again(states, runtime) -> None:
+    """Lambda answered late, Step Functions asked again: the same id, another token."""
+    inference_id = ask_for_inference("t1")
+    assert ask_for_inference("t2") == inference_id
+    assert len(runtime.requests_of("invoke_endpoint_async")) == 1
+    storage.write(OUTPUT, b"{}\n")
+    hear(notice(inference_id))
+    assert heard(states) == [("send_task_success", "t2")]
+
+
+def test_an_output_that_exists_already_answers_a_repeated_request_at_once(states, runtime) -> None:
+    ask_for_inference("t1")
+    storage.write(OUTPUT, b"{}\n")
+    ask_for_inference("t2")
+    ask_for_inference("t3")
+    assert heard(states) == [("send_task_success", "t2"), ("send_task_success", "t3")]
+    assert len(runtime.requests_of("invoke_endpoint_async")) == 1
+
+
+# --- labelling
+
+
+def test_a_labelling_job_is_created_after_its_token_is_remembered_and_people_are_told(
+    states, sagemaker, fake_service
+) -> None:
+    notices = fake_service("sns")
+    sagemaker.answering(
+        create_labeling_job=lambda **request: callbacks.find("labeling", request["LabelingJobName"]).token
+    )
+    job = ask_for_labels()
+    assert callbacks.find("labeling", job).started and heard(states) == []
+    (told,) = notices.requests_of("publish")
+    assert "3 images of batch b, round 2" in told["Message"] and job in told["Message"]
+    assert storage.read_json("batches/b/labeling/2/label-categories.json")["labels"] == [
+        *({"label": "head"}, {"label": "bag"})
+    ]
+
+
+def test_a_refused_labelling_job_leaves_nobody_waiting(states, sagemaker) -> None:
+    sagemaker.answering(create_labeling_job=refused("ValidationException", "no work team"))
+    with pytest.raises(ClientError, match="no work team"):
+        ask_for_labels()
+    assert list(callbacks.open_callbacks()) == []
+
+
+def test_a_throttled_request_is_named_so_that_the_state_retries_it(states, sagemaker) -> None:
+    sagemaker.answering(create_labeling_job=refused("ThrottlingException"))
+    with pytest.raises(TransientError, match="Throttling"):
+        ask_for_labels()
+
+
+@pytest.mark.parametrize("status", ["Completed", "Stopped", "Failed"])
+def test_a_job_that_an_earlier_execution_made_and_that_has_ended_answers_at_once(states, sagemaker, status) -> None:
+    manifest = storage.write("batches/b/labeling/2/out.manifest", b"")
+    place = {"OutputDatasetS3Uri": manifest}
+    sagemaker.answering(
+        create_labeling_job=TAKEN, describe_labeling_job=described(status, LabelingJobOutput=place, FailureReason="x")
+    )
+    ask_for_labels()
+    ((_, request),) = states.calls
+    told = json.loads(request["output"])
+    assert request["taskToken"] == "t1" and told["status"] == status and told["output_uri"] == manifest
+
+
+def test_a_job_that_an_earlier_execution_made_and_that_goes_on_is_waited_for(states, sagemaker) -> None:
+    sagemaker.answering(create_labeling_job=TAKEN, describe_labeling_job=described("InProgress"))
+    job = ask_for_labels()
+    assert heard(states) == [] and callbacks.find("labeling", job).started
+
+
+def test_the_event_of_a_labelling_job_answers_the_round(states, sagemaker) -> None:
+    job = ask_for_labels()
+    event = {"resources": [arn("sagemaker", f"labeling-job/{job}")], "detail": {"LabelingJobStatus": "Completed"}}
+    sagemaker.answering(describe_labeling_job=described("InProgress"))
+    handle_event("complete_labeling", event)
+    assert heard(states) == []  # Describe is the truth, not the event
+    sagemaker.answering(describe_labeling_job=described("Completed"))
+    for _ in range(3):
+        handle_event("complete_labeling", event)
+    assert heard(states) == [("send_task_success", "t1")]
+    assert json.loads(states.calls[0][1]["output"])["output_uri"] == ""  # the manifest is not there
+
+
+def test_stopping_keeps_what_people_answered_so_far(states, sagemaker, monkeypatch) -> None:
+    import stop_labeling
+
+    ask_for_labels()
+    manifest = storage.write("batches/b/labeling/2/out.manifest", b"")
+    ended = iter([described("Stopping"), described("Stopped", LabelingJobOutput={"OutputDatasetS3Uri": manifest})])
+    sagemaker.answering(describe_labeling_job=lambda **_: next(ended))
+    monkeypatch.setattr(stop_labeling.time, "sleep", lambda _: None)
+    told = handle("stop_labeling", batch_id="b", round=2)
+    assert told == {"status": "Stopped", "output_uri": manifest}
+    assert list(callbacks.open_callbacks()) == []
+
+
+def test_a_job_that_takes_long_to_stop_is_asked_again(states, sagemaker, monkeypatch) -> None:
+    import stop_labeling
+
+    clock = iter(range(0, 1000, 30))
+    monkeypatch.setattr(stop_labeling.time, "sleep", lambda _: None)
+    monkeypatch.setattr(stop_labeling.time, "monotonic", lambda: next(clock))
+    sagemaker.answering(describe_labeling_job=described("Stopping"))
+    with pytest.raises(TransientError, match="still stopping"):
+        handle("stop_labeling", batch_id="b", round=2)
+
+
+def test_rows_are_written_where_the_template_says(states, runtime) -> None:
+    ask_for_inference()
+    scanned = boto3.client("dynamodb").scan(TableName=CALLBACKS)["Items"]
+    assert {name for row in scanned for name in row} == {
+        *("id", "token", "status", "open", "created", "deadline", "execution", "details")
+    }
+    assert f"s3://{BUCKET}/" in scanned[0]["details"]["S"]

@@ -1,0 +1,126 @@
+"""Functions that no state calls: those of Ground Truth, and the custom resource of CloudFormation."""
+
+import json
+import urllib.request
+
+import pytest
+from fake_service import refused
+from handling import handle, handle_event
+from labelloop import storage
+from labelloop.manifests import proposal_line
+from labelloop.records import Box
+from labelloop.settings import settings
+from made_up_stack import arn
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+# --- what Ground Truth calls, and what CloudFormation calls
+
+
+def test_a_task_shows_the_proposed_boxes_with_class_names(environment) -> None:
+    line = proposal_line("s3://b/k ü.png", 64, 48, [Box("bag", 1.4, 2, 10, 10, 0.9)], ("head", "bag"), "m")
+    task = handle("pre_annotate", version="2018-10-16", dataObject=line)["taskInput"]
+    assert task["taskObject"] == "s3://b/k ü.png" and task["labels"] == ["head", "bag"]
+    assert task["initial"] == [{"label": "bag", "left": 1, "top": 2, "width": 10, "height": 10}]
+    assert handle("pre_annotate", dataObject={"source-ref": "s3://b/k"})["taskInput"]["initial"] == []
+
+
+def test_answers_are_read_from_the_bucket_and_become_one_label(aws) -> None:
+    box = {"label": "head", "left": 1, "top": 2, "width": 10, "height": 12}
+    drawn = {"boundingBoxes": [box], "inputImageProperties": {"width": 64, "height": 48}}
+    content = {"content": json.dumps({"annotatedResult": drawn})}
+    payload = [{"datasetObjectId": "0", "annotations": [{"workerId": "w", "annotationData": content}]}]
+    place = storage.write_json("batches/b/labeling/1/payload.json", {})
+    storage.write(storage.own_key(place), json.dumps(payload).encode())
+    (label,) = handle("consolidate", payload={"s3Uri": place}, labelAttributeName="human-boxes")
+    value = label["consolidatedAnnotation"]["content"]["human-boxes"]
+    assert value["annotations"] == [{"class_id": 0, "left": 1, "top": 2, "width": 10, "height": 12}]
+
+
+@pytest.fixture
+def cloudformation(monkeypatch):
+    """Answers that were put to CloudFormation."""
+    answers = []
+
+    class Accepted:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    def put(request, timeout):
+        assert request.get_method() == "PUT" and request.headers.get("Content-type") == ""
+        answers.append(json.loads(request.data))
+        return Accepted()
+
+    monkeypatch.setattr(urllib.request, "urlopen", put)
+    return answers
+
+
+def custom_resource(kind):
+    given = {"RequestType": kind, "ResponseURL": "https://example.invalid/answer", "StackId": "s", "RequestId": "r"}
+    handle_event("clean_up", {**given, "LogicalResourceId": "CleanUp", "ResourceProperties": {}})
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_creating_the_stack_cleans_nothing_up(environment, fake_service, cloudformation, kind) -> None:
+    sagemaker = fake_service("sagemaker")
+    custom_resource(kind)
+    assert sagemaker.calls == [] and [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
+
+
+def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(fake_service, cloudformation) -> None:
+    fake_service("application-autoscaling")
+    fake_service("cloudwatch")
+    ours, theirs = settings().pre_annotate_function_arn, arn("lambda", "function:labelloop-dev-PreAnnotate")
+    jobs = [
+        ("labelloop-dev-week-1-aa-r1", ours, "InProgress"),
+        ("labelloop-week-3-cc-r1", ours, "Initializing"),
+        ("labelloop-week-4-dd-r1", ours, "Completed"),
+        ("labelloop-dev-week-2-bb-r1", theirs, "InProgress"),
+    ]
+    sagemaker = fake_service(
+        "sagemaker",
+        list_endpoints={
+            "Endpoints": [{"EndpointName": f"{name}-v000001-0123abcd"} for name in ("labelloop", "labelloop-dev")]
+        },
+        list_training_jobs={
+            "TrainingJobSummaries": [
+                {"TrainingJobName": f"{name}-train-1-0123abcd"} for name in ("labelloop", "labelloop-dev")
+            ]
+        },
+        list_labeling_jobs=lambda **request: {
+            "LabelingJobSummaryList": [
+                {"LabelingJobName": name, "PreHumanTaskLambdaArn": function}
+                for name, function, status in jobs
+                if status == request["StatusEquals"]
+            ]
+        },
+    )
+    custom_resource("Delete")
+    assert sagemaker.requests_of("delete_endpoint") == [{"EndpointName": "labelloop-v000001-0123abcd"}]
+    assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": "labelloop-train-1-0123abcd"}]
+    stopped = {request["LabelingJobName"] for request in sagemaker.requests_of("stop_labeling_job")}
+    assert stopped == {"labelloop-dev-week-1-aa-r1", "labelloop-week-3-cc-r1"}
+    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
+
+
+def test_what_cannot_be_removed_does_not_block_the_deletion(fake_service, cloudformation) -> None:
+    fake_service("application-autoscaling", delete_scaling_policy=refused("AccessDeniedException"))
+    fake_service(
+        "sagemaker",
+        list_endpoints={"Endpoints": [{"EndpointName": "labelloop-v000001-0123abcd"}]},
+        list_training_jobs={"TrainingJobSummaries": []},
+        list_labeling_jobs={"LabelingJobSummaryList": []},
+    )
+    custom_resource("Delete")
+    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
+
+
+def test_even_when_nothing_may_be_listed_the_deletion_goes_on(fake_service, cloudformation) -> None:
+    denied = refused("AccessDeniedException", "not authorized to perform: sagemaker:ListEndpoints")
+    fake_service("sagemaker", list_endpoints=denied, list_training_jobs=denied, list_labeling_jobs=denied)
+    custom_resource("Delete")
+    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]

@@ -1,0 +1,223 @@
+"""What a training job makes of its input, and how boxes become predictions; no torch needed."""
+
+import hashlib
+import json
+import tarfile
+
+import pytest
+from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
+from dataset import read_manifest, write_yolo_dataset
+from labelloop.errors import InvalidInputError
+from labelloop.records import Box
+from model_files import ModelDescription, unpack_model
+from PIL import Image
+from recipe import Recipe
+from scoring import Look, predictions
+
+CLASSES = '["head"]'
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Adds one labelled image to the job and returns its manifest record."""
+
+    def add(key, data, size=(160, 160), boxes=((10, 20, 30, 40),), **changes):
+        store_image(tmp_path, key, data)
+        return {**manifest_record(key, data, size, list(boxes)), **changes}
+
+    def write(*records):
+        write_manifest(tmp_path / "train.jsonl", list(records))
+        images = tmp_path / "input" / "data" / "images"
+        return write_yolo_dataset(read_manifest(tmp_path / "train.jsonl"), ("cat", "head"), images, tmp_path / "yolo")
+
+    job.add, job.write, job.folder = add, write, tmp_path
+    return job
+
+
+def drawn(image_format="JPEG", **options) -> bytes:
+    return encoded(draw_heads(1)[0], image_format, **options)
+
+
+def test_boxes_become_shares_and_odd_keys_become_safe_names(job):
+    odd = 'incoming/a b/ü "+%20" \u2028.jpg'
+    dataset = job.write(job.add(odd, drawn()), job.add("empty.png", drawn("PNG"), boxes=()))
+    labels = sorted((job.folder / "yolo" / "labels").iterdir())
+    assert [path.name for path in labels] == ["0000000.txt", "0000001.txt"]
+    assert labels[0].read_text() == "1 0.1562500 0.2500000 0.1875000 0.2500000\n"
+    assert labels[1].read_text() == ""
+    images = sorted((job.folder / "yolo" / "images").iterdir())
+    assert [path.name for path in images] == ["0000000.jpg", "0000001.png"]
+    assert all(path.is_symlink() for path in images) and images[0].read_bytes() == drawn()
+    assert dataset.backgrounds == 1
+    assert json.loads(dataset.data_yaml.read_text())["names"] == ["class 0", "class 1"]
+
+
+@pytest.mark.parametrize("trailing", [b"", b"<script>"])
+def test_an_image_that_a_trainer_would_rewrite_is_converted_first(job, trailing):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned, tailed = drawn(exif=exif), drawn() + trailing
+    job.write(job.add("turned.jpg", turned), job.add("tailed.jpg", tailed))
+    first, second = sorted((job.folder / "yolo" / "images").iterdir())
+    assert first.suffix == ".png" and not first.is_symlink()
+    assert Image.open(first).getexif() == {}
+    assert second.is_symlink() == (trailing == b"")
+
+
+def test_unusable_images_are_skipped_and_named(job, capsys):
+    good = job.add("good.jpg", drawn())
+    record = job.add("changed.jpg", drawn())
+    store_image(job.folder, "changed.jpg", drawn("PNG"))
+    gone = job.add("gone.jpg", drawn())
+    (job.folder / "input/data/images/gone.jpg").unlink()
+    cut = job.add("cut.jpg", drawn()[:900])
+    size = job.add("size.jpg", drawn(), size=(640, 480))
+    unknown = job.add("unknown.jpg", drawn())
+    unknown["boxes-metadata"]["class-map"] = {"0": "dog"}
+    outside = {**manifest_record("../../../etc/passwd", b"", (10, 10), [])}
+    dataset = job.write(record, gone, cut, size, unknown, outside, good)
+    assert [image.source_ref for image in dataset.images] == ["s3://bucket/good.jpg"]
+    reasons = ["SHA-256 differs", "missing", "truncated", "labelled at 640 x 480", "class 'dog'", "missing"]
+    assert len(dataset.skipped) == len(reasons)
+    assert all(reason in skipped for reason, skipped in zip(reasons, dataset.skipped, strict=True))
+    assert capsys.readouterr().out.count("warning: skipped s3://bucket/") == len(reasons)
+
+
+def test_a_rendition_is_not_compared_with_the_sum_of_its_original(job):
+    record = job.add("canonical/x.png", drawn("PNG"), **{"original-ref": "s3://bucket/x.tif"})
+    record["provenance"]["sha256"] = hashlib.sha256(b"the original").hexdigest()
+    assert not job.write(record).skipped
+
+
+def test_boxes_are_clipped_to_the_image_and_vanish_outside(job):
+    boxes = ((-10, -10, 30, 30), (150, 150, 100, 100), (200, 10, 20, 20))
+    dataset = job.write(job.add("a.jpg", drawn(), boxes=boxes))
+    assert [(box.left, box.top, box.width, box.height) for box in dataset.images[0].boxes] == [
+        (0, 0, 20, 20),
+        (150, 150, 10, 10),
+    ]
+
+
+def test_a_broken_manifest_is_an_error_that_names_the_field(job):
+    record = job.add("a.jpg", drawn())
+    del record["boxes-metadata"]["class-map"]
+    with pytest.raises(InvalidInputError, match="class"):
+        job.write(record)
+
+
+def test_the_recipe_has_defaults_for_everything_but_the_classes():
+    recipe = Recipe.from_hyperparameters({"classes": '["head", "face mask"]', "steps": "300", "sagemaker_program": "x"})
+    assert (recipe.classes, recipe.steps, recipe.warm_steps, recipe.is_tiny) == (("head", "face mask"), 300, 150, True)
+    assert recipe.architecture == "tiny, width 0.125"
+    assert (
+        Recipe.from_hyperparameters({"classes": CLASSES, "base-model": "yolov8n.yaml"}).architecture == "yolov8n.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "warm", "epochs"),
+    [(40, 8, False, 50), (12, 8, False, 125), (3, 8, False, 250), (4000, 8, False, 1), (40, 8, True, 20)],
+)
+def test_epochs_give_the_wanted_optimiser_steps(images, batch_size, warm, epochs):
+    values = {"classes": CLASSES, "steps": "250", "warm-steps": "100", "batch-size": str(batch_size)}
+    assert Recipe.from_hyperparameters(values).epochs(images, warm) == epochs
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"classes": "head"}, "classes"),
+        ({"classes": "[]"}, "classes"),
+        ({"classes": '["a", "a"]'}, "classes"),
+        ({"steps": "0"}, "steps"),
+        ({"steps": "1.5"}, "steps"),
+        ({"learning-rate": "nan"}, "learning-rate"),
+        ({"image-size": "100"}, "image-size"),
+        ({"batch-size": "many"}, "batch-size"),
+        ({"base-model": "../../etc/model.yaml"}, "base-model"),
+        ({"base-model": "yolov8n.pt"}, "base-model"),
+    ],
+)
+def test_a_hyperparameter_that_cannot_be_meant_is_named(changes, name):
+    with pytest.raises(InvalidInputError, match=f"'{name}'"):
+        Recipe.from_hyperparameters({"classes": CLASSES, **changes})
+
+
+def test_missing_classes_are_asked_for():
+    with pytest.raises(InvalidInputError, match="'classes' is missing"):
+        Recipe.from_hyperparameters({})
+
+
+def test_a_model_archive_gives_up_its_two_files_and_no_others(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir(), target.mkdir()
+    description = ModelDescription(("head",), 640, "detector", "tiny, width 0.125", "ab" * 32)
+    description.write(source, {"training": {"steps": 3}})
+    (source / "weights.pt").write_bytes(b"weights")
+    (source / "evil").write_bytes(b"x")
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
+        tar.add(source / "weights.pt", "./weights.pt")
+        tar.add(source / "model.json", "model.json")
+        tar.add(source / "evil", "../evil")
+    unpack_model(tmp_path / "model.tar.gz", target)
+    assert sorted(path.name for path in target.iterdir()) == ["model.json", "weights.pt"]
+    assert not (tmp_path / "evil").exists()
+    assert ModelDescription.read(target) == description and description.short_name == "abababababab"
+
+
+def test_an_archive_without_a_model_and_a_file_that_is_none(tmp_path):
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz"):
+        pass
+    with pytest.raises(InvalidInputError, match=r"lacks weights.pt and model.json"):
+        unpack_model(tmp_path / "model.tar.gz", tmp_path)
+    (tmp_path / "model.tar.gz").write_bytes(b"not a tar")
+    with pytest.raises(InvalidInputError, match="not a tar archive"):
+        unpack_model(tmp_path / "model.tar.gz", tmp_path)
+
+
+def test_a_model_description_without_history_is_enough(tmp_path):
+    (tmp_path / "model.json").write_text('{"classes":["head"],"image_size":640,"engine":"detector"}')
+    assert ModelDescription.read(tmp_path).short_name == "unnamed"
+    (tmp_path / "model.json").write_text('{"classes":["head"],"engine":"detector"}')
+    with pytest.raises(InvalidInputError, match="image_size"):
+        ModelDescription.read(tmp_path)
+
+
+class GivenBoxes:
+    batch_size = 2
+
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def predict(self, images):
+        return [list(self.boxes) for _ in images]
+
+    def describe(self):
+        return {}
+
+
+def test_predictions_are_clipped_rounded_filtered_and_sorted():
+    engine = GivenBoxes(
+        Box("b", 90.456, 10, 20, 5, 0.30004),
+        Box("a", 3, 4, 5, 6, 0.0499),
+        Box("a", 3, 4, 5, 0.004, 0.9),
+        Box("a", -5, 0, 4, 4, 0.9),
+        Box("a", 8, 4, 5, 6, 0.7),
+        Box("a", 3, 4, 5, 6, 0.7),
+        Box("c", 1, 1, 1, 1, 0.95006),
+    )
+    seen = Look("s3://b/1", Image.new("RGB", (100, 50)))
+    first, refused = predictions(engine, [seen, Look("s3://b/2", None, "empty")], "m")
+    assert [(box.label, box.left, box.width, box.confidence) for box in first.boxes] == [
+        ("c", 1, 1, 0.9501),
+        ("a", 3, 5, 0.7),
+        ("a", 8, 5, 0.7),
+        ("b", 90.46, 9.54, 0.3),
+    ]
+    assert (first.status, first.width, first.height, refused.status, refused.reason) == (
+        "ok",
+        100,
+        50,
+        "rejected",
+        "empty",
+    )

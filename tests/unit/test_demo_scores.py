@@ -1,0 +1,93 @@
+"""Every model on the same gold images: the script that runs in the container's environment, with a stand-in engine."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+from labelloop.manifests import Annotation
+from labelloop.records import Box
+from PIL import Image
+
+from local import stack
+from local.demo import scores
+from local.demo.errors import DemoFailed
+
+ENGINE = """
+from labelloop.records import Box
+class Engine:
+    batch_size = 2
+    def __init__(self, text): self.found = [Box("head", 10, 10, 20, 20, 0.9)] if text == "good" else []
+    def predict(self, images): return [list(self.found) for _ in images]
+def load(model_dir): return Engine((model_dir / "weights.pt").read_text())
+"""
+KEY = 'incoming/demo/a "b" 50%20 😀.jpg'
+
+
+def archive(weights):
+    description = {
+        "classes": ["head"],
+        "image_size": 64,
+        "engine": "stand_in",
+        "architecture": "x",
+        "weights-sha256": "y",
+    }
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, text in (("weights.pt", weights), ("model.json", json.dumps(description))):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+def picture():
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(out, "PNG")
+    return out.getvalue()
+
+
+def gold():
+    return Annotation(f"s3://b/{KEY}", None, 64, 48, (Box("head", 10, 10, 20, 20),), True, "x", "j").to_line(["head"])
+
+
+class Bucket:
+    """What Results gives of the bucket."""
+
+    bucket = "b"
+
+    def __init__(self, objects):
+        self.read = objects.__getitem__
+
+
+def test_all_models_meet_the_same_gold_images_in_one_process(tmp_path):
+    (tmp_path / "stand_in.py").write_text(ENGINE)
+    work = tmp_path / "work"
+    (work / "models").mkdir(parents=True)
+    for version, weights in (("v000001-a", "good"), ("v000002-b", "blind")):
+        (work / "models" / f"{version}.tar.gz").write_bytes(archive(weights))
+    (work / "images" / KEY).parent.mkdir(parents=True)
+    (work / "images" / KEY).write_bytes(picture())
+    (work / "gold.jsonl").write_text(gold() + "\n", "utf-8")
+    path = os.pathsep.join([str(stack.REPO_ROOT / "containers" / "yolo"), str(tmp_path)])
+    command = [sys.executable, str(scores.SCRIPT), "--work", str(work)]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, capture_output=True)
+    found = json.loads((work / "scores.json").read_text())
+    assert found["v000001-a"] == {"map50": 1.0, "map50_95": 1.0, "images": 1}
+    assert found["v000002-b"]["map50"] == 0.0
+
+
+def test_without_gold_there_is_no_figure(tmp_path):
+    assert scores.score_models(Bucket({}), ["v1"], [], tmp_path) == {"v1": None}
+    assert scores.score_models(Bucket({}), [], [gold()], tmp_path) == {}
+
+
+def test_a_model_that_cannot_be_opened_is_told_with_its_log(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABELLOOP_CONTAINER_PYTHON", sys.executable)
+    bucket = Bucket({"models/v1/model.tar.gz": b"no archive", KEY: picture()})
+    with pytest.raises(DemoFailed, match=r"could not be scored \(log: .*scores.log\)"):
+        scores.score_models(bucket, ["v1"], [gold()], tmp_path)
+    assert "v1.tar.gz is not a tar archive" in (tmp_path / "scores.log").read_text()

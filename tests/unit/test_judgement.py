@@ -1,0 +1,188 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.errors import InvalidInputError
+from labelloop.judgement import Candidate, Policy, fit_threshold, image_score, judge, label_boxes
+from labelloop.records import Box, Prediction
+
+from tests.support import strategies
+
+KEEP = 0.4
+FIXED = Policy("fixed", 0.7, "fixed/0.7@v1")
+
+
+def seen(*confidences, ref="s3://b/k"):
+    """A prediction whose boxes do not overlap."""
+    boxes = [Box("head", index * 50.0, 0, 40, 40, confidence) for index, confidence in enumerate(confidences)]
+    return Prediction(ref, "ok", 640, 480, "v1", tuple(boxes))
+
+
+def candidate(ref, draw=0.5, sampled=False, prediction=None):
+    return Candidate(ref, draw, sampled, 0.1, prediction)
+
+
+@st.composite
+def batches(draw):
+    predictions = (
+        st.none() | strategies.predictions() | st.just(Prediction("", "rejected", None, None, "v1", (), "empty"))
+    )
+    draws = st.integers(0, 8).map(lambda step: step / 9)
+    count = draw(st.integers(0, 12))
+    return [candidate(f"s3://b/{n}", draw(draws), draw(st.booleans()), draw(predictions)) for n in range(count)]
+
+
+policies = st.none() | st.builds(Policy, st.just("fixed"), st.none() | strategies.confidences, st.just("p1"))
+
+
+@given(batches(), policies, st.integers(0, 14), st.randoms())
+def test_every_candidate_gets_one_decision_whatever_the_order(candidates, policy, budget, random):
+    decisions = judge(candidates, policy, budget, 3, KEEP)
+    assert [decision.source_ref for decision in decisions] == sorted(c.source_ref for c in candidates)
+    assert judge(random.sample(candidates, len(candidates)), policy, budget, 3, KEEP) == decisions
+    assert all(
+        decision.round == 3 and decision.inclusion_probability == 0.1 and decision.reasons for decision in decisions
+    )
+
+
+@given(batches(), policies, st.integers(0, 14))
+def test_the_rules_hold_for_every_batch(candidates, policy, budget):
+    by_ref = {c.source_ref: c for c in candidates}
+    decisions = judge(candidates, policy, budget, 1, KEEP)
+    human = [d for d in decisions if d.decision == "human"]
+    deferred = [d for d in decisions if d.decision == "deferred"]
+    assert len(human) == min(budget, len(human) + len(deferred))
+    for decision in decisions:
+        asked = by_ref[decision.source_ref]
+        prediction = asked.prediction if policy else None
+        refused = prediction is not None and prediction.status == "rejected"
+        assert (decision.decision == "rejected") == refused
+        scored = prediction is not None and not refused
+        assert decision.score == (image_score(prediction, KEEP) if scored else None)
+        accepted = scored and not asked.sampled and policy.accepts(decision.score)
+        assert (decision.decision == "auto") == accepted
+        assert ("over-budget" in decision.reasons) == (decision.decision == "deferred")
+        assert ("random-sample" in decision.reasons) == (asked.sampled and not refused)
+    # Nobody waits behind somebody less urgent.
+    for chosen in human:
+        for waiting in deferred:
+            first, second = by_ref[chosen.source_ref], by_ref[waiting.source_ref]
+            if first.sampled == second.sampled and (first.sampled or policy is None):
+                assert first.draw <= second.draw
+            elif first.sampled == second.sampled:
+                assert (-1 if chosen.score is None else chosen.score) <= (
+                    -1 if waiting.score is None else waiting.score
+                )
+            else:
+                assert first.sampled
+
+
+def test_a_round_with_a_model():
+    candidates = [
+        candidate("a-sure", prediction=seen(0.95)),
+        candidate("b-sampled", sampled=True, draw=0.01, prediction=seen(0.99)),
+        candidate("c-unsure", prediction=seen(0.5)),
+        candidate("d-least-sure", prediction=seen(0.45)),
+        candidate("e-unseen"),
+        candidate("f-refused", prediction=Prediction("f-refused", "rejected", None, None, "v1", (), "truncated")),
+    ]
+    decisions = judge(candidates, FIXED, 3, 2, KEEP)
+    assert [(d.decision, d.reasons) for d in decisions] == [
+        ("auto", ("score-reaches-threshold",)),
+        ("human", ("random-sample",)),
+        ("deferred", ("score-below-threshold", "over-budget")),
+        ("human", ("score-below-threshold",)),
+        ("human", ("no-prediction",)),
+        ("rejected", ("truncated",)),
+    ]
+    assert {d.policy for d in decisions} == {"fixed/0.7@v1"}
+    assert decisions[1].score == 0.99
+
+
+def test_a_cold_start_asks_in_draw_order_the_sample_first():
+    candidates = [candidate("a", 0.9), candidate("b", 0.2), candidate("c", 0.1, sampled=True), candidate("d", 0.3)]
+    decisions = judge(candidates, None, 2, 1, KEEP)
+    assert [d.decision for d in decisions] == ["deferred", "human", "human", "deferred"]
+    assert decisions[2].reasons == ("random-sample", "cold-start")
+    assert {(d.policy, d.score) for d in decisions} == {("cold-start", None)}
+
+
+@pytest.mark.parametrize("threshold", [None, float("nan")])
+def test_without_a_usable_threshold_nothing_is_accepted(threshold):
+    (decision,) = judge([candidate("a", prediction=seen(1.0))], Policy("target-quality", threshold, "t"), 0, 1, KEEP)
+    assert decision.decision == "deferred"
+
+
+def test_impossible_rounds_are_refused():
+    with pytest.raises(ValueError, match="budget"):
+        judge([], None, -1, 1, KEEP)
+    with pytest.raises(InvalidInputError, match="source-ref"):
+        judge([candidate("a"), candidate("a", 0.1)], None, 1, 1, KEEP)
+
+
+@given(strategies.predictions(), st.randoms())
+def test_a_score_is_bounded_and_independent_of_box_order(prediction, random):
+    score = image_score(prediction, KEEP)
+    assert 0 <= score <= 1
+    shuffled = replace(prediction, boxes=tuple(random.sample(prediction.boxes, len(prediction.boxes))))
+    assert image_score(shuffled, KEEP) == score
+
+
+@given(st.lists(strategies.confidences, max_size=5), st.data())
+def test_surer_boxes_raise_the_score_and_surer_doubts_lower_it(confidences, data):
+    before = image_score(seen(*confidences), KEEP)
+    for index, confidence in enumerate(confidences):
+        limits = (confidence, 1.0) if confidence >= KEEP else (confidence, KEEP - 0.001)
+        changed = [*confidences[:index], data.draw(st.floats(*limits)), *confidences[index + 1 :]]
+        after = image_score(seen(*changed), KEEP)
+        assert after >= before if confidence >= KEEP else after <= before
+
+
+def test_a_picture_in_which_nothing_was_seen_is_never_surer_than_a_sure_box():
+    assert image_score(seen(), KEEP) < image_score(seen(0.9), KEEP)
+
+
+def test_known_scores():
+    assert image_score(seen(), KEEP) == 0.5
+    assert image_score(seen(0.3), KEEP) == 0.35
+    assert image_score(seen(0.9, 0.5), KEEP) == 0.6
+    assert image_score(seen(0.9, 0.5, 0.2), KEEP) == 0.48
+    kept, repeated = Box("head", 0, 0, 40, 40, 0.9), Box("head", 2, 0, 40, 40, 0.3)
+    on_top = Prediction("a", "ok", 640, 480, "v1", (kept, repeated))
+    assert image_score(on_top, KEEP) == 0.9
+    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.63
+
+
+@given(strategies.predictions(), strategies.confidences)
+def test_the_label_is_what_is_confident_enough(prediction, keep):
+    kept = label_boxes(prediction, keep)
+    assert all(box.confidence >= keep for box in kept)
+    assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
+
+
+scored = st.lists(st.tuples(strategies.confidences, strategies.confidences), max_size=30)
+
+
+@given(scored, strategies.confidences, st.integers(1, 5), st.randoms())
+def test_the_threshold_is_the_smallest_that_reaches_the_target(pairs, target, minimum, random):
+    def reaches(threshold):
+        accepted = [quality for score, quality in pairs if score >= threshold]
+        return len(accepted) >= minimum and sum(accepted) / len(accepted) >= target - 1e-9
+
+    expected = min((score for score, _ in pairs if reaches(score)), default=None)
+    assert fit_threshold(pairs, target, minimum) == expected
+    assert fit_threshold(random.sample(pairs, len(pairs)), target, minimum) == expected
+
+
+def test_a_threshold_needs_enough_images():
+    assert fit_threshold([(0.9, 1.0)] * 19, 0.8) is None
+    assert fit_threshold([(0.9, 1.0)] * 20, 0.8) == 0.9
+    assert fit_threshold([(0.9, 0.9)] * 30, 0.9) == 0.9
+    assert fit_threshold([], 0.0, 0) is None
+
+
+@pytest.mark.parametrize("pair", [(float("nan"), 1), (0.5, float("nan")), (0.5, 1.2), (-0.1, 1)])
+def test_an_impossible_calibration_figure_is_refused(pair):
+    with pytest.raises(InvalidInputError, match="quality"):
+        fit_threshold([(0.5, 0.5), pair], 0.5)

@@ -1,0 +1,85 @@
+"""Ground Truth jobs: a request SageMaker takes, within the lifetime of the state that waits."""
+
+import hashlib
+
+import pytest
+from botocore.exceptions import ClientError
+from fake_service import refused
+from labelloop import labeling, storage
+from labelloop.settings import settings
+
+from local.sagemaker.requests import check, service_model
+
+JOB = "labelloop-week-1-0123abcd-r2"
+
+
+def request(**changes):
+    places = {name: f"s3://data-bucket/{name}" for name in ("manifest_uri", "template_uri", "label_categories_uri")}
+    given = {"job": JOB, "output_uri": "s3://data-bucket/batches/b/labeling/2", "settings": settings(), **places}
+    return labeling.job_request(**{**given, **changes})
+
+
+def problems(asked):
+    return check(service_model("sagemaker").operation_model("CreateLabelingJob").input_shape, asked)
+
+
+def test_the_request_is_one_sagemaker_takes(environment) -> None:
+    assert problems(request()) == []
+
+
+@pytest.mark.parametrize("classes", ["x" * 200, ",".join(f"class-{n}" for n in range(60)), "Kopf mit Mütze 😀,b"])
+def test_long_and_foreign_class_names_make_a_legal_request_too(environment, change_setting, classes) -> None:
+    change_setting("CLASSES", classes)
+    assert problems(request()) == []
+
+
+def test_the_answer_and_the_proposal_have_different_names(environment) -> None:
+    """Ground Truth refuses a job whose answer attribute stands in its input; underscores break its manifests."""
+    from labelloop.augmented import PROPOSALS
+
+    assert request()["LabelAttributeName"] == labeling.ANSWER_ATTRIBUTE != PROPOSALS
+    assert "_" not in labeling.ANSWER_ATTRIBUTE + PROPOSALS
+
+
+@pytest.mark.parametrize(
+    ("waits", "lifetime"), [("86400", 86_400), ("30", 60), ("99999999", labeling.LONGEST_PRIVATE_TASK_SECONDS)]
+)
+def test_a_job_lives_no_longer_than_the_state_that_waits_and_ground_truth_allows(
+    environment, change_setting, waits, lifetime
+) -> None:
+    change_setting("LABELING_TIMEOUT_SECONDS", waits)
+    asked = request()
+    assert asked["HumanTaskConfig"]["TaskAvailabilityLifetimeInSeconds"] == lifetime and problems(asked) == []
+
+
+def test_the_functions_and_the_team_are_those_of_the_stack(environment) -> None:
+    task = request()["HumanTaskConfig"]
+    assert task["WorkteamArn"] == settings().work_team_arn
+    assert task["PreHumanTaskLambdaArn"] == settings().pre_annotate_function_arn
+    consolidation = task["AnnotationConsolidationConfig"]["AnnotationConsolidationLambdaArn"]
+    assert consolidation == settings().consolidate_function_arn
+    assert task["NumberOfHumanWorkersPerDataObject"] == settings().workers_per_object
+
+
+def test_the_template_is_stored_once_under_its_content(aws) -> None:
+    uri = labeling.deploy_template()
+    assert uri == labeling.deploy_template()
+    body = storage.read(storage.own_key(uri))
+    assert uri.endswith(f"/{hashlib.sha256(body).hexdigest()}.liquid.html") and b"crowd-" in body
+    assert len(list(storage.keys("worker_ui/"))) == 1
+
+
+def test_label_categories_have_ground_truths_format(environment) -> None:
+    assert labeling.label_categories(("head", "bag")) == {
+        "document-version": "2018-11-28",
+        "labels": [{"label": "head"}, {"label": "bag"}],
+    }
+
+
+def test_stopping_a_job_that_has_ended_changes_nothing(fake_service) -> None:
+    sagemaker = fake_service("sagemaker", stop_labeling_job=refused("ValidationException", "is in Completed state"))
+    labeling.stop(JOB)
+    assert sagemaker.requests_of("stop_labeling_job") == [{"LabelingJobName": JOB}]
+    sagemaker.answering(stop_labeling_job=refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        labeling.stop(JOB)

@@ -1,0 +1,285 @@
+"""Who owns what: deliveries are numbered once, one execution owns a batch, one holds the training lock."""
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import ledger
+from labelloop.errors import InvalidInputError
+from labelloop.ledger import Claim, LockLostError
+from made_up_stack import BUCKET, SETTINGS, arn
+
+PREFIX = "incoming/week 1/"
+
+
+@pytest.fixture
+def run(aws):
+    """`run("name")` starts an execution and gives its ARN; `stop(arn)` aborts it."""
+    states = boto3.client("stepfunctions")
+
+    def start(name: str) -> str:
+        answer = states.start_execution(stateMachineArn=SETTINGS["LABEL_BATCH_ARN"], name=name)
+        return answer["executionArn"]
+
+    return start
+
+
+def stop(execution: str) -> None:
+    boto3.client("stepfunctions").stop_execution(executionArn=execution)
+
+
+def at(monkeypatch, seconds: int) -> None:
+    monkeypatch.setattr(ledger.time, "time", lambda: seconds)
+
+
+def test_a_marker_version_has_one_number_however_often_it_is_delivered(aws) -> None:
+    assert [ledger.delivery_number(BUCKET, PREFIX, version) for version in ("v-b", "v-a", "v-b", "v-c", "v-a")] == [
+        *(1, 2, 1, 3, 2)
+    ]
+    assert list(ledger.batches_of(BUCKET, PREFIX)) == [1, 2, 3]
+
+
+def test_prefixes_and_buckets_are_counted_apart(aws) -> None:
+    assert ledger.delivery_number(BUCKET, PREFIX, "v") == 1
+    assert ledger.delivery_number(BUCKET, "incoming/week 2/", "v") == 1
+    assert ledger.delivery_number("other", PREFIX, "w") == 1
+    assert list(ledger.batches_of(BUCKET, "incoming/never/")) == []
+
+
+def test_a_version_id_that_is_part_of_another_is_another_delivery(aws) -> None:
+    assert [ledger.delivery_number(BUCKET, PREFIX, version) for version in ("abc", "ab", "c")] == [1, 2, 3]
+
+
+def test_the_first_execution_owns_the_batch_and_keeps_it_when_asked_again(run) -> None:
+    first = run("first")
+    assert ledger.claim_batch("b", first, resume=False) == Claim("owned", 1)
+    assert ledger.claim_batch("b", first, resume=False) == Claim("owned", 1)
+    assert ledger.owner_of("b") == first and ledger.owner_of("unknown") == ""
+
+
+def test_of_two_claimers_one_owns_the_batch(run) -> None:
+    first, second = run("first"), run("second")
+    assert ledger.claim_batch("b", first, resume=False) == Claim("owned", 1)
+    assert ledger.claim_batch("b", second, resume=False) == Claim("already-owned", 1)
+    assert ledger.claim_batch("b", second, resume=True) == Claim("already-owned", 1)
+    assert ledger.owner_of("b") == first
+
+
+def test_a_claimer_that_lost_the_race_to_create_the_row_sees_the_winner(run, monkeypatch) -> None:
+    """Both read that nobody owns the batch; both write."""
+    first, second = run("first"), run("second")
+    table = ledger._table()
+    monkeypatch.setattr(ledger, "_table", lambda: table)
+    read, reads = table.get_item, []
+
+    def overtaken(**request):
+        reads.append(request)
+        if len(reads) == 1:
+            monkeypatch.setattr(table, "get_item", read)
+            ledger.claim_batch("b", first, resume=False)
+            return {}
+        return read(**request)
+
+    monkeypatch.setattr(table, "get_item", overtaken)
+    assert ledger.claim_batch("b", second, resume=False) == Claim("already-owned", 1)
+    assert ledger.owner_of("b") == first
+
+
+def test_a_batch_is_taken_over_from_an_owner_that_no_longer_runs(run) -> None:
+    first, second = run("first"), run("second")
+    ledger.claim_batch("b", first, resume=False)
+    stop(first)
+    assert ledger.claim_batch("b", second, resume=False) == Claim("owned", 2)
+    assert ledger.claim_batch("b", run("third"), resume=False) == Claim("already-owned", 2)
+
+
+def test_a_batch_is_taken_over_from_an_owner_that_is_no_longer_known(run) -> None:
+    ledger.claim_batch("b", arn("states", "execution:labelloop-LabelBatch:gone"), resume=False)
+    assert ledger.claim_batch("b", run("second"), resume=False) == Claim("owned", 2)
+
+
+def test_of_two_that_take_over_one_gets_the_batch(run, monkeypatch) -> None:
+    dead, second, third = run("dead"), run("second"), run("third")
+    ledger.claim_batch("b", dead, resume=False)
+    stop(dead)
+    asked = []
+
+    def overtaken(execution):
+        """While the second looks whether the owner lives, the third takes the batch."""
+        asked.append(execution)
+        if len(asked) == 1:
+            assert ledger.claim_batch("b", third, resume=False) == Claim("owned", 2)
+        return "ABORTED"
+
+    monkeypatch.setattr(ledger, "execution_status", overtaken)
+    assert ledger.claim_batch("b", second, resume=False) == Claim("already-owned", 1)
+    assert ledger.owner_of("b") == third
+
+
+def test_a_finished_batch_is_left_alone_unless_somebody_resumes_it(run) -> None:
+    first = run("first")
+    ledger.claim_batch("b", first, resume=False)
+    assert ledger.end_batch("b", first, "finished")
+    second = run("second")
+    assert ledger.claim_batch("b", second, resume=False) == Claim("already-finished", 1)
+    assert ledger.claim_batch("b", second, resume=True) == Claim("owned", 2)
+
+
+def test_a_failed_batch_is_taken_over_even_while_its_owner_still_ends(run) -> None:
+    first = run("first")
+    ledger.claim_batch("b", first, resume=False)
+    ledger.end_batch("b", first, "failed", "why")
+    assert ledger.claim_batch("b", run("second"), resume=False) == Claim("owned", 2)
+
+
+def test_only_the_owner_ends_a_batch_and_only_once(run) -> None:
+    first, second = run("first"), run("second")
+    ledger.claim_batch("b", first, resume=False)
+    assert not ledger.end_batch("b", second, "failed", "not mine")
+    assert ledger.running_batches() == [("b", first)]
+    assert ledger.end_batch("b", first, "finished")
+    assert not ledger.end_batch("b", first, "failed", "too late")
+    assert ledger.batch("b")["status"] == "finished" and ledger.running_batches() == []
+
+
+def test_the_facts_of_a_batch_survive_a_take_over(run) -> None:
+    first = run("first")
+    ledger.claim_batch("b", first, resume=False)
+    ledger.note_batch("b", {"prefix": "incoming/ü 😀/", "started": "2026-11-20T10:00:00.000000"})
+    stop(first)
+    ledger.claim_batch("b", run("second"), resume=False)
+    assert ledger.batch("b")["prefix"] == "incoming/ü 😀/"
+
+
+def test_a_batch_that_never_registered_is_named(aws) -> None:
+    with pytest.raises(InvalidInputError, match="batch nobody is not in the ledger"):
+        ledger.batch("nobody")
+
+
+def test_a_role_is_fixed_at_the_first_label_and_never_changes(aws) -> None:
+    assert ledger.fix_roles({"a": "gold", "b": "train"}) == {"a": "gold", "b": "train"}
+    assert ledger.fix_roles({"a": "train", "c": "calibration"}) == {"a": "gold", "c": "calibration"}
+
+
+def test_one_execution_trains_at_a_time(run) -> None:
+    first, second = run("first"), run("second")
+    assert ledger.take_lock(first, 3600) == 1
+    assert ledger.take_lock(first, 3600) == 1  # a retry of the same step
+    assert ledger.take_lock(second, 3600) is None
+    ledger.release_lock(second)  # not its lock
+    assert ledger.take_lock(second, 3600) is None
+    ledger.release_lock(first)
+    assert ledger.take_lock(second, 3600) == 2
+
+
+def test_the_lock_is_taken_over_when_its_owner_died(run) -> None:
+    dead, second = run("dead"), run("second")
+    ledger.take_lock(dead, 3600)
+    stop(dead)
+    assert ledger.take_lock(second, 3600) == 2
+    with pytest.raises(LockLostError, match="fence 2"):
+        ledger.check_lock(dead, 1)
+    ledger.check_lock(second, 2)
+
+
+def test_a_lease_ends_also_for_an_owner_that_still_runs(run, monkeypatch) -> None:
+    slow, second = run("slow"), run("second")
+    at(monkeypatch, 1_000)
+    ledger.take_lock(slow, 60)
+    at(monkeypatch, 1_059)
+    assert ledger.take_lock(second, 60) is None
+    at(monkeypatch, 1_060)
+    assert ledger.take_lock(second, 60) == 2
+    with pytest.raises(LockLostError):
+        ledger.check_lock(slow, 1)
+
+
+def test_of_two_that_take_over_the_lock_one_gets_it(run, monkeypatch) -> None:
+    dead, second, third = run("dead"), run("second"), run("third")
+    ledger.take_lock(dead, 3600)
+    stop(dead)
+    asked = []
+
+    def overtaken(execution):
+        asked.append(execution)
+        if len(asked) == 1:
+            assert ledger.take_lock(third, 3600) == 2
+        return "ABORTED"
+
+    monkeypatch.setattr(ledger, "execution_status", overtaken)
+    assert ledger.take_lock(second, 3600) is None
+    ledger.check_lock(third, 2)
+
+
+def test_an_old_fence_of_the_same_execution_does_not_hold(run) -> None:
+    first = run("first")
+    ledger.take_lock(first, 3600)
+    ledger.release_lock(first)
+    with pytest.raises(LockLostError):
+        ledger.check_lock(first, 1)
+    assert ledger.take_lock(first, 3600) == 2
+    with pytest.raises(LockLostError):
+        ledger.check_lock(first, 1)
+
+
+def test_without_a_lock_nothing_may_be_published(aws) -> None:
+    with pytest.raises(LockLostError):
+        ledger.check_lock("anybody", 1)
+    ledger.release_lock("anybody")
+    assert ledger.running_batches() == []
+
+
+def test_the_labels_of_the_last_verdict_are_remembered(aws) -> None:
+    assert ledger.labels_at_last_training() == 0
+    ledger.note_training("v000002-abcdef01", 120, "job")
+    assert ledger.labels_at_last_training() == 120
+
+
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "release"])), max_size=12))
+def test_the_fence_only_grows_and_has_one_holder(steps) -> None:
+    """Against a table in memory with DynamoDB's conditions: whoever holds the lock holds the highest fence."""
+    table = LockTable()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "_table", lambda: table)
+        patch.setattr(ledger, "execution_status", lambda _: "RUNNING")
+        highest, holder = 0, ""
+        for who, step in steps:
+            if step == "release":
+                ledger.release_lock(who)
+                holder = "" if holder == who else holder
+                continue
+            fence = ledger.take_lock(who, 3600)
+            if holder in ("", who):
+                assert fence == (highest if holder == who else highest + 1)
+                highest, holder = fence, who
+                ledger.check_lock(who, fence)
+            else:
+                assert fence is None
+
+
+class LockTable:
+    """The lock's row alone; the conditions are those ledger.py states."""
+
+    def __init__(self) -> None:
+        self.row: dict[str, object] = {}
+
+    def get_item(self, **_):
+        return {"Item": dict(self.row)} if self.row else {}
+
+    def put_item(self, Item, ExpressionAttributeValues, **_):
+        if self.row and (self.row["fence"], self.row["owner"]) != (
+            ExpressionAttributeValues[":seen"],
+            ExpressionAttributeValues[":owner"],
+        ):
+            self._refuse()
+        self.row = dict(Item)
+
+    def update_item(self, ExpressionAttributeValues, **_):
+        if self.row.get("owner") != ExpressionAttributeValues[":execution"]:
+            self._refuse()
+        self.row.update(owner="", lease_until=0)
+
+    def _refuse(self):
+        from fake_service import refused
+
+        raise refused("ConditionalCheckFailedException")

@@ -1,0 +1,246 @@
+"""The lint gate goes red for every fault it promises to see: each is planted into a copy of the real files."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lint import cloudformation, permissions, states, vocabulary
+from lint.__main__ import check
+from lint.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH, TRAIN = "label_batch", "train_model"
+BY_NAME = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${ResourcePrefix}-Consolidate"
+Fault = Callable[[Path], None]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def in_file(name: str, old: str, new: str, times: int = 1) -> Fault:
+    def plant(copy: Path) -> None:
+        text = (copy / name).read_text()
+        assert old in text, f"the fault cannot be planted: {name} no longer holds {old!r}"
+        (copy / name).write_text(text.replace(old, new, times))
+
+    return plant
+
+
+def in_template(old: str, new: str, times: int = 1) -> Fault:
+    return in_file("template.yaml", old, new, times)
+
+
+def in_machine(machine: str, edit: Callable[[dict[str, Any]], Any]) -> Fault:
+    """`edit` gets the machine's states."""
+
+    def plant(copy: Path) -> None:
+        path = copy / "statemachines" / f"{machine}.asl.json"
+        definition = json.loads(path.read_text())
+        edit(definition["States"])
+        path.write_text(json.dumps(definition, indent=2))
+
+    return plant
+
+
+def rename(old: str, new: str) -> Fault:
+    return lambda copy: (copy / old).rename(copy / new) and None
+
+
+def without(action: str) -> Fault:
+    """Takes an action from the statements of LabelBatch's role."""
+
+    def plant(copy: Path) -> None:
+        path = copy / "template.yaml"
+        before, machine, rest = path.read_text().partition("  LabelBatchStateMachine:\n")
+        inside, end, after = rest.partition("  TrainModelStateMachine:\n")
+        assert machine and end and action in inside
+        path.write_text(before + machine + inside.replace(action, "sns:Publish") + end + after)
+
+    return plant
+
+
+def copied_state(states: dict[str, Any]) -> None:
+    states["Nobody Comes Here"] = {"Type": "Pass", "Comment": "Lost.", "Next": "Report Batch"}
+
+
+FAULTS: dict[str, tuple[Any, Fault, str]] = {
+    "dangling GetAtt": (cloudformation, in_template("!GetAtt TrainingRole.Arn", "!GetAtt TraningRole.Arn"), "E1010"),
+    "cycle": (
+        cloudformation,
+        in_template(
+            f'CONSOLIDATE_FUNCTION_ARN: !Sub "{BY_NAME}"', "CONSOLIDATE_FUNCTION_ARN: !GetAtt ConsolidateFunction.Arn"
+        ),
+        "E3004",
+    ),
+    "value that CloudFormation refuses": (
+        cloudformation,
+        in_template("BillingMode: PAY_PER_REQUEST", "BillingMode: PAY_PER_MONTH"),
+        "PAY_PER_MONTH",
+    ),
+    "transition to a state that does not exist": (
+        states,
+        in_machine(BATCH, lambda s: s["Judge Batch"].update(Next="Humans Neded?")),
+        "'Humans Neded?', which does not exist",
+    ),
+    "catch that leads nowhere": (
+        states,
+        in_machine(TRAIN, lambda s: s["Promote Model"]["Catch"][0].update(Next="Lost")),
+        "'Lost', which does not exist",
+    ),
+    "unreachable state": (states, in_machine(BATCH, copied_state), "no transition leads here"),
+    "wait without a timeout": (
+        states,
+        in_machine(BATCH, lambda s: s["Request Labels"].pop("TimeoutSecondsPath")),
+        "waits without TimeoutSeconds",
+    ),
+    "wait without a catch": (
+        states,
+        in_machine(TRAIN, lambda s: s["Train Challenger"].pop("Catch")),
+        "waits without a Catch",
+    ),
+    "token passed to nobody": (
+        states,
+        in_machine(TRAIN, lambda s: s["Deploy Model"]["Parameters"]["Payload"].pop("task_token.$")),
+        "passes to nobody",
+    ),
+    "retry on an error that nothing raises": (
+        states,
+        in_machine(BATCH, lambda s: s["Judge Batch"]["Retry"][1].update(ErrorEquals=["TransientErorr"])),
+        "'TransientErorr', which nothing raises",
+    ),
+    "retry on everything": (
+        states,
+        in_machine(BATCH, lambda s: s["Judge Batch"]["Retry"][1].update(ErrorEquals=["States.ALL"])),
+        "retries States.ALL",
+    ),
+    "no retry of the platform's errors": (
+        states,
+        in_machine(BATCH, lambda s: s["Judge Batch"]["Retry"].pop(0)),
+        "does not retry the four errors",
+    ),
+    "string in an integer field": (
+        states,
+        in_machine(BATCH, lambda s: s["Judge Batch"]["Retry"][0].update(MaxAttempts="6")),
+        "MaxAttempts must be a whole number",
+    ),
+    "map without a bound": (
+        states,
+        in_machine(BATCH, lambda s: s["Infer Shards"].pop("MaxConcurrencyPath")),
+        "10,000 children",
+    ),
+    "assign": (states, in_machine(BATCH, lambda s: s["Nobody Asked"].update(Assign={"x": 1})), "Assign is not used"),
+    "missing comment": (states, in_machine(TRAIN, lambda s: s["Better?"].pop("Comment")), "has no Comment"),
+    "name that is no prose": (
+        states,
+        in_file("statemachines/train_model.asl.json", '"Champion Kept"', '"championKept"', 9),
+        "not named in prose",
+    ),
+    "choice that asks nothing": (
+        states,
+        in_file("statemachines/train_model.asl.json", '"Better?"', '"Better"', 9),
+        "a question is the name of a Choice",
+    ),
+    "undeclared substitution": (
+        states,
+        in_template("        JudgeBatchFunctionArn: !GetAtt JudgeBatchFunction.Arn\n", ""),
+        "${JudgeBatchFunctionArn} is not declared",
+    ),
+    "unused substitution": (
+        states,
+        in_template("        JudgeBatchFunctionArn:", "        Unused: x\n        JudgeBatchFunctionArn:"),
+        "which the file does not use",
+    ),
+    "unquoted substitution": (
+        states,
+        in_file("statemachines/train_model.asl.json", '"${PlanTrainingFunctionArn}"', "${PlanTrainingFunctionArn}"),
+        "is every ${Name} quoted?",
+    ),
+    "renamed function file": (
+        vocabulary,
+        rename("functions/judge_batch.py", "functions/judge_images.py"),
+        "functions/judge_batch.py does not exist",
+    ),
+    "function file without a function": (
+        vocabulary,
+        rename("functions/judge_batch.py", "functions/judge_images.py"),
+        "template.yaml has no JudgeImagesFunction",
+    ),
+    "handler of another function": (
+        vocabulary,
+        in_template("Handler: judge_batch.handler", "Handler: report_batch.handler"),
+        "its Handler must be judge_batch.handler",
+    ),
+    "state that calls another function": (
+        vocabulary,
+        in_template("!GetAtt JudgeBatchFunction.Arn", "!GetAtt ReportBatchFunction.Arn"),
+        "must stand for JudgeBatchFunction",
+    ),
+    "renamed state": (
+        vocabulary,
+        in_file("statemachines/label_batch.asl.json", '"Judge Batch"', '"Decide Batch"', 9),
+        "must be, or begin with, 'Judge Batch'",
+    ),
+    "machine without permission to call a function": (
+        permissions,
+        without("!GetAtt JudgeBatchFunction.Arn\n              "),
+        "lacks lambda:InvokeFunction on JudgeBatchFunction.Arn",
+    ),
+    "machine without the permissions of .sync": (permissions, without("events:PutTargets"), "lacks events:PutTargets"),
+    "machine without the permissions of a distributed map": (
+        permissions,
+        without("states:StopExecution"),
+        "lacks states:StopExecution on :execution:${AWS::StackName}-LabelBatch:*",
+    ),
+    "integration without a role check": (
+        permissions,
+        in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:aws:states:::sns:publish")),
+        "checks no role for sns:publish",
+    ),
+    "unexplained star": (
+        permissions,
+        in_template("            # Listing takes no resource; everything after it is limited to the prefix.\n", ""),
+        "without a comment that says why",
+    ),
+    "all actions of a service": (
+        permissions,
+        in_template("Action: [s3:ListBucket, s3:ListBucketVersions]", "Action: s3:*"),
+        "Action 's3:*': name the actions",
+    ),
+    "role passed to any service": (
+        permissions,
+        in_template("{StringEquals: {iam:PassedToService: sagemaker.amazonaws.com}}", "{}"),
+        "without the condition iam:PassedToService",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_turns_the_gate_red(name: str, copy: Path) -> None:
+    checked, plant, message = FAULTS[name]
+    plant(copy)
+    findings = [str(finding) for finding in checked.check(Project(copy))]
+    assert any(message in finding for finding in findings), findings
+
+
+def test_the_command_says_what_is_wrong_and_fails(copy: Path) -> None:
+    in_template("!Ref CallbacksTable", "!Ref CalbacksTable")(copy)
+    done = subprocess.run(
+        [sys.executable, "-m", "lint", "--project", str(copy)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "E1020" in done.stdout and "CalbacksTable" in done.stdout
+
+
+def test_the_repository_passes() -> None:
+    assert [str(finding) for finding in check(Project(ROOT))] == []

@@ -1,0 +1,131 @@
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelloop.promotion import Contender, GateSettings, compare
+from labelloop.records import Box, Prediction
+
+from tests.support.strategies import Seen
+
+GATE = GateSettings(
+    minimum_images=20, minimum_map50=0.5, tolerance=0.0, keep_confidence=0.4, seed=3, resamples=400,
+)  # fmt: skip
+
+
+def gold(images):
+    return [Seen(f"s3://b/{index:04d}", (Box("head", 100, 100, 100, 100),)) for index in range(images)]
+
+
+def model(name, truths, shift, random, miss=0.0):
+    """A model whose boxes lie about `shift` pixels off and that misses an object with probability `miss`."""
+    predictions = []
+    for truth in truths:
+        boxes = [replace(box, left=box.left + random.gauss(shift, 6), confidence=0.9) for box in truth.boxes]
+        boxes = boxes if random.random() >= miss else []
+        predictions.append(Prediction(truth.source_ref, "ok", 640, 480, name, tuple(boxes)))
+    return Contender(name, "gold-1", predictions, 0.9)
+
+
+def test_a_clearly_better_challenger_is_promoted_with_its_figures():
+    random, truths = Random(1), gold(60)
+    verdict = compare(model("new", truths, 0, random), model("old", truths, 25, random), truths, GATE)
+    assert verdict.better
+    assert 0 < verdict.lower_bound < verdict.difference < 1
+    assert verdict.images == 60
+    assert "new is better than the champion old" in verdict.reason
+    assert verdict.challenger_map50 >= verdict.champion_map50
+
+
+@given(st.integers(0, 10**6), st.floats(0, 60), st.floats(0, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_identical_models_are_never_promoted(seed, shift, miss):
+    truths = gold(25)
+    one = model("a", truths, shift, Random(seed), miss)
+    verdict = compare(one, one, truths, GATE)
+    assert not verdict.better
+    assert verdict.difference == verdict.lower_bound == 0
+
+
+def test_worse_challengers_are_rarely_promoted_and_good_ones_mostly():
+    truths = gold(40)
+
+    def promoted(trials, new_shift, old_shift):
+        gate = replace(GATE, resamples=200)
+        return sum(
+            compare(model("new", truths, new_shift, Random(2 * trial)),
+                    model("old", truths, old_shift, Random(2 * trial + 1)), truths, gate).better
+            for trial in range(trials)
+        )  # fmt: skip
+
+    # 5 % of 200 is 10; 20 lies more than three standard deviations above.
+    assert promoted(200, 10.5, 10) <= 20
+    assert promoted(40, 10, 20) >= 36
+
+
+def test_the_same_comparison_in_any_order_gives_the_same_verdict():
+    truths = gold(30)
+    new, old = model("new", truths, 5, Random(1)), model("old", truths, 8, Random(2))
+    shuffled = replace(new, predictions=Random(9).sample(new.predictions, 30))
+    assert compare(shuffled, old, Random(4).sample(truths, 30), GATE) == compare(new, old, truths, GATE)
+
+
+def test_a_tolerance_is_asked_on_top():
+    truths = gold(60)
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 25, Random(2))
+    bound = compare(new, old, truths, GATE).lower_bound
+    assert not compare(new, old, truths, replace(GATE, tolerance=bound)).better
+
+
+def test_the_first_model_must_reach_the_minimum():
+    truths = gold(30)
+    good, poor = model("new", truths, 0, Random(1)), model("new", truths, 0, Random(1), miss=0.7)
+    assert compare(good, None, truths, GATE).better
+    verdict = compare(poor, None, truths, GATE)
+    assert not verdict.better
+    assert "does not reach" in verdict.reason
+    assert verdict.challenger_map50 < 0.5
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("metric", [None, float("nan"), float("inf"), -0.1])
+def test_an_unusable_metric_fails_closed(metric, first):
+    truths = gold(30)
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 40, Random(2))
+    assert compare(new, None if first else old, truths, GATE).better
+    verdict = compare(replace(new, reported_map50=metric), None if first else old, truths, GATE)
+    assert not verdict.better
+    assert "no usable mAP50 for new" in verdict.reason
+    assert not compare(new, replace(old, reported_map50=metric), truths, GATE).better
+
+
+def test_incomparable_scores_fail_closed():
+    truths = gold(30)
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 40, Random(2))
+    for verdict, reason in (
+        (
+            compare(new, replace(old, gold_version="gold-0"), truths, GATE),
+            "gold version gold-1 and the champion old on",
+        ),
+        (compare(new, old, truths[:19], GATE), "19 gold images and 20 are required"),
+        (compare(new, old, [], replace(GATE, minimum_images=0)), "0 gold images"),
+        (
+            compare(replace(new, predictions=new.predictions[1:]), old, truths, GATE),
+            "new was not scored on 1 of the 30",
+        ),
+        (compare(new, replace(old, predictions=[]), truths, GATE), "old was not scored on 30"),
+        (compare(new, old, [*truths, truths[0]], GATE), "twice"),
+        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no gold image has a true box"),
+    ):
+        assert not verdict.better
+        assert reason in verdict.reason
+
+
+def test_a_refused_gold_image_counts_as_an_empty_label():
+    truths = gold(30)
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 0, Random(2))
+    refused = [Prediction(p.source_ref, "rejected", None, None, "new", (), "truncated") for p in new.predictions]
+    verdict = compare(replace(new, predictions=refused), old, truths, GATE)
+    assert not verdict.better
+    assert verdict.challenger_map50 == 0

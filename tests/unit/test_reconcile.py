@@ -1,0 +1,176 @@
+"""What nobody heard of: the reconciler finds lost answers and lost failures, and failures are on record."""
+
+import json
+import time
+
+import boto3
+import pytest
+from fake_service import refused
+from handling import MODEL, crown, execution, handle, mark, registered, upload
+from labelloop import callbacks, failures, ledger, storage
+from labelloop.callbacks import Outcome
+from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, described, heard
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+# --- the reconciler
+
+
+@pytest.fixture
+def quiet(sagemaker):
+    """No endpoints to look after."""
+    return sagemaker.answering(list_endpoints={"Endpoints": []})
+
+
+def test_the_reconciler_finds_an_output_whose_notice_was_lost(states, runtime, quiet) -> None:
+    ask_for_inference()
+    assert handle("reconcile")["answered"] == 0
+    storage.write(OUTPUT, b"{}\n")
+    assert handle("reconcile")["answered"] == 1
+    assert heard(states) == [("send_task_success", "t1")]
+    assert handle("reconcile") == {"waiting": 0, "answered": 0, "endpoints_removed": 0, "failures_recorded": 0}
+
+
+def test_the_reconciler_finds_a_failure_whose_notice_was_lost(states, runtime, quiet) -> None:
+    ask_for_inference()
+    storage.write(FAILURE, b"out of memory")
+    handle("reconcile")
+    assert heard(states) == [("send_task_failure", "t1")] and "out of memory" in states.calls[0][1]["cause"]
+
+
+def test_the_reconciler_sends_what_was_recorded_but_not_delivered(states, quiet) -> None:
+    callbacks.record(callbacks.remember("training", "job", "t1", EXECUTION, 600), Outcome(True, {"model_uri": "m"}))
+    assert handle("reconcile")["answered"] == 1 and heard(states) == [("send_task_success", "t1")]
+
+
+@pytest.mark.parametrize("kind", ["training", "labeling", "deployment"])
+def test_the_reconciler_describes_jobs_and_endpoints_whose_event_was_lost(states, quiet, kind) -> None:
+    callbacks.mark_started(callbacks.remember(kind, "job", "t1", EXECUTION, 600))
+    model = {"S3ModelArtifacts": "s3://b/training/job/output/model.tar.gz"}
+    quiet.answering(
+        describe_training_job={"TrainingJobStatus": "Completed", "ModelArtifacts": model},
+        describe_labeling_job=described("Completed"),
+        describe_endpoint={"EndpointStatus": "InService"},
+    )
+    handle("reconcile")
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+def test_a_request_that_was_never_made_is_not_taken_for_a_failure(states, quiet) -> None:
+    """Between remembering the token and the outside call the reconciler may pass by."""
+    callbacks.remember("deployment", "labelloop-v1", "t1", EXECUTION, 600)
+    quiet.answering(describe_endpoint=refused("ValidationException", "Could not find endpoint"))
+    assert handle("reconcile")["answered"] == 0 and heard(states) == []
+
+
+def test_a_wait_past_its_deadline_is_closed_and_its_job_stopped(states, quiet, monkeypatch) -> None:
+    callbacks.mark_started(callbacks.remember("training", "job", "t1", EXECUTION, 600))
+    quiet.answering(describe_training_job={"TrainingJobStatus": "InProgress"})
+    import reconcile
+
+    now = time.time()
+    monkeypatch.setattr(reconcile.time, "time", lambda: now + 600 + reconcile.GRACE_SECONDS + 2)
+    handle("reconcile")
+    assert quiet.requests_of("stop_training_job") == [{"TrainingJobName": "job"}]
+    assert list(callbacks.open_callbacks()) == [] and heard(states) == [("send_task_failure", "t1")]
+
+
+def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, quiet) -> None:
+    for name in ("one", "two"):
+        callbacks.mark_started(callbacks.remember("labeling", name, f"t-{name}", EXECUTION, 600))
+
+    def describe(LabelingJobName):
+        if LabelingJobName == "one":
+            raise refused("AccessDeniedException")
+        return described("Completed")
+
+    quiet.answering(describe_labeling_job=describe)
+    assert handle("reconcile")["answered"] == 1 and heard(states) == [("send_task_success", "t-two")]
+
+
+def test_an_execution_that_ended_unseen_is_recorded_as_failed(states, quiet) -> None:
+    running, dead = execution("running"), execution("dead")
+    ledger.claim_batch("alive", running, resume=False)
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    assert handle("reconcile")["failures_recorded"] == 1
+    assert ledger.batch("lost")["status"] == "failed" and ledger.batch("alive")["status"] == "running"
+
+
+def test_old_endpoints_go_and_the_champion_and_its_predecessor_stay(states, quiet, fake_service) -> None:
+    fake_service("application-autoscaling")
+    fake_service("cloudwatch")
+    crown()
+    names = [f"labelloop-v{number:06d}-0123abcd" for number in (5, 4, 3, 2, 1)]
+    quiet.answering(list_endpoints={"Endpoints": [{"EndpointName": name} for name in names]})
+    callbacks.mark_started(callbacks.remember("deployment", names[0], "t1", EXECUTION, 600))
+    quiet.answering(describe_endpoint={"EndpointStatus": "Creating"})
+    assert handle("reconcile")["endpoints_removed"] == 0  # somebody still works with endpoints
+    quiet.answering(describe_endpoint={"EndpointStatus": "InService"})
+    handle("reconcile")
+    assert handle("reconcile")["endpoints_removed"] == 2
+    removed = {request["EndpointName"] for request in quiet.requests_of("delete_endpoint")}
+    assert removed == set(names[2:4]) and f"labelloop-{MODEL}" == names[4]
+
+
+# --- failures
+
+
+def fail(batch_trigger, owner, error=None):
+    given = {"Error": "InvalidInputError", "Cause": json.dumps({"errorMessage": "because ü"})}
+    return handle("record_failure", execution=owner, input=batch_trigger, error=error or given)
+
+
+def test_a_failure_is_recorded_once_with_its_reason_and_people_are_told(states, sagemaker, fake_service) -> None:
+    notices = fake_service("sns")
+    upload(1)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    owner = ledger.owner_of(batch)
+    assert fail(trigger, owner) == {"batch_id": batch, "cause": "InvalidInputError: because ü"}
+    fail(trigger, owner)
+    row = ledger.batch(batch)
+    assert (row["status"], row["cause"]) == ("failed", "InvalidInputError: because ü")
+    (told,) = notices.requests_of("publish")
+    assert "because ü" in told["Message"] and "No data is lost" in told["Message"]
+
+
+def test_the_status_event_of_an_aborted_execution_records_it_too(states, sagemaker) -> None:
+    upload(1)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    detail = {"executionArn": ledger.owner_of(batch), "status": "ABORTED", "input": json.dumps(trigger)}
+    handle("record_failure", detail=detail)
+    assert ledger.batch(batch)["cause"] == "the execution ended ABORTED"
+
+
+def test_a_failed_execution_stops_its_training_and_frees_the_lock_but_not_anothers(states, sagemaker) -> None:
+    mine, other = execution("mine", "TRAIN_MODEL_ARN"), execution("other", "TRAIN_MODEL_ARN")
+    callbacks.mark_started(callbacks.remember("training", "my-job", "t1", mine, 600))
+    callbacks.mark_started(callbacks.remember("training", "other-job", "t2", other, 600))
+    callbacks.mark_started(callbacks.remember("labeling", "people", "t3", mine, 600))
+    ledger.take_lock(mine, 600)
+    error = {"Error": "States.Timeout", "Cause": ""}
+    assert handle("record_training_failure", execution=mine, error=error) == {"cause": "States.Timeout: "}
+    assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": "my-job"}]
+    assert {callback.external_id for callback in callbacks.open_callbacks()} == {"other-job", "people"}
+    assert ledger.take_lock(other, 600) == 2
+
+
+@pytest.mark.parametrize("trigger", [{}, {"bucket": "x"}, {"object": {"key": "k"}}, {"batch_id": "b"}])
+def test_an_execution_that_never_owned_a_batch_fails_quietly(states, sagemaker, trigger) -> None:
+    assert fail(trigger, EXECUTION)["batch_id"] == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ({"Error": "E", "Cause": "plain text"}, "E: plain text"),
+        ({"Error": "E", "Cause": "[1]"}, "E: [1]"),
+        ({"Error": "E"}, "E: "),
+        ("only text", "only text"),
+    ],
+)
+def test_any_error_becomes_a_sentence(error, sentence) -> None:
+    assert failures.describe(error) == sentence

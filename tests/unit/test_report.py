@@ -1,0 +1,86 @@
+"""The batch report: every name comes from outside, so every name is escaped; every figure is on the page."""
+
+from html.parser import HTMLParser
+
+import pytest
+from labelloop import report
+
+HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)> & 😀"
+
+
+class Page(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs), attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def summary(**changes):
+    row = {"round": 1, "model_version": "v000001-aa", "auto": 6, "human": 3, "asked": 4, "rejected": 1, "deferred": 2}
+    return {
+        "batch": "week-1",
+        "images": 12,
+        "auto": 6,
+        "human": 3,
+        "rejected": 1,
+        "deferred": 2,
+        "sampled": 2,
+        "started": "2026-11-20T10:00:00.000000",
+        "dataset": "v000002-bb",
+        "rounds": [row],
+        "policy": "fixed",
+        "rejected_reasons": {"incoming/x/bad.jpg": "truncated: half of it is missing"},
+        "audit": [{"model": "v000001-aa", "auto_labels": 6, "sentence": "mean IoU 0.87 [0.84, 0.90]"}],
+        **changes,
+    }
+
+
+def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() -> None:
+    page = Page(report.render(summary()))
+    for words in (
+        *("6 auto", "3 human", "1 rejected", "2 deferred", "mean IoU 0.87 [0.84, 0.90]", "v000001-aa"),
+        *("incoming/x/bad.jpg", "truncated: half of it is missing", '"resume": true', "12 objects"),
+    ):
+        assert words in page.text, words
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch": HOSTILE},
+        {"dataset": HOSTILE},
+        {"started": HOSTILE},
+        {"rejected_reasons": {HOSTILE: HOSTILE}},
+        {"audit": [{"model": HOSTILE, "auto_labels": 1, "sentence": HOSTILE}]},
+        {"rounds": [{**summary()["rounds"][0], "model_version": HOSTILE}]},
+    ],
+)
+def test_a_hostile_name_is_text_and_nothing_else(changes) -> None:
+    harmless = {key: value for key, value in changes.items() if key != "rejected_reasons"}
+    page = Page(report.render(summary(**changes)))
+    assert set(page.tags) == set(Page(report.render(summary())).tags)
+    assert {"script", "img"}.isdisjoint(page.tags)
+    assert ("alert(2)" in page.text) or "started" in harmless  # the date is cut to 19 characters
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    html = report.render(summary())
+    assert "http://" not in html and "https://" not in html and "src=" not in html and "@import" not in html
+
+
+def test_an_empty_batch_has_a_page_too() -> None:
+    none = dict.fromkeys(("images", "auto", "human", "rejected", "deferred", "sampled"), 0)
+    page = Page(report.render(summary(**none, rounds=[], audit=[], rejected_reasons={}, dataset="")))
+    assert "No round was needed." in page.text and "none" in page.text and "What is left" not in page.text
+
+
+def test_a_batch_people_labelled_alone_says_so() -> None:
+    assert "every label is a person's" in Page(report.render(summary(audit=[]))).text

@@ -1,0 +1,43 @@
+"""Settings: one name, one meaning, loud when one is missing."""
+
+from dataclasses import fields
+
+import pytest
+from labelloop.settings import MissingSettingError, Settings, settings
+from made_up_stack import SETTINGS
+
+
+def test_every_setting_is_read_with_its_type(environment) -> None:
+    read = settings()
+    assert read == Settings.from_environment(SETTINGS) and read is settings()
+    assert (read.classes, read.seed, read.sample_rate, read.starting_model) == (("head", "bag"), 7, 0.5, "")
+
+
+@pytest.mark.parametrize("name", [field.name.upper() for field in fields(Settings)])
+def test_a_missing_name_is_named(name) -> None:
+    environment = {key: value for key, value in SETTINGS.items() if key != name}
+    with pytest.raises(MissingSettingError, match=f"{name} is not set"):
+        Settings.from_environment(environment)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    broken = {**SETTINGS, "SEED": "seven", "SAMPLE_RATE": "half", "CLASSES": " , "}
+    del broken["DATA_BUCKET"]
+    with pytest.raises(MissingSettingError) as refusal:
+        Settings.from_environment(broken)
+    for problem in ("DATA_BUCKET is not set", "SEED: ", "SAMPLE_RATE: ", "CLASSES: expected a comma-separated list"):
+        assert problem in str(refusal.value)
+
+
+def test_class_names_may_hold_spaces_and_foreign_letters() -> None:
+    assert Settings.from_environment({**SETTINGS, "CLASSES": " head , Mütze 😀,"}).classes == ("head", "Mütze 😀")
+
+
+def test_a_token_outlives_the_request_it_waits_for(environment) -> None:
+    read = settings()
+    assert read.inference_timeout_seconds > read.inference_queue_seconds + read.invocation_timeout_seconds
+
+
+def test_the_shares_of_the_roles_add_up(environment) -> None:
+    read = settings()
+    assert read.train_share + read.calibration_share + read.gold_share == pytest.approx(1)

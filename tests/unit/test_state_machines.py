@@ -1,0 +1,176 @@
+"""State machines against themselves and the functions: what a state reads was put there, on every way to it."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lint.project import Project, States, all_states, state_groups, substitution
+
+ROOT = Path(__file__).resolve().parents[2]
+MACHINES = {machine.path.name.split(".")[0]: machine for machine in Project(ROOT).machines}
+OPAQUE = None  # a value whose fields are unknown, such as a handler's answer
+Shape = dict[str, Any] | None
+
+INPUTS: dict[str, Shape] = {
+    "label_batch": OPAQUE,
+    "train_model": {"batch_id": OPAQUE, "round": OPAQUE, "model_uri": OPAQUE, "settings": OPAQUE},
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_path_that_a_state_reads_exists_on_every_way_to_it(name: str) -> None:
+    missing = list(_unknown_paths(next(state_groups(MACHINES[name].definition)), INPUTS[name]))
+    assert missing == []
+
+
+def test_the_dataflow_check_sees_a_path_that_one_way_does_not_set() -> None:
+    states = json.loads(json.dumps(MACHINES["train_model"].definition))
+    states["States"]["Model Adopted"]["Parameters"].pop("comparison.$")
+    missing = list(_unknown_paths(next(state_groups(states)), INPUTS["train_model"]))
+    assert "Deploy Model reads $.comparison.model_version" in missing
+
+
+def test_both_inputs_of_train_model_give_what_it_reads() -> None:
+    """`model_uri` is only given to adopt a model; nothing but Adopt Model may read it."""
+    inputs = [
+        state["Parameters"]["Input"]
+        for _, state in all_states(MACHINES["label_batch"].definition)
+        if "Input" in state.get("Parameters", {})
+    ]
+    common = set.intersection(*(set(given) for given in inputs))
+    assert {"batch_id.$", "settings.$"} <= common and len(inputs) == 2
+    readers = [name for name, state in all_states(MACHINES["train_model"].definition) if "$.model_uri" in _paths(state)]
+    assert readers == ["Adopt Model"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_payload_gives_its_handler_what_it_reads(name: str) -> None:
+    lacking = []
+    for state_name, state in all_states(MACHINES[name].definition):
+        title = substitution(str(state.get("Parameters", {}).get("FunctionName", ""))).removesuffix("FunctionArn")
+        if not title:
+            continue
+        given = {key.removesuffix(".$") for key in state["Parameters"]["Payload"]}
+        lacking += [f"{state_name} does not pass {key}" for key in sorted(_event_keys(title) - given)]
+    assert lacking == []
+
+
+def test_nothing_but_pointers_and_counts_stays_in_the_state() -> None:
+    """Every result is selected or dropped: a handler's answer never lands in the state as it is."""
+    kept = [
+        name
+        for machine in MACHINES.values()
+        for name, state in all_states(machine.definition)
+        if state["Type"] in ("Task", "Map")
+        and state.get("ResultPath", "") is not None
+        and "ResultSelector" not in state
+    ]
+    assert kept == []
+
+
+@pytest.mark.parametrize(
+    ("name", "lane"), [("label_batch", "Record Failure"), ("train_model", "Record Training Failure")]
+)
+def test_every_task_ends_in_the_failure_lane(name: str, lane: str) -> None:
+    """Directly, or by way of one state that itself ends there."""
+    top = MACHINES[name].definition["States"]
+    for state_name, state in top.items():
+        if state["Type"] in ("Task", "Map") and state_name != lane:
+            last = state["Catch"][-1]
+            assert last["ErrorEquals"] == ["States.ALL"] and last["ResultPath"] == "$.error", state_name
+            assert last["Next"] == lane, state_name
+
+
+def _event_keys(title: str) -> set[str]:
+    stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
+    tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())
+    return {
+        node.slice.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "event"
+        and isinstance(node.slice, ast.Constant)
+    }
+
+
+def _unknown_paths(group: States, given: Shape) -> Iterator[str]:
+    entry: dict[str, Shape] = {group.start_at: given}
+    waiting = [group.start_at]
+    while waiting:
+        name = waiting.pop()
+        for target, shape in _leaving(group.states[name], entry[name]):
+            known = _meet(entry[target], shape) if target in entry else shape
+            if target not in entry or known != entry[target]:
+                entry[target] = known
+                waiting.append(target)
+    for name, state in group.states.items():
+        yield from (f"{name} reads {path}" for path in sorted(_paths(state)) if not _known(entry[name], path))
+        if "ItemProcessor" in state:
+            items = {key.removesuffix(".$"): OPAQUE for key in state["ItemSelector"]}
+            yield from _unknown_paths(
+                States(state["ItemProcessor"]["StartAt"], state["ItemProcessor"]["States"], state), items
+            )
+
+
+def _leaving(state: dict[str, Any], shape: Shape) -> Iterator[tuple[str, Shape]]:
+    for catch in state.get("Catch", []):
+        yield catch["Next"], _put(shape, catch.get("ResultPath", "$"), {"Error": OPAQUE, "Cause": OPAQUE})
+    result: Shape = shape if state["Type"] in ("Choice", "Wait") else OPAQUE
+    if state["Type"] == "Pass":
+        result = _selected(state["Result"]) if "Result" in state else _selected(state["Parameters"])
+    elif "ResultSelector" in state:
+        result = _selected(state["ResultSelector"])
+    path = state.get("ResultPath", "$")
+    after = shape if path is None else _put(shape, path, result)
+    targets = [choice["Next"] for choice in state.get("Choices", [])] + [
+        state[key] for key in ("Next", "Default") if key in state
+    ]
+    yield from ((target, after) for target in targets)
+
+
+def _selected(value: Any) -> Shape:
+    if not isinstance(value, dict):
+        return OPAQUE
+    return {key.removesuffix(".$"): _selected(inner) for key, inner in value.items()}
+
+
+def _put(shape: Shape, path: str, value: Shape) -> Shape:
+    name = path.removeprefix("$").removeprefix(".")
+    if not name:
+        return value
+    head, _, rest = name.partition(".")
+    if shape is OPAQUE:
+        return OPAQUE
+    return {**shape, head: _put(shape.get(head), f"$.{rest}", value) if rest else value}
+
+
+def _meet(one: Shape, other: Shape) -> Shape:
+    if one is OPAQUE or other is OPAQUE:
+        return other if one is OPAQUE else one
+    return {key: _meet(one[key], other[key]) for key in one if key in other}
+
+
+def _known(shape: Shape, path: str) -> bool:
+    for part in path.removeprefix("$.").split("."):
+        if shape is OPAQUE:
+            return True
+        if part not in shape:
+            return False
+        shape = shape[part]
+    return True
+
+
+def _paths(state: dict[str, Any]) -> set[str]:
+    """What the state reads of its own input (not of its result, and not of the context object `$$`)."""
+    own = {
+        key: value
+        for key, value in state.items()
+        if key not in ("ItemProcessor", "ResultSelector", "ResultPath", "Catch", "Comment")
+    }
+    return set(re.findall(r"(?<![$\w])\$\.[A-Za-z_][\w.]*", json.dumps(own)))

@@ -1,0 +1,148 @@
+"""Training jobs: a request SageMaker takes, and results read from an archive nobody has to trust."""
+
+import io
+import json
+import tarfile
+
+import pytest
+from annotation_lines import line, reference
+from labelloop import storage, training
+from labelloop.errors import InvalidInputError
+from labelloop.settings import settings
+from labelloop.training import Scores
+
+from local.sagemaker.requests import check, service_model
+
+JOB = "labelloop-train-3-0123abcd"
+PREDICTION = {
+    "source-ref": reference("a.jpg"),
+    "status": "ok",
+    "width": 100,
+    "height": 60,
+    "model": "challenger",
+    "boxes": [{"class": "head", "left": 1, "top": 2, "width": 3, "height": 4, "confidence": 0.5}],
+}
+
+
+def archive(*members: tarfile.TarInfo | tuple[str, bytes]) -> str:
+    """Writes an archive of files and of members of other kinds into the bucket; returns its URI."""
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+            else:
+                info = tarfile.TarInfo(member[0])
+                info.size = len(member[1])
+                tar.addfile(info, io.BytesIO(member[1]))
+    return storage.write(f"training/{JOB}/output/output.tar.gz", body.getvalue())
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def request(**changes):
+    places = {"dataset_uri": "s3://b/dataset/", "images_uri": "s3://b/images.manifest", "champion_uri": ""}
+    return training.job_request(job=JOB, settings=settings(), **{**places, **changes})
+
+
+@pytest.mark.parametrize("champion", ["", "s3://data-bucket/models/v000001-aa/model.tar.gz"])
+def test_the_request_is_one_sagemaker_takes(environment, champion) -> None:
+    asked = request(champion_uri=champion)
+    assert check(service_model("sagemaker").operation_model("CreateTrainingJob").input_shape, asked) == []
+    channels = [channel["ChannelName"] for channel in asked["InputDataConfig"]]
+    assert channels == ["dataset", "images", *(["champion"] if champion else [])]
+
+
+def test_the_job_has_no_network_and_ends_with_the_state_that_waits_for_it(environment) -> None:
+    asked = request()
+    assert asked["EnableNetworkIsolation"] is True
+    assert asked["StoppingCondition"] == {"MaxRuntimeInSeconds": settings().training_timeout_seconds}
+    assert asked["RoleArn"] == settings().training_role_arn
+
+
+def test_every_hyperparameter_is_text_and_the_classes_are_json(environment) -> None:
+    given = request()["HyperParameters"]
+    assert all(isinstance(value, str) and value for value in given.values())
+    assert json.loads(given["classes"]) == ["head", "bag"] and float(given["learning-rate"]) == 0.004
+
+
+def test_a_hundred_classes_fit_into_the_request(environment, change_setting) -> None:
+    change_setting("CLASSES", ",".join(f"class number {number}" for number in range(100)))
+    assert check(service_model("sagemaker").operation_model("CreateTrainingJob").input_shape, request()) == []
+
+
+@pytest.mark.parametrize("start", ["", "./"])
+def test_scores_are_read_from_the_archive_as_the_container_writes_them(aws, start) -> None:
+    metrics = {"gold": {"challenger": {"map50": 0.9}, "champion": None}}
+    uri = archive(
+        (f"{start}metrics.json", json.dumps(metrics).encode()),
+        (f"{start}scores/challenger-gold.jsonl", (json.dumps(PREDICTION) + "\n").encode()),
+        (f"{start}scores/challenger-calibration.jsonl", b""),
+    )
+    scores = training.read_scores(uri)
+    assert scores.metrics == metrics
+    assert [prediction.to_json()["source-ref"] for prediction in scores.of("challenger", "gold")] == [
+        PREDICTION["source-ref"]
+    ]
+    assert scores.of("challenger", "calibration") == scores.of("champion", "gold") == []
+
+
+def test_a_job_without_metrics_broke_its_contract(aws) -> None:
+    with pytest.raises(InvalidInputError, match=r"holds no metrics\.json"):
+        training.read_scores(archive(("scores/challenger-gold.jsonl", b"")))
+
+
+def test_a_metric_that_is_no_number_is_missing(aws) -> None:
+    stated = b'{"gold": {"challenger": {"map50": NaN, "x": -Infinity}}}'
+    scores = training.read_scores(archive(("metrics.json", stated)))
+    assert scores == Scores({"gold": {"challenger": {"map50": None, "x": None}}}, {})
+
+
+def test_a_score_that_breaks_its_contract_names_its_file(aws) -> None:
+    uri = archive(("metrics.json", b"{}"), ("scores/challenger-gold.jsonl", b'{"source-ref": 1}\n'))
+    with pytest.raises(InvalidInputError, match="source-ref"):
+        training.read_scores(uri)
+
+
+def test_hostile_members_touch_no_file_and_are_not_believed(aws, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"stolen": true}')
+    uri = archive(
+        special("metrics.json", tarfile.SYMTYPE, str(secret)),
+        special("./metrics.json", tarfile.LNKTYPE, "secret.json"),
+        special("metrics.json", tarfile.FIFOTYPE),
+        special("scores", tarfile.DIRTYPE),
+        ("../../escaped.jsonl", b""),
+        ("/absolute/metrics.json", b'{"wrong": true}'),
+        ("scores/../metrics.json", b'{"wrong": true}'),
+        ("metrics.json", b'{"right": true}'),
+    )
+    assert training.read_scores(uri).metrics == {"right": True}
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.json"]
+    assert not list(tmp_path.parent.parent.rglob("escaped.jsonl"))
+
+
+def test_a_member_that_would_fill_the_memory_is_refused(aws, monkeypatch) -> None:
+    monkeypatch.setattr(training, "MOST_METRICS_BYTES", 1000)
+    with pytest.raises(InvalidInputError, match=r"metrics.json has 1001 bytes, at most 1000 are read"):
+        training.read_scores(archive(("metrics.json", b" " * 1001)))
+
+
+def test_large_weights_do_not_hinder_reading_the_description(aws, monkeypatch) -> None:
+    monkeypatch.setattr(training, "MOST_METRICS_BYTES", 1000)
+    uri = archive(("weights.pt", b"w" * 5000), ("./model.json", b'{"classes": ["head"]}'))
+    assert training.read_description(uri) == {"classes": ["head"]}
+    with pytest.raises(InvalidInputError, match=r"holds no model\.json"):
+        training.read_description(archive(("weights.pt", b"w"), special("model.json", tarfile.SYMTYPE, "/etc/passwd")))
+
+
+def test_truths_are_the_labels_of_one_channel(aws) -> None:
+    storage.write(f"training/{JOB}/dataset/gold.jsonl", (line("a.jpg", role="gold") + "\n").encode())
+    (truth,) = training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "gold")
+    assert truth.source_ref == reference("a.jpg")
+    assert training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "calibration") == []

@@ -1,0 +1,66 @@
+"""A loop that has a perfect model from the start, without training one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from loop import Loop, Run
+
+from tests.support.pictures import CLASS
+
+LEARNED = 1_000_000  # pictures: the scripted engine then draws every box exactly
+
+
+@contextlib.contextmanager
+def serving(loop: Loop) -> Iterator[Loop]:
+    """The first batch adopts the model, which labels all that is not sampled. Nothing is trained."""
+    with (
+        loop.settings("RegisterBatch", STARTING_MODEL=given_model(loop)),
+        loop.settings("JudgeBatch", ACCEPT_POLICY="fixed", ACCEPT_THRESHOLD="0", HUMAN_BUDGET="100"),
+        loop.settings("ReportBatch", ACCEPT_POLICY="fixed", ACCEPT_THRESHOLD="0"),
+        loop.settings("MergeAnnotations", RETRAIN_MINIMUM="1000"),
+    ):
+        yield loop
+    loop.forget()
+
+
+def given_model(loop: Loop, learned: int = LEARNED) -> str:
+    """The URI of a model of the scripted engine, packed as the container packs it."""
+    description = {"classes": [CLASS], "image_size": 64, "engine": "scripted_engine", "weights-sha256": "e" * 64}
+    files = {"weights.pt": json.dumps({"learned": learned}), "model.json": json.dumps(description)}
+    loop.put("given/model.tar.gz", archive(files))
+    return f"s3://{loop.bucket}/given/model.tar.gz"
+
+
+def archive(files: Mapping[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def physical_id(loop: Loop, logical_id: str) -> str:
+    """The name that a resource of the template has in the deployed stack."""
+    found = loop.client("cloudformation").describe_stack_resource(StackName="labelloop", LogicalResourceId=logical_id)
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def failed_children(loop: Loop, run: Run) -> list[dict[str, Any]]:
+    return [child for child in loop.map_children(run.arn) if child["status"] != "SUCCEEDED"]
+
+
+def callbacks(loop: Loop, kind: str) -> list[dict[str, str]]:
+    """The rows of the callbacks table of one kind, as plain texts."""
+    pages = loop.client("dynamodb").get_paginator("scan").paginate(TableName=loop.outputs["CallbacksTableName"])
+    rows = [
+        {name: next(iter(value.values())) for name, value in row.items()} for page in pages for row in page["Items"]
+    ]
+    return [row for row in rows if row["id"].startswith(f"{kind}#")]

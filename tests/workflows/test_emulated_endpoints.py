@@ -1,0 +1,288 @@
+"""Emulated endpoints: asynchronous inference, its notices, updates, deaths, and scaling to zero and back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+from sagemaker_lab import Lab, allow, refusal, running_lab
+from toys import ACCOUNT, eventually
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with running_lab() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_faults(lab: Lab) -> Iterator[None]:
+    yield
+    lab.undo_faults()
+
+
+def test_an_endpoint_serves_asynchronously_and_tells_its_topics(lab: Lab) -> None:
+    (success, ok), (error, failed) = lab.topic(), lab.topic()
+    events = lab.events("SageMaker Endpoint State Change")
+    endpoint = lab.endpoint("Serves-1", (success, error))
+    assert endpoint["EndpointStatus"] == "InService", endpoint.get("FailureReason")
+    assert endpoint["EndpointArn"].endswith(":endpoint/serves-1")
+    assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 1
+    test_notification = {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}
+    assert lab.collect(ok, 1) == lab.collect(failed, 1) == [test_notification]
+    received = lab.collect(events, 2)
+    assert [e["detail"]["EndpointStatus"] for e in received] == ["CREATING", "IN_SERVICE"]
+
+    call = lab.invoke(
+        "Serves-1",
+        "hello",
+        ContentType="text/plain",
+        Accept="application/json",
+        CustomAttributes="a=1",
+        InferenceId="b1-r0-s0",
+        S3OutputPathExtension="b1/0",
+        Filename="00000-0.jsonl",
+    )
+    assert call["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert call["InferenceId"] == "b1-r0-s0"
+    assert call["OutputLocation"] == f"s3://{lab.bucket}/async/out/b1/0/00000-0.jsonl"
+    (notice,) = lab.collect(ok, 1)
+    assert list(notice) == [
+        "awsRegion",
+        "eventTime",
+        "receivedTime",
+        "invocationStatus",
+        "requestParameters",
+        "responseParameters",
+        "inferenceId",
+        "eventVersion",
+        "eventSource",
+        "eventName",
+    ]
+    assert notice["requestParameters"] == {
+        "accept": "application/json",
+        "contentType": "text/plain",
+        "endpointName": "Serves-1",
+        "inputLocation": call["InputLocation"],
+    }
+    assert notice["responseParameters"] == {"contentType": "application/json", "outputLocation": call["OutputLocation"]}
+    assert (notice["invocationStatus"], notice["inferenceId"]) == ("Completed", "b1-r0-s0")
+    answer = json.loads(lab.get(call["OutputLocation"]))
+    assert (answer["model"], answer["body"]) == ("w1", "hello")
+    assert answer["headers"]["content-type"] == "text/plain"
+    assert answer["headers"]["x-amzn-sagemaker-custom-attributes"] == "a=1"
+
+    call = lab.invoke("Serves-1", "error")
+    (notice,) = lab.collect(failed, 1)
+    assert notice["invocationStatus"] == "Failed"
+    assert notice["failureReason"].startswith("ClientError: Received server error (500) from model.")
+    assert notice["inferenceId"] == call["InferenceId"]
+    assert "responseParameters" not in notice
+    assert b"the model broke" in lab.get(call["FailureLocation"])
+    assert not lab.exists(call["OutputLocation"])
+
+    lab.invoke("Serves-1", "slow", InvocationTimeoutSeconds=1)
+    assert "timed out" in lab.collect(failed, 1)[0]["failureReason"]
+    lab.runtime.invoke_endpoint_async(EndpointName="Serves-1", InputLocation=f"s3://{lab.bucket}/not/there")
+    assert "NoSuchKey" in lab.collect(failed, 1)[0]["failureReason"]
+    assert refusal(lab.runtime.invoke_endpoint, EndpointName="Serves-1", Body=b"x")[0] == "ValidationError"
+    assert refusal(lab.runtime.invoke_endpoint_async, EndpointName="nobody", InputLocation="s3://b/k") == (
+        "ValidationError",
+        f"Endpoint nobody of account {ACCOUNT} not found.",
+    )
+
+
+def test_notices_can_be_dropped_and_doubled_and_invocations_can_fail(lab: Lab) -> None:
+    (success, ok), (error, failed) = lab.topic(), lab.topic()
+    lab.endpoint("faulty", (success, error))
+    lab.collect(ok, 1), lab.collect(failed, 1)
+    lab.faults(drop_success_notices=1, invocation_failures=0)
+    dropped = lab.invoke("faulty", "1")
+    eventually(lambda: lab.exists(dropped["OutputLocation"]))
+    eventually(lambda: lab.control("GET", "state")["notices"][-1]["message"]["inferenceId"] == dropped["InferenceId"])
+    lab.faults(duplicate_success_notices=5)
+    doubled = lab.invoke("faulty", "2")
+    assert [notice["inferenceId"] for notice in lab.collect(ok, 5)] == [doubled["InferenceId"]] * 5
+    lab.faults(delay_notices_seconds=1)
+    delayed = lab.invoke("faulty", "late")
+    eventually(lambda: lab.exists(delayed["OutputLocation"]))
+    assert lab.messages(ok) == []
+    assert lab.collect(ok, 1)[0]["inferenceId"] == delayed["InferenceId"]
+    lab.faults(invocation_failures=1)
+    lab.invoke("faulty", "3")
+    assert lab.collect(failed, 1)[0]["invocationStatus"] == "Failed"
+    lab.invoke("faulty", "4")
+    assert lab.collect(ok, 1)[0]["invocationStatus"] == "Completed"
+
+
+def test_a_container_that_dies_fails_its_request_and_is_replaced(lab: Lab) -> None:
+    (success, ok), (error, failed) = lab.topic(), lab.topic()
+    lab.endpoint("mortal", (success, error))
+    lab.collect(ok, 1), lab.collect(failed, 1)
+    lab.invoke("mortal", "crash")
+    assert "server error (500)" in lab.collect(failed, 1)[0]["failureReason"]
+    after = lab.invoke("mortal", "again")
+    assert lab.collect(ok, 1)[0]["inferenceId"] == after["InferenceId"]
+
+
+def test_an_update_swaps_only_when_the_new_model_answers(lab: Lab) -> None:
+    lab.endpoint("updated")
+    lab.config("updated-2", lab.model("updated-2", weights="w2"))
+    lab.config("updated-bad", lab.model("updated-bad", DIE="1"))
+    assert (
+        "Cannot create already existing endpoint"
+        in refusal(lab.sagemaker.create_endpoint, EndpointName="updated", EndpointConfigName="updated")[1]
+    )
+
+    lab.sagemaker.update_endpoint(EndpointName="updated", EndpointConfigName="updated-bad")
+    rolled_back = lab.settled("updated")
+    assert (rolled_back["EndpointStatus"], rolled_back["EndpointConfigName"]) == ("InService", "updated")
+    assert "did not pass the ping health check" in rolled_back["FailureReason"]
+
+    lab.sagemaker.update_endpoint(EndpointName="updated", EndpointConfigName="updated-2")
+    assert lab.settled("updated")["EndpointConfigName"] == "updated-2"
+    call = lab.invoke("updated", "x")
+    eventually(lambda: lab.exists(call["OutputLocation"]))
+    assert json.loads(lab.get(call["OutputLocation"]))["model"] == "w2"
+
+
+def test_an_endpoint_that_cannot_start_fails_with_the_reason(lab: Lab) -> None:
+    assert "did not pass the ping health check" in lab.endpoint("dies", DIE="1")["FailureReason"]
+    lab.sagemaker.create_model(ModelName="no-image", PrimaryContainer={"Image": "other:1"}, ExecutionRoleArn=lab.role)
+    lab.config("no-image", "no-image")
+    lab.sagemaker.create_endpoint(EndpointName="no-image", EndpointConfigName="no-image")
+    assert lab.settled("no-image")["FailureReason"] == "The image 'other:1' does not exist."
+    mute = lab.toys.role("sagemaker", [allow("s3:*")])
+    lab.config("mute", lab.model("mute", role=mute), (lab.topic()[0], lab.topic()[0]))
+    lab.sagemaker.create_endpoint(EndpointName="mute", EndpointConfigName="mute")
+    endpoint = lab.settled("mute")
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert "test notification" in endpoint["FailureReason"] and "AuthorizationError" in endpoint["FailureReason"]
+
+
+def test_a_deleted_endpoint_is_gone_with_its_process(lab: Lab) -> None:
+    lab.endpoint("deleted")
+    pid = lab.control("GET", "state")["endpoints"]["deleted"]["pid"]
+    lab.sagemaker.delete_endpoint(EndpointName="deleted")
+
+    def gone() -> bool:
+        return "deleted" not in lab.control("GET", "state")["endpoints"]
+
+    eventually(gone)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    code, message = refusal(lab.sagemaker.describe_endpoint, EndpointName="deleted")
+    assert (code, message.startswith('Could not find endpoint "arn:')) == ("ValidationException", True)
+    assert refusal(lab.sagemaker.delete_endpoint, EndpointName="deleted")[1] == message
+
+
+def test_an_idle_endpoint_scales_to_zero_and_only_the_wake_alarm_brings_it_back(lab: Lab) -> None:
+    (success, ok), (error, _) = lab.topic(), lab.topic()
+    lab.endpoint("sleepy", (success, error))
+    lab.collect(ok, 1)
+    resource = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/sleepy/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    step = {
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+    }
+    assert (
+        refusal(
+            lab.scaling.put_scaling_policy,
+            PolicyName="wake",
+            PolicyType="StepScaling",
+            StepScalingPolicyConfiguration=step,
+            **resource,
+        )[0]
+        == "ObjectNotFoundException"
+    )
+    lab.scaling.register_scalable_target(MinCapacity=0, MaxCapacity=2, **resource)
+    tracking = {
+        "TargetValue": 5.0,
+        "CustomizedMetricSpecification": {
+            "Namespace": "AWS/SageMaker",
+            "MetricName": "ApproximateBacklogSizePerInstance",
+            "Statistic": "Average",
+            "Dimensions": [{"Name": "EndpointName", "Value": "sleepy"}],
+        },
+    }
+    lab.scaling.put_scaling_policy(
+        PolicyName="track",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration=tracking,
+        **resource,
+    )
+    eventually(lambda: lab.instances("sleepy") == 0)
+    assert lab.sagemaker.describe_endpoint(EndpointName="sleepy")["EndpointStatus"] == "InService"
+
+    waiting = lab.invoke("sleepy", "wake up")
+    policy = lab.scaling.put_scaling_policy(
+        PolicyName="wake", PolicyType="StepScaling", StepScalingPolicyConfiguration=step, **resource
+    )["PolicyARN"]
+    assert lab.control("GET", "state")["endpoints"]["sleepy"]["queued"] == 1
+    assert lab.instances("sleepy") == 0, "a policy without an alarm wakes nobody"
+    lab.toys.client("cloudwatch").put_metric_alarm(
+        AlarmName="wake-sleepy",
+        Namespace="AWS/SageMaker",
+        MetricName="HasBacklogWithoutCapacity",
+        Dimensions=[{"Name": "EndpointName", "Value": "sleepy"}],
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=2,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        AlarmActions=[policy],
+    )
+    assert lab.collect(ok, 1)[0]["inferenceId"] == waiting["InferenceId"]
+
+    lab.toys.client("cloudwatch").delete_alarms(AlarmNames=["wake-sleepy"])
+    lab.scaling.delete_scaling_policy(PolicyName="wake", **resource)
+    eventually(lambda: lab.instances("sleepy") == 0)
+    for n in range(6):
+        lab.invoke("sleepy", f"more than the target {n}")
+    assert len(lab.collect(ok, 6)) == 6
+
+    described = lab.scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=resource["ResourceId"])
+    assert [policy["PolicyName"] for policy in described["ScalingPolicies"]] == ["track"]
+    targets = lab.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert [(t["MinCapacity"], t["MaxCapacity"]) for t in targets] == [(0, 2)]
+    lab.scaling.deregister_scalable_target(**resource)
+    assert refusal(lab.scaling.deregister_scalable_target, **resource)[0] == "ObjectNotFoundException"
+    assert (
+        refusal(
+            lab.scaling.register_scalable_target,
+            MinCapacity=0,
+            MaxCapacity=1,
+            **{**resource, "ResourceId": "endpoint/no/variant/A"},
+        )[0]
+        == "ValidationException"
+    )
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_ends_takes_its_containers_along() -> None:
+    with running_lab() as lab:
+        lab.endpoint("orphan")
+        lab.sagemaker.create_training_job(**lab.training_request("orphan", HyperParameters={"endless": "1"}))
+        eventually(
+            lambda: lab.sagemaker.describe_training_job(TrainingJobName="orphan")["SecondaryStatus"] == "Training"
+        )
+        state = lab.control("GET", "state")
+        pids = [state["endpoints"]["orphan"]["pid"], eventually(lambda: training_pid(lab, "orphan"))]
+        for pid in pids:
+            os.kill(pid, 0)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def training_pid(lab: Lab, name: str) -> int | None:
+    pid: int | None = lab.control("GET", "state")["training_jobs"][name]["pid"]
+    return pid

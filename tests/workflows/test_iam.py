@@ -1,0 +1,133 @@
+"""Functions that raise and roles that lack a permission: the execution says which, nothing hangs, no image is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loop import Loop
+from served import callbacks, failed_children, physical_id, serving
+
+from tests.support.pictures import pictures
+
+COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def served(deployed: Loop) -> Iterator[Loop]:
+    with serving(deployed) as loop:
+        yield loop
+
+
+@pytest.fixture
+def loop(served: Loop) -> Iterator[Loop]:
+    yield served
+    served.faults()
+
+
+def test_a_function_that_raises_ends_the_execution_with_its_error_and_message(loop: Loop) -> None:
+    with loop.settings("JudgeBatch", CLASSES=" , "):
+        run = loop.label("raising", pictures(COUNT, seed="raising"))
+    assert (run.status, run.error) == ("FAILED", "MissingSettingError")
+    told = json.loads(run.cause)
+    assert (
+        told["errorType"] == "MissingSettingError"
+        and "CLASSES: expected a comma-separated list" in told["errorMessage"]
+    )
+    assert run.states[-3:] == ("Judge Batch", "Record Failure", "Batch Failed")
+    row = loop.ledger(f"batch#{run.batch}")
+    assert row["status"] == "failed" and "CLASSES: expected a comma-separated list" in row["cause"]
+    assert "errorMessage" not in row["cause"], "people read a sentence, not JSON"
+
+    again = loop.wait(loop.start("raising"))
+    loop.assert_sound(again)
+    assert again.batch == run.batch and loop.summary(run.batch)["images"] == COUNT
+
+
+def test_a_machine_that_may_not_invoke_functions_says_so_and_goes_on_when_it_may(loop: Loop) -> None:
+    with without(loop, "LabelBatchStateMachineRole", "lambda:InvokeFunction"):
+        run = loop.label("not invoked", pictures(COUNT, seed="machine"))
+    assert run.status == "FAILED" and "lambda:InvokeFunction" in run.cause
+    assert run.states == ("Register Batch", "Record Failure", "Batch Failed")
+    assert not loop.keys(f"batches/{loop.batch_id('not invoked')}/")
+    again = loop.wait(loop.start("not invoked"))
+    loop.assert_sound(again)
+
+
+def test_requests_that_are_denied_fail_visibly_and_people_label_instead(loop: Loop) -> None:
+    with without(loop, "RequestInferenceFunctionRole", "sagemaker:InvokeEndpointAsync"):
+        run = loop.label("denied", pictures(COUNT, seed="denied"))
+    assert run.status == "SUCCEEDED", run.cause
+    lost = failed_children(loop, run)
+    assert len(lost) == 1 + 2 * COUNT, "the shard, and each image alone, twice"
+    assert all("sagemaker:InvokeEndpointAsync" in child["cause"] for child in lost)
+    assert all("AccessDenied" in child["cause"] for child in lost)
+    loop.assert_conserved(run)
+    assert loop.summary(run.batch)["human"] == COUNT
+    assert all(each["reasons"][-1] == "no-prediction" for each in loop.decisions(run.batch, 1))
+
+
+def test_an_answer_that_may_not_be_sent_is_sent_by_the_reconciler(loop: Loop) -> None:
+    with without(loop, "CompleteInferenceFunctionRole", "states:SendTaskSuccess"):
+        loop.upload("not answered", pictures(COUNT, seed="answer"), marker={})
+        arn = loop.started("not answered")
+        batch = loop.batch_id("not answered")
+        (row,) = loop.eventually(lambda: [row for row in callbacks(loop, "inference") if row["status"] == "recorded"])
+        assert json.loads(row["outcome"])["output"]["output_uri"].startswith(f"s3://{loop.bucket}/batches/{batch}/")
+        assert loop.reach(arn, "Infer Shards").status == "RUNNING"
+        assert loop.invoke("Reconcile")["answered"] == 1
+        run = loop.wait(arn)
+    loop.assert_sound(run)
+    assert "sagemaker" not in run.cause and loop.summary(run.batch)["deferred"] == 0
+
+
+def test_a_labelling_job_that_may_not_be_made_ends_the_execution_with_the_action(loop: Loop) -> None:
+    with without(loop, "RequestLabelsFunctionRole", "sagemaker:CreateLabelingJob"), all_to_people(loop):
+        run = loop.label("no job", pictures(COUNT, seed="job"))
+        assert run.status == "FAILED" and "sagemaker:CreateLabelingJob" in run.cause
+        assert run.states[-3:] == ("Request Labels", "Record Failure", "Batch Failed")
+        assert not [row for row in callbacks(loop, "labeling") if run.batch in row["id"]], "nobody waits for it"
+    with all_to_people(loop):
+        again = loop.wait(loop.start("no job"))
+    loop.assert_sound(again)
+    assert loop.summary(again.batch)["human"] == COUNT
+
+
+@contextlib.contextmanager
+def all_to_people(loop: Loop) -> Iterator[None]:
+    with loop.settings("JudgeBatch", "ReportBatch", ACCEPT_THRESHOLD="1.1"):
+        yield
+
+
+@contextlib.contextmanager
+def without(loop: Loop, role: str, action: str) -> Iterator[None]:
+    """Every inline policy of the role lacks the action; afterwards they are as they were."""
+    iam, name = loop.client("iam"), physical_id(loop, role)
+    policies: dict[str, dict[str, Any]] = {
+        policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+    }
+    changed = {policy: _deny(document, action) for policy, document in policies.items()}
+    assert changed != policies, f"no policy of {role} allows {action}"
+    try:
+        for policy, document in changed.items():
+            if document["Statement"]:
+                iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+            else:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        yield
+    finally:
+        for policy, document in policies.items():
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+def _deny(document: dict[str, Any], action: str) -> dict[str, Any]:
+    statements = []
+    for statement in document["Statement"]:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        left = [each for each in actions if each != action]
+        statements += [{**statement, "Action": left}] if left else []
+    return {**document, "Statement": statements}
