@@ -419,6 +419,7 @@ class Loop:
         for prefix in RESULTS:
             self._delete_objects(prefix)
         self._empty_tables()
+        self._purge_queues()
         self.control("PUT", "forget", {})
 
     # --- helpers
@@ -516,6 +517,12 @@ class Loop:
                         dynamodb.put_item(TableName=table_name, Item={**kept, "status": {"S": "failed"}})
                     else:
                         dynamodb.delete_item(TableName=table_name, Key={"id": row["id"]})
+
+    def _purge_queues(self) -> None:
+        """A notice about a row that is gone would come again for half an hour."""
+        sqs = self.client("sqs")
+        for url in sqs.list_queues()["QueueUrls"]:
+            sqs.purge_queue(QueueUrl=url)
 
 
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
