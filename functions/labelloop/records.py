@@ -17,6 +17,7 @@ from labelloop.errors import InvalidInputError
 
 PREDICTION_STATUSES = INSPECTION_STATUSES = ("ok", "rejected")
 DECISIONS = ("auto", "human", "rejected", "deferred")
+VISIBILITIES = ("visible", "occluded", "outside")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,17 @@ class Box:
             height=fields.number(record, "height", context, minimum=0),
             confidence=fields.optional_number(record, "confidence", context, 0, 1),
         )
+
+
+@dataclass(frozen=True)
+class KeyPoint:
+    """One named point in canonical pixels; a point outside the view has no place: x and y are None exactly then."""
+
+    label: str
+    x: float | None
+    y: float | None
+    visibility: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ class Settings:
     label_batch_arn: str
     train_model_arn: str
     # what is labelled
+    task: str
     classes: tuple[str, ...]
+    key_points: tuple[str, ...]
     seed: int
     starting_model: str
     max_image_bytes: int
@@ -80,6 +82,7 @@ class Settings:
     pre_annotate_function_arn: str
     consolidate_function_arn: str
     workers_per_object: int
+    labeling_instructions: str
     task_time_limit_seconds: int
     labeling_timeout_seconds: int
     training_timeout_seconds: int
