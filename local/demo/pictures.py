@@ -87,7 +87,7 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
         "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1400 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
     }
 
 
