@@ -86,9 +86,8 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "GoldMinimum": "15",
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
-        "TrainingBatchSize": "8",
-        "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
+        "TrainingSteps": str(650 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(850 * SMALL // max(size, SMALL)),
     }
 
 
