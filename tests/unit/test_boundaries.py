@@ -17,8 +17,10 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *("audit", "augmented", "calibration", "conservation", "consolidation", "errors", "fields", "judgement"),
+    *("answers", "audit", "augmented", "calibration", "conservation", "consolidation", "consolidation_boxes"),
+    *("consolidation_key_points", "consolidation_objects", "dawid_skene", "errors", "fields", "fusion", "judgement"),
     *("manifests", "markers", "naming", "pixels", "promotion", "quality", "records", "report", "sampling", "settings"),
+    "workers",
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
