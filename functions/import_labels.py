@@ -19,15 +19,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
     images = _by_name(batches.images(files.batch_id), ledger.batch(files.batch_id)["prefix"])
     labels, errors = _read(event["labels_uri"], images)
-    output_uri = storage.write_lines(
-        f"{files.labeling(0)}/output.manifest", [_answer(image, label) for image, label in labels]
-    )
+    storage.write_lines(files.imported_labels, [_answer(image, label) for image, label in labels])
     storage.create_lines(files.decisions(0), [_decision(image).to_json() for image, _ in labels])
     storage.write_lines(f"{files.labeling(0)}/import-errors.jsonl", errors)
     count("LabelsImported", len(labels))
     count("LabelsRefused", len(errors))
     logger.info("labels imported", labels=len(labels), refused=len(errors))
-    return {"status": "Completed", "output_uri": output_uri}
+    return {"labels": len(labels), "refused": len(errors)}
 
 
 def _read(labels_uri: str, images: dict[str, Image]) -> tuple[list[tuple[Image, Annotation]], list[dict[str, Any]]]:

@@ -1,0 +1,102 @@
+"""The manifest lines a round adds: labels of people and accepted ones of the machine, with where each came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labelloop import batches, jobs, judgement, labeling, ledger, sampling, storage
+from labelloop.batches import Files, Image
+from labelloop.collected import HumanLabel, collect
+from labelloop.manifests import Annotation
+from labelloop.observability import logger
+from labelloop.records import Decision
+from labelloop.sampling import Shares
+from labelloop.settings import settings
+
+IMPORT = "import"
+
+
+def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
+    """The lines in source-ref order. An image that was asked about and not answered stays open, and so does one whose
+    label was drawn on an image of another size.
+    """
+    by_ref = {image.source_ref: image for image in everything}
+    decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
+    asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
+    answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
+    roles = ledger.fix_roles({_sha256(by_ref[ref]): _role(by_ref[ref]) for ref in answers})
+    started = ledger.batch(files.batch_id)["started"]
+    pinned = storage.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
+    predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
+    made = []
+    for ref, decision in decided.items():
+        provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
+        if ref in answers:
+            role = roles[_sha256(by_ref[ref])]
+            label = _human(answers[ref], by_ref[ref], started, {**provenance, "role": role})
+        elif decision.decision == "auto":
+            boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
+            job = f"{files.batch_id}-r{number}"
+            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
+        else:
+            continue
+        if label is not None:
+            made.append(label)
+    made.sort(key=lambda annotation: annotation.source_ref)
+    return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _answers(files: Files, number: int) -> dict[str, HumanLabel]:
+    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import."""
+    if number == 0:
+        lines = storage.find_text_lines(files.imported_labels)
+        return dict(
+            collect(f"{files.batch_id}-r0", IMPORT, labeling.ANSWER_ATTRIBUTE, lines, lines, settings().classes).labels
+        )
+    found: dict[str, HumanLabel] = {}
+    for job in jobs.of_round(files, number):
+        found.update(jobs.answers(job, jobs.outcome(job)).labels)
+    return found
+
+
+def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:
+    label = answer.annotation
+    source_ref, original_ref, width, height = _place(image)
+    if (label.width, label.height) != (width, height):
+        logger.warning(
+            "a label was drawn on an image of another size and is asked again",
+            source_ref=source_ref,
+            labelled=[label.width, label.height],
+        )
+        return None
+    return Annotation(source_ref, original_ref, width, height, label.boxes, True, started, answer.job, provenance)
+
+
+def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:
+    return {
+        "batch": files.batch_id,
+        "round": number,
+        "sha256": _sha256(image),
+        "sampled": image.item.sampled,
+        "inclusion-probability": image.item.inclusion_probability,
+        "policy": decision.policy,
+        "score": decision.score,
+    }
+
+
+def _place(image: Image) -> tuple[str, str | None, int, int]:
+    """(source-ref, original-ref, width, height) of a readable image."""
+    found = image.inspection
+    assert found is not None and found.width is not None and found.height is not None
+    return image.source_ref, found.original_ref, found.width, found.height
+
+
+def _role(image: Image) -> str:
+    knobs = settings()
+    shares = Shares(knobs.train_share, knobs.calibration_share, knobs.gold_share)
+    return sampling.role_of(_sha256(image), image.item.sampled, shares, knobs.seed)
+
+
+def _sha256(image: Image) -> str:
+    assert image.inspection is not None and image.inspection.sha256 is not None  # readable
+    return image.inspection.sha256
