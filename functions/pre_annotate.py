@@ -11,5 +11,4 @@ from labelloop.task_input import task_input
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    shown = task_input(event.get("dataObject"), str(event.get("labelingJobArn", "")), settings())
-    return {"taskInput": shown, "isHumanAnnotationRequired": True}
+    return {"taskInput": task_input(event.get("dataObject"), settings()), "isHumanAnnotationRequired": True}

@@ -7,7 +7,6 @@ sms-custom-templates-step3-lambda-requirements; elements: crowd-bounding-box, cr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,10 +26,9 @@ from labelloop.settings import Settings
 # crowd-keypoint knows labels only. With a second label for each name one widget carries place and visibility, initial
 # values included, and the two cannot contradict each other. A point outside the view is a point that is not set.
 OCCLUDED = " (occluded)"
-_VERIFY_JOB = re.compile(r"-r\d+v\d+$")
 
 
-def task_input(line: Any, job_arn: str, settings: Settings) -> dict[str, Any]:
+def task_input(line: Any, settings: Settings) -> dict[str, Any]:
     """`{"taskObject", "labels", "initial", "overlay", "header", "instructions"}` of a manifest line, the dataObject.
 
     `initial` holds the pre-label as the widget takes it, `overlay` the same boxes for a verification. InvalidInputError
@@ -43,13 +41,11 @@ def task_input(line: Any, job_arn: str, settings: Settings) -> dict[str, Any]:
         points = _proposed_key_points(record, settings.key_points, context)
         labels = [label for name in settings.key_points for label in (name, name + OCCLUDED)]
         initial, boxes = [point_mark(point) for point in points if point.visibility != "outside"], []
-        header = "Mark " + _listed(settings.key_points)
+        header = "Place the points: " + _listed(settings.key_points)
     else:
         labels = list(settings.classes)
         initial = boxes = [box_mark(box) for box in _proposed_boxes(record, settings.classes, context)]
-        header = "Draw a tight box around every " + _listed(labels)
-    if _VERIFY_JOB.search(job_arn):
-        header = "Is every " + _listed(settings.classes) + " in one tight box, and nothing else?"
+        header = "One tight box around every " + _listed(labels)  # what to draw, and what to accept
     return {
         "taskObject": reference,
         "labels": labels,

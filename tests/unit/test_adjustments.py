@@ -144,7 +144,7 @@ def test_labels_of_two_kinds_are_not_compared():
 def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
     """The whole way of a pre-label: proposed, shown, submitted as it is, consolidated, read."""
     line = proposal_line(f"s3://{BUCKET}/k.png", 100, 60, boxes, ("head", "bag"), "m")
-    shown = task_input(json.loads(dump_line(line)), "arn:job/x-r1j1", BOXES_STACK)["initial"]
+    shown = task_input(json.loads(dump_line(line)), BOXES_STACK)["initial"]
     answer = {
         "annotatedResult": {
             "boundingBoxes": random.Random(workers).sample(shown, len(shown)),
@@ -162,7 +162,7 @@ def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
 @given(points=strategies.key_points(), workers=st.integers(1, 3))
 def test_an_unchanged_submit_of_key_points_is_exactly_the_pre_label(points, workers):
     line = key_point_proposal_line(f"s3://{BUCKET}/k.png", 15, 15, points, KEY_POINTS, "m")
-    shown = task_input(json.loads(dump_line(line)), "arn:job/x-r1j1", KEY_POINTS_STACK)["initial"]
+    shown = task_input(json.loads(dump_line(line)), KEY_POINTS_STACK)["initial"]
     answer = {
         "annotatedKeyPoints": {"keypoints": shown[::-1], "inputImageProperties": {"width": 15, "height": 15}},
         "nothing-here": {"nothing-here": not shown},
