@@ -12,9 +12,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number, index = Files(event["batch_id"]), int(event["round"]), int(event["job"])
     job = jobs.find(files, number, index)
     ended = jobs.outcome(job)
-    collected = jobs.answers(job, ended)
+    collected = jobs.answers(files, number, job, ended)
     if collected.unanswered:
         count("LabelsUnanswered", collected.unanswered)
+    jobs.pin_adjustments(files, number, index)
     total = len(jobs.of_round(files, number))
     logger.info(
         "labels collected",

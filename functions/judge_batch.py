@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     lines = storage.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if decision.decision == "human"]
-    planned = _jobs(files, number, asked, open_images, predictions)
+    planned = jobs.plan(files, number, _by_kind(asked, open_images, predictions), pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
@@ -65,25 +65,16 @@ def _candidate(image: Image, predictions: dict[str, Prediction]) -> Candidate:
     )
 
 
-def _jobs(
-    files: Files,
-    number: int,
-    asked: list[Decision],
-    open_images: dict[str, Image],
-    predictions: dict[str, Prediction],
-) -> int:
-    """Pins the round's labelling jobs, those that verify last: what people reject there is adjusted after them."""
-    knobs, index = settings(), 0
+def _by_kind(
+    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction]
+) -> dict[str, list[dict[str, Any]]]:
+    """Labelling-job input lines by the kind of job they go into."""
     lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in JOB_KINDS}
     for decision in asked:
         prediction = predictions.get(decision.source_ref)
-        kind = judgement.job_kind(prediction, decision.score, knobs.verify_score)
+        kind = judgement.job_kind(prediction, decision.score, settings().verify_score)
         lines[kind].append(_line(open_images[decision.source_ref], prediction))
-    for kind in JOB_KINDS:
-        for part in jobs.parts(lines[kind], knobs.objects_per_job):
-            index += 1
-            jobs.pin(files, number, index, kind, part)
-    return index
+    return lines
 
 
 def _line(image: Image, prediction: Prediction | None) -> dict[str, Any]:

@@ -62,6 +62,12 @@ class Files:
     def job_manifest(self, round_number: int, job: str) -> str:
         return f"{self.labeling(round_number)}/{job}.manifest"
 
+    def honeypots(self, round_number: int) -> str:
+        return f"{self.labeling(round_number)}/honeypots.jsonl"
+
+    def workers(self, round_number: int, job: str) -> str:
+        return f"{self.labeling(round_number)}/workers/{job}.json"
+
     @property
     def imported_labels(self) -> str:
         return f"{self.labeling(0)}/output.manifest"

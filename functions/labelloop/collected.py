@@ -14,7 +14,6 @@ from labelloop import fields
 from labelloop.augmented import PROPOSALS
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation, Failed, Labelled, read_labeled
-from labelloop.records import Box
 
 VERIFIED = "verified-boxes"
 VERDICTS = ("accept", "reject")
@@ -25,14 +24,14 @@ _REJECTED = "people rejected the proposal"
 
 @dataclass(frozen=True)
 class HumanLabel:
-    """One image's label. `proposed` holds the model's boxes that people were shown, None where nothing was shown;
+    """One image's label. `proposed` is the model's label that people were shown, None where nothing was shown;
     `workers` and `agreement` (0..1) say how it came about, None where the job does not tell.
     """
 
     annotation: Annotation
     job: str
     kind: str
-    proposed: tuple[Box, ...] | None = None
+    proposed: Annotation | None = None
     workers: int | None = None
     agreement: float | None = None
 
@@ -108,7 +107,7 @@ def _label(line: str, asked: str, job: str, kind: str, attribute: str, classes: 
         return result.reason if isinstance(result, Failed) else _NOBODY
     proposal = proposal_of(asked, classes)
     how = _how(_record(line).get(attribute))
-    return HumanLabel(result.annotation, job, kind, proposal.boxes if proposal else None, *how)
+    return HumanLabel(result.annotation, job, kind, proposal, *how)
 
 
 def _verdict(line: str, asked: str, job: str, kind: str, attribute: str, classes: Sequence[str]) -> HumanLabel | str:
@@ -126,7 +125,7 @@ def _verdict(line: str, asked: str, job: str, kind: str, attribute: str, classes
     proposal = proposal_of(asked, classes)
     if proposal is None:
         raise InvalidInputError(f"{context}: people accepted it, but nothing was proposed")
-    return HumanLabel(proposal, job, kind, proposal.boxes, *_how(value))
+    return HumanLabel(proposal, job, kind, proposal, *_how(value))
 
 
 def _how(value: Any) -> tuple[int | None, float | None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from labelloop import batches, jobs, judgement, labeling, ledger, sampling, storage
+from labelloop import adjustments, batches, jobs, judgement, labeling, ledger, sampling, storage
 from labelloop.batches import Files, Image
 from labelloop.collected import HumanLabel, collect
 from labelloop.manifests import Annotation
@@ -12,8 +13,6 @@ from labelloop.observability import logger
 from labelloop.records import Decision
 from labelloop.sampling import Shares
 from labelloop.settings import settings
-
-IMPORT = "import"
 
 
 def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
@@ -49,13 +48,13 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
 def _answers(files: Files, number: int) -> dict[str, HumanLabel]:
     """source-ref -> what people said last about it in the jobs of the round; round 0 is an import."""
     if number == 0:
-        lines = storage.find_text_lines(files.imported_labels)
-        return dict(
-            collect(f"{files.batch_id}-r0", IMPORT, labeling.ANSWER_ATTRIBUTE, lines, lines, settings().classes).labels
-        )
+        given = storage.find_text_lines(files.imported_labels)
+        attribute = labeling.form("annotate", settings()).attribute
+        name = f"{files.batch_id}-r0"
+        return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
     found: dict[str, HumanLabel] = {}
     for job in jobs.of_round(files, number):
-        found.update(jobs.answers(job, jobs.outcome(job)).labels)
+        found.update(jobs.answers(files, number, job, jobs.outcome(job)).labels)
     return found
 
 
@@ -69,7 +68,17 @@ def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str,
             labelled=[label.width, label.height],
         )
         return None
-    return Annotation(source_ref, original_ref, width, height, label.boxes, True, started, answer.job, provenance)
+    return replace(
+        label,
+        source_ref=source_ref,
+        original_ref=original_ref,
+        human=True,
+        creation_date=started,
+        job_name=answer.job,
+        provenance=provenance,
+        extra={},
+        adjustment=adjustments.compare(answer.proposed, label) if answer.proposed else None,
+    )
 
 
 def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:

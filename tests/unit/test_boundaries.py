@@ -17,18 +17,9 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *(
-        "audit",
-        "augmented",
-        "calibration",
-        "collected",
-        "conservation",
-        "consolidation",
-        "errors",
-        "fields",
-        "judgement",
-    ),
-    *("manifests", "markers", "naming", "pixels", "promotion", "quality", "records", "report", "sampling", "settings"),
+    *("adjustments", "audit", "augmented", "calibration", "collected", "conservation", "consolidation", "errors"),
+    *("fields", "honeypots", "judgement", "manifests", "markers", "naming", "pixels", "promotion", "proposals"),
+    *("quality", "records", "report", "sampling", "settings", "task_input"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
