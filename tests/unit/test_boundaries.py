@@ -19,6 +19,7 @@ LONGEST_HANDLER_LINES = 45
 PURE = [
     *("audit", "augmented", "calibration", "conservation", "consolidation", "errors", "fields", "judgement"),
     *("manifests", "markers", "naming", "pixels", "promotion", "quality", "records", "report", "sampling", "settings"),
+    *("adjustments", "proposals", "task_input"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
