@@ -17,9 +17,10 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *("adjustments", "audit", "augmented", "calibration", "collected", "conservation", "consolidation", "errors"),
-    *("fields", "honeypots", "judgement", "manifests", "markers", "naming", "pixels", "promotion", "proposals"),
-    *("quality", "records", "report", "sampling", "settings", "task_input"),
+    *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation", "consolidation"),
+    *("consolidation_boxes", "consolidation_key_points", "consolidation_objects", "dawid_skene", "errors", "fields"),
+    *("fusion", "honeypots", "judgement", "manifests", "markers", "naming", "pixels", "promotion", "proposals"),
+    *("quality", "records", "report", "sampling", "settings", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
