@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import jobs
+from labelloop import jobs, scores
 from labelloop.batches import Files
 from labelloop.observability import count, entry, logger
 
@@ -13,17 +13,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = jobs.find(files, number, index)
     ended = jobs.outcome(job)
     collected = jobs.answers(files, number, job, ended)
-    if collected.unanswered:
-        count("LabelsUnanswered", collected.unanswered)
     jobs.pin_adjustments(files, number, index)
+    record = scores.note(files, number, job, ended, collected)
+    count("LabelsUnanswered", collected.unanswered)
+    count("LabelsRejected", len(collected.rejected))
+    logger.info("labels collected", extra={**record, "workers": len(record["workers"])})
     total = len(jobs.of_round(files, number))
-    logger.info(
-        "labels collected",
-        labeling_job=job.name,
-        status=ended.output["status"],
-        reason=ended.output["reason"],
-        labelled=len(collected.labels),
-        unanswered=collected.unanswered,
-        problems=collected.problems,
-    )
-    return {"job": index + 1, "jobs": total, "more": index < total, "status": ended.output["status"]}
+    return {"job": index + 1, "jobs": total, "more": index < total, "status": record["status"]}

@@ -32,7 +32,8 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
         provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
         if ref in answers:
             role = roles[_sha256(by_ref[ref])]
-            label = _human(answers[ref], by_ref[ref], started, {**provenance, "role": role})
+            how = {"role": role, **_how(answers[ref])}
+            label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
         elif decision.decision == "auto":
             boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
             job = f"{files.batch_id}-r{number}"
@@ -79,6 +80,12 @@ def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str,
         extra={},
         adjustment=adjustments.compare(answer.proposed, label) if answer.proposed else None,
     )
+
+
+def _how(answer: HumanLabel) -> dict[str, Any]:
+    """How people came to the label, as far as the job tells."""
+    told = {"job-kind": answer.kind, "workers": answer.workers, "agreement": answer.agreement}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:
