@@ -84,7 +84,7 @@ class OutputFiles:
 def answer_task(task: Task, worker: str, truth: Truth, noise: Noise) -> dict[str, Any] | None:
     """The simulated worker's answer; None declines the task."""
     key = image_key(task.item.line)
-    return None if key is None else answer(truth, noise, worker, key)
+    return None if key is None else answer(truth, noise, worker, key, task.template, task.task_input)
 
 
 def parse_manifest(content: bytes, uri: str, attribute: str) -> list[LabelObject]:
