@@ -28,7 +28,8 @@ def up(arguments: argparse.Namespace) -> None:
     server = stack.start(arguments.port, truth=arguments.truth)
     print(f"The embedded AWS runs at {server.endpoint} (process {server.pid}, log {server.log}).\n")
     _exports(server)
-    print("\nNext: python -m local deploy    Look: python -m local status    End: python -m local down")
+    print(f"\nLabelling portal, this link opens it once: {stack.portal_link(server)}")
+    print("Next: python -m local deploy    Look: python -m local status    End: python -m local down")
 
 
 def down(_: argparse.Namespace) -> None:
@@ -44,6 +45,7 @@ def deploy(arguments: argparse.Namespace) -> None:
             print(f"{described['StackName']}: {output['OutputKey']} = {output['OutputValue']}")
     print("\nFor the aws CLI:")
     _exports(server)
+    print(f"\nLabelling portal, this link opens it once: {stack.portal_link(server)}")
 
 
 def _exports(server: stack.Server) -> None:
@@ -54,6 +56,7 @@ def _exports(server: stack.Server) -> None:
 def status(_: argparse.Namespace) -> None:
     server = stack.find()
     print(f"endpoint  {server.endpoint}  (process {server.pid}, log {server.log})")
+    print(f"portal    {stack.portal_link(server)}  (opens once; ask again for another)")
     stacks = stack.client(server, "cloudformation").describe_stacks()["Stacks"]
     _list("stacks", [f"{found['StackName']}  {found['StackStatus']}" for found in stacks])
     _list("running executions", _running_executions(server))
