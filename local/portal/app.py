@@ -55,7 +55,9 @@ def create_app(
     ]
     kinds = (Refused, UnknownTask, TaskGone, AnsweredAlready, HTTPException, Exception)
     shown: dict[Any, Callable[[Request, Exception], Response]] = dict.fromkeys(kinds, _show)
-    return Guard(Starlette(routes=routes, exception_handlers=shown), hosts, access, way_in)
+    application = Starlette(routes=routes, exception_handlers=shown)
+    application.router.redirect_slashes = False
+    return Guard(application, hosts, access, way_in)
 
 
 class Portal:

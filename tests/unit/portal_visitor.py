@@ -54,6 +54,7 @@ class Visitor:
     app: Any
     host: str | None = HOST
     cookies: dict[str, str] = field(default_factory=dict)
+    last: Answer | None = None
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, headers=headers)
@@ -83,7 +84,11 @@ class Visitor:
             "server": ("127.0.0.1", 5000),
             "client": ("127.0.0.1", 40000),
         }
-        answer = asyncio.run(_exchange(self.app, scope, chunks or [b""]))
+        sent: list[dict[str, Any]] = []
+        try:
+            asyncio.run(_exchange(self.app, scope, chunks or [b""], sent))
+        finally:
+            self.last = answer = _answer(sent)
         given = answer.headers.get("set-cookie", "").partition(";")[0]
         if given:
             name, _, value = given.partition("=")
@@ -137,9 +142,8 @@ def boxes(*drawn: tuple[str, int, int, int, int], width: int = 100, height: int 
     return {"annotatedResult": result, "cannot-judge": {"cannot-judge": False}, "note": ""}
 
 
-async def _exchange(app: Any, scope: dict[str, Any], chunks: list[bytes]) -> Answer:
+async def _exchange(app: Any, scope: dict[str, Any], chunks: list[bytes], sent: list[dict[str, Any]]) -> None:
     incoming = _messages(chunks)
-    sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
         return next(incoming)
@@ -148,6 +152,9 @@ async def _exchange(app: Any, scope: dict[str, Any], chunks: list[bytes]) -> Ans
         sent.append(message)
 
     await app(scope, receive, send)
+
+
+def _answer(sent: list[dict[str, Any]]) -> Answer:
     start, *rest = sent
     headers = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in rest))

@@ -1,7 +1,7 @@
 """The portal lets in who has a link, answers its own pages only, and opens no path that anybody names (F30, F31)."""
 
 import pytest
-from portal_visitor import HOST, PNG, Place, boxes
+from portal_visitor import HOST, PNG, Place
 
 from local.portal.access import LINK_SECONDS, SESSION_SECONDS
 from local.portal.guard import LARGEST_BODY
@@ -187,4 +187,3 @@ def test_methods_and_kinds_that_do_not_exist(place):
     assert visitor.get(f"/api/tasks/{task}/answer").status == 405
     assert visitor.post(f"/tasks/{task}").status == 405
     assert visitor.request("PUT", "/api/jobs", headers={"origin": f"http://{HOST}"}).status == 405
-    assert boxes()["annotatedResult"]["boundingBoxes"] == []
