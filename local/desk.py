@@ -102,10 +102,11 @@ class Job:
 
     @property
     def status(self) -> str:
-        """open, done (everything was answered), or why the rest was closed."""
+        """open; completed, by whomever; stopped; or failed, when its time ran out."""
         if any(task.open for task in self.tasks):
             return "open"
-        return next((task.closed for task in self.tasks if task.closed), "done")
+        closed = {task.closed for task in self.tasks}
+        return "stopped" if STOPPED in closed else "failed" if EXPIRED in closed else "completed"
 
     def counts(self) -> dict[str, int]:
         closed = [task.closed for task in self.tasks]
@@ -169,7 +170,9 @@ class Desk:
     # --- for people
 
     def jobs(self, worker: str) -> list[dict[str, Any]]:
-        """The job list as the portal's API gives it, those with open tasks first, then the newest."""
+        """The job list as the portal's API gives it, those with open tasks first, then the newest. `mine_open`: tasks
+        that the worker holds; `eta_seconds`: for the open tasks, at the pace so far.
+        """
         with self._changed:
             listed = [self._listed(job, worker) for job in reversed(self._jobs.values())]
         return sorted(listed, key=lambda job: job["status"] != "open")
@@ -305,7 +308,6 @@ class Desk:
         spent = [task.answered.seconds for task in job.tasks if task.answered is not None]
         waiting = [task for task in job.tasks if task.open]
         eta = round(sum(spent) / len(spent) * len(waiting), 1) if spent else None
-        mine = [task for task in waiting if (claim := self._claim(task)) is None or claim.worker == worker]
         return {
             "job": job.name,
             "title": job.title,
@@ -313,7 +315,7 @@ class Desk:
             "kind": job.kind,
             "total": len(job.tasks),
             "done": len(spent),
-            "mine_open": len(mine),
+            "mine_open": sum(self._holds(job, task, worker) for task in waiting),
             "seconds_left": round(max(job.ends - self._clock(), 0.0), 1) if waiting else None,
             "eta_seconds": eta,
             "status": job.status,

@@ -22,10 +22,11 @@ def test_from_the_job_list_to_the_last_answer(place):
     (job,) = visitor.get("/api/jobs").json["jobs"]
     assert job == {
         "job": "job", "title": "Draw boxes", "description": "All of them", "kind": "annotate", "total": 2, "done": 0,
-        "mine_open": 2, "seconds_left": 3600.0, "eta_seconds": None, "status": "open",
+        "mine_open": 0, "seconds_left": 3600.0, "eta_seconds": None, "status": "open",
     }  # fmt: skip
     assert visitor.post("/api/jobs/job/next").json == {"task": first}
     assert visitor.post("/api/jobs/job/next").json == {"task": first}, "the same open task again"
+    assert visitor.get("/api/jobs").json["jobs"][0]["mine_open"] == 1
     told = visitor.get(f"/api/tasks/{first}").json
     assert (told["state"], told["position"], told["total"], told["answer"]) == ("open", 1, 2, None)
     assert told["seconds_left"] == 600
@@ -37,7 +38,7 @@ def test_from_the_job_list_to_the_last_answer(place):
     assert submit(visitor, second, boxes(), "draft-2").json == {"status": "stored", "next": None}
     assert visitor.post("/api/jobs/job/next").json == {"task": None}
     (job,) = visitor.get("/api/jobs").json["jobs"]
-    assert (job["done"], job["mine_open"], job["seconds_left"], job["status"]) == (2, 0, None, "done")
+    assert (job["done"], job["mine_open"], job["seconds_left"], job["status"]) == (2, 0, None, "completed")
 
 
 def test_the_page_is_the_deployed_template_with_our_elements(place):
@@ -145,7 +146,7 @@ def test_handing_over_leaves_what_was_answered(place):
     assert visitor.post("/api/jobs/job/hand-over").json == {"handed_over": 2}
     answer = submit(visitor, second)
     assert answer.status == 410 and "handed over" in answer.json["message"]
-    assert visitor.get("/api/jobs").json["jobs"][0]["status"] == "handed-over"
+    assert visitor.get("/api/jobs").json["jobs"][0]["status"] == "completed"
     settled = place.desk.settled([first, second, third], 0)
     assert settled[first].content == boxes(("head", 1, 2, 30, 40))
     assert [settled[second], settled[third]] == [desk.HANDED_OVER] * 2
@@ -153,11 +154,15 @@ def test_handing_over_leaves_what_was_answered(place):
     assert visitor.post("/api/jobs/none/hand-over").status == 404
 
 
-@pytest.mark.parametrize(("reason", "said"), [(STOPPED, "stopped"), (EXPIRED, "time of this labelling job is over")])
-def test_a_job_that_ended_withdraws_its_tasks(place, reason, said):
+@pytest.mark.parametrize(
+    ("reason", "status", "said"),
+    [(STOPPED, "stopped", "was stopped"), (EXPIRED, "failed", "time of this labelling job is over")],
+)
+def test_a_job_that_ended_withdraws_its_tasks(place, reason, status, said):
     (task, _), visitor = place.job(), place.visitor()
     visitor.post("/api/jobs/job/next")
     assert place.desk.close("job", reason) == 2
+    assert visitor.get("/api/jobs").json["jobs"][0]["status"] == status
     assert visitor.get(f"/api/tasks/{task}").json["state"] == "expired"
     for answer in (submit(visitor, task), visitor.get(f"/tasks/{task}"), visitor.post(f"/api/tasks/{task}/renew")):
         assert answer.status == 410 and said in answer.text
