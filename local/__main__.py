@@ -1,4 +1,4 @@
-"""`python -m local up | status | deploy | down`: an AWS of your own on this machine."""
+"""`python -m local up | status | portal | deploy | down`: an AWS of your own on this machine."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ def deploy(arguments: argparse.Namespace) -> None:
 def _exports(server: stack.Server) -> None:
     for name, value in stack.aws_environment(server).items():
         print(f"export {name}={value}")
+
+
+def portal(_: argparse.Namespace) -> None:
+    """Of what `up` started, else of a demo that runs."""
+    try:
+        server = stack.find()
+    except stack.NotRunning:
+        server = stack.find(stack.STATE_DIR / "demo")
+    print(stack.portal_link(server))
 
 
 def status(_: argparse.Namespace) -> None:
@@ -106,6 +115,7 @@ def _arguments() -> argparse.Namespace:
     mode.add_argument("--foreground", action="store_true", help="here, until Ctrl-C")
     command.set_defaults(run=up)
     commands.add_parser("status", help="what runs on it").set_defaults(run=status)
+    commands.add_parser("portal", help="a link into the labelling portal, good once").set_defaults(run=portal)
     command = commands.add_parser("deploy", help="sam build and sam deploy to it")
     command.add_argument("--config-env", default="local", help="section of samconfig.toml")
     command.set_defaults(run=deploy)

@@ -162,10 +162,11 @@ class Desk:
             self._jobs = {name: job for name, job in self._jobs.items() if job.status == "open"}
             self._tasks = {task.id: (job, task) for job in self._jobs.values() for task in job.tasks}
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Per job: tasks asked of people, answered, open, and closed for each reason."""
+    def counts(self) -> dict[str, dict[str, float]]:
+        """Per job: tasks asked of people, answered, open, and closed for each reason; seconds until its end."""
         with self._changed:
-            return {name: job.counts() for name, job in self._jobs.items()}
+            left = {name: round(max(job.ends - self._clock(), 0.0), 1) for name, job in self._jobs.items()}
+            return {name: {**job.counts(), "seconds_left": left[name]} for name, job in self._jobs.items()}
 
     # --- for people
 

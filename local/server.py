@@ -30,7 +30,7 @@ from typing import Any, NoReturn
 REPO_ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-WAY_IN = "Get a fresh link with: python -m local status"
+WAY_IN = "Get a fresh link with: python -m local portal"
 log = logging.getLogger("labelloop.local")
 
 

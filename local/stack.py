@@ -47,6 +47,10 @@ class DeployFailed(RuntimeError):
     """sam said no; the message holds the end of what it printed."""
 
 
+class ControlRefused(RuntimeError):
+    """What was asked behind AWS's back is refused; the message says why."""
+
+
 @dataclass(frozen=True)
 class Server:
     endpoint: str
@@ -253,7 +257,7 @@ def portal_link(server: Server) -> str:
 
 
 def control(server: Server, method: str, name: str, document: Any = None) -> Any:
-    """What happens behind AWS's back, see local.sagemaker.control. Raises RuntimeError with what it said against it."""
+    """What happens behind AWS's back, see local.sagemaker.control. Raises ControlRefused."""
     data = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(f"{server.endpoint}/_labelloop/{name}", data, method=method)  # noqa: S310
     try:
@@ -261,7 +265,7 @@ def control(server: Server, method: str, name: str, document: Any = None) -> Any
             return json.load(answer)
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")[:500]
-        raise RuntimeError(f"The embedded AWS refused {method} {name}: {said}") from error
+        raise ControlRefused(f"The embedded AWS refused {method} {name}: {said}") from error
 
 
 def client(server: Server, service: str) -> Any:

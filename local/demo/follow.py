@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import naming
 from labelloop.manifests import Annotation, split_lines
 
 from local import stack
 from local.demo.errors import DemoFailed
+from local.demo.person import Waiting
 from local.demo.progress import Line, Story, Training, read_story, read_training, training_name
 
 SECONDS_TO_START = 60.0
@@ -32,13 +32,16 @@ class Shards:
 
 @dataclass(frozen=True)
 class View:
-    """One look at the execution. `answered` = (pictures people have answered, pictures asked) of the open job."""
+    """One look at the execution. `answered` = (pictures people have answered, pictures asked) of the open job;
+    `waiting`: what of it waits for the person at this machine.
+    """
 
     status: str
     story: Story
     shards: Shards | None = None
     answered: tuple[int, int] | None = None
     first_labels: datetime | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Follower:
             lines = sorted((*story.lines, first), key=lambda line: line.at)
             story = replace(story, lines=tuple(lines))
         shards = self._shards() if story.state in ("Inspect Shards", "Infer Shards", "Infer Images Singly") else None
-        answered = self._answered(story) if story.state == "Request Labels" else None
+        answered = self._answered() if story.state == "Request Labels" else None
         return View(status, story, shards, answered, first.at if first else None)
 
     def history(self, arn: str) -> list[Mapping[str, Any]]:
@@ -144,13 +147,10 @@ class Follower:
         counts = self.states.describe_map_run(mapRunArn=newest["mapRunArn"])["executionCounts"]
         return Shards(counts["succeeded"], counts["failed"], counts["total"])
 
-    def _answered(self, story: Story) -> tuple[int, int] | None:
-        name = naming.labeling_job(self.resource_prefix, story.batch_id, story.rounds[-1].number)
-        job = _unless_gone(lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name))
-        if not job:
-            return None
-        counters = job["LabelCounters"]
-        return counters["HumanLabeled"], counters["HumanLabeled"] + counters["Unlabeled"]
+    def _answered(self) -> tuple[int, int] | None:
+        jobs = self.sagemaker.list_labeling_jobs(StatusEquals="InProgress")["LabelingJobSummaryList"]
+        labelled = sum(job["LabelCounters"]["HumanLabeled"] for job in jobs)
+        return (labelled, labelled + sum(job["LabelCounters"]["Unlabeled"] for job in jobs)) if jobs else None
 
     def _first_labels(self, story: Story) -> Line | None:
         """Said once: the first labelled pictures that anybody could use."""

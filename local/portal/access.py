@@ -19,7 +19,7 @@ SESSION_SECONDS = 7 * 24 * 3600
 
 def make_token(key: str, now: float | None = None) -> str:
     expiry = int((time.time() if now is None else now) + LINK_SECONDS)
-    nonce = secrets.token_urlsafe(16)
+    nonce = secrets.token_urlsafe(12)
     return f"{expiry}.{nonce}.{_signature(key, expiry, nonce)}"
 
 
@@ -60,7 +60,7 @@ class Access:
 
 
 def _signature(key: str, expiry: int, nonce: str) -> str:
-    return hmac.new(key.encode(), f"{expiry}.{nonce}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key.encode(), f"{expiry}.{nonce}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _digest(session: str) -> str:

@@ -209,7 +209,7 @@ def test_a_stored_answer_whose_reply_was_lost_is_found_by_its_submission(place):
     place.desk.submit(task, visitor.get("/api/jobs").json["worker"], boxes(), "draft-1")
     assert submit(visitor, task, boxes(), "draft-1").status == 200
     assert place.desk.counts()["job"] == {
-        "asked": 2, "answered": 1, "open": 1, "handed_over": 0, "expired": 0, "stopped": 0
+        "asked": 2, "answered": 1, "open": 1, "handed_over": 0, "expired": 0, "stopped": 0, "seconds_left": 3600
     }  # fmt: skip
 
 
