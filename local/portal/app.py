@@ -154,7 +154,7 @@ class Portal:
         content, submission, seconds = _submission(body)
         if not self._desk.is_stored(task_id, worker, submission):
             job, task = self._desk.shown(task_id, worker)
-            wrong = check.refusal(task.task_input, content)
+            wrong = check.refusal(job.template, task.task_input, content)
             if wrong:
                 raise Refused(422, f"This answer cannot be taken: {wrong}")
             self._desk.submit(task_id, worker, content, submission, seconds)
