@@ -79,8 +79,8 @@ class _SharedZip(zipfile.ZipFile):
                 super().extractall(scratch)
                 compileall.compile_dir(str(scratch), quiet=2)
                 scratch.rename(shared)
-        os.rmdir(path)
-        os.symlink(shared, path)
+        Path(path).rmdir()
+        Path(path).symlink_to(shared)
 
 
 def _clean_environment() -> None:
