@@ -37,7 +37,7 @@ def _pin(files: Files, number: int) -> dict[str, Any]:
     """What the round works with, written once: a promotion meanwhile, or a restart, never mixes models within a
     round.
     """
-    champion = storage.read_pointer("models/champion")
+    champion = None if settings().marks_key_points else storage.read_pointer("models/champion")
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": "", "predictions_round": 0}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")} | {"model": champion.value["version"]}

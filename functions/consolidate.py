@@ -1,25 +1,43 @@
-"""Consolidate: several people's boxes become one label per image. Contract: Ground Truth post-annotation Lambda,
+"""Consolidate: several people's answers become one label per image. Contract: Ground Truth post-annotation Lambda,
 2018-10-16.
 """
 
 import json
 from typing import Any
 
-from labelloop import storage
+from labelloop import ledger, storage
 from labelloop.consolidation import consolidate_payload
-from labelloop.observability import entry, logger
+from labelloop.consolidation_objects import worker_ids
+from labelloop.errors import InvalidInputError
+from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
+    """Raises when the payload or the ledger cannot be read: Ground Truth then marks the objects as failed."""
+    knobs = settings()
+    attribute = event["labelAttributeName"]
     payload = json.loads(_read(event["payload"]["s3Uri"]))
     labels = consolidate_payload(
-        payload, event["labelAttributeName"], event.get("labelCategories") or settings().classes, _read
+        payload,
+        attribute,
+        event.get("labelCategories") or knobs.classes,
+        _read,
+        ledger.worker_reliabilities(worker_ids(payload)),
+        knobs.key_points,
     )
-    logger.info("answers consolidated", objects=len(labels))
+    values = [label["consolidatedAnnotation"]["content"][attribute] for label in labels]
+    refused = sum(len(value.get("refused", ())) for value in values)
+    unlabelled = len(payload) - sum("error" not in value for value in values)
+    count("AnswersRefused", refused)
+    count("ObjectsNotConsolidated", unlabelled)
+    logger.info("answers consolidated", objects=len(payload), refused=refused, unlabelled=unlabelled)
     return labels
 
 
 def _read(reference: str) -> str:
-    return storage.read(storage.own_key(reference)).decode("utf-8")
+    try:
+        return storage.read(storage.own_key(reference)).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{reference} is not UTF-8 text") from error

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from labelloop import batches, ledger, storage
-from labelloop.augmented import OBJECT_DETECTION, label_value
+from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
 from labelloop.labeling import ANSWER_ATTRIBUTE
@@ -13,21 +13,21 @@ from labelloop.observability import count, entry, logger
 from labelloop.records import Decision
 from labelloop.settings import settings
 
+ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
+
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
     images = _by_name(batches.images(files.batch_id), ledger.batch(files.batch_id)["prefix"])
     labels, errors = _read(event["labels_uri"], images)
-    output_uri = storage.write_lines(
-        f"{files.labeling(0)}/output.manifest", [_answer(image, label) for image, label in labels]
-    )
+    storage.write_lines(files.imported_labels, [_answer(image, label) for image, label in labels])
     storage.create_lines(files.decisions(0), [_decision(image).to_json() for image, _ in labels])
     storage.write_lines(f"{files.labeling(0)}/import-errors.jsonl", errors)
     count("LabelsImported", len(labels))
     count("LabelsRefused", len(errors))
     logger.info("labels imported", labels=len(labels), refused=len(errors))
-    return {"status": "Completed", "output_uri": output_uri}
+    return {"labels": len(labels), "refused": len(errors)}
 
 
 def _read(labels_uri: str, images: dict[str, Image]) -> tuple[list[tuple[Image, Annotation]], list[dict[str, Any]]]:
@@ -46,10 +46,14 @@ def _read(labels_uri: str, images: dict[str, Image]) -> tuple[list[tuple[Image, 
 
 
 def _match(line: str, images: dict[str, Image]) -> tuple[Image, Annotation]:
-    result = read_labeled(line, None, settings().classes)
+    result = read_labeled(line, None, _names())
     if not isinstance(result, Labelled):
-        raise InvalidInputError(f"line of {result.source_ref}: it holds no bounding-box label")
-    annotation = result.annotation
+        raise InvalidInputError(f"line of {result.source_ref}: it holds no label of boxes or key points")
+    annotation, task = result.annotation, settings().task
+    if (annotation.key_points is not None) != (task == "key-points"):
+        raise InvalidInputError(
+            f"line of {annotation.source_ref}: it holds no {task}, which is what the parameter Task asks for"
+        )
     image = images.get(annotation.source_ref)
     if image is None or image.inspection is None or not image.readable:
         raise InvalidInputError(f"line of {annotation.source_ref}: no readable image of this batch has that source-ref")
@@ -58,7 +62,7 @@ def _match(line: str, images: dict[str, Image]) -> tuple[Image, Annotation]:
             f"line of {annotation.source_ref}: field 'image_size' is {annotation.width} x {annotation.height}, "
             f"but the upright image has {image.inspection.width} x {image.inspection.height} pixels"
         )
-    label_value(annotation.width, annotation.height, annotation.boxes, settings().classes)  # refuses unknown classes
+    annotation.to_line(_names())  # refuses unknown classes
     return image, annotation
 
 
@@ -73,12 +77,14 @@ def _by_name(everything: list[Image], prefix: str) -> dict[str, Image]:
 
 
 def _answer(image: Image, label: Annotation) -> dict[str, Any]:
-    value = label_value(label.width, label.height, label.boxes, settings().classes)
-    metadata = json.loads(label.to_line(settings().classes))["boxes-metadata"] | {
-        "type": OBJECT_DETECTION,
-        "human-annotated": "yes",
-    }
-    return {"source-ref": image.source_ref, ANSWER_ATTRIBUTE: value, f"{ANSWER_ATTRIBUTE}-metadata": metadata}
+    attribute, line = ANSWERS[settings().task], json.loads(label.to_line(_names()))
+    name = own_attribute(line)
+    metadata = line[f"{name}-metadata"] | {"human-annotated": "yes"}
+    return {"source-ref": image.source_ref, attribute: line[name], f"{attribute}-metadata": metadata}
+
+
+def _names() -> tuple[str, ...]:
+    return settings().key_points if settings().task == "key-points" else settings().classes
 
 
 def _decision(image: Image) -> Decision:

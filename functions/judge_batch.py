@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from labelloop import batches, judgement, storage
+from labelloop import batches, jobs, judgement, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate, Policy
 from labelloop.manifests import proposal_line
+from labelloop.naming import JOB_KINDS
 from labelloop.observability import count, entry, logger
 from labelloop.records import Decision, Prediction
 from labelloop.settings import settings
@@ -30,11 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     lines = storage.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
     decisions = [Decision.from_json(line) for line in lines]
-    asked = [decision.source_ref for decision in decisions if decision.decision == "human"]
-    manifest_uri = storage.write_lines(
-        f"{files.labeling(number)}/input.manifest",
-        [_line(open_images[ref], predictions.get(ref)) for ref in asked],
-    )
+    asked = [decision for decision in decisions if decision.decision == "human"]
+    planned = jobs.plan(files, number, _by_kind(asked, open_images, predictions), pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
@@ -42,7 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count("AutoAccepted", counts["auto"])
     count("SentToHuman", counts["human"])
     logger.info("batch judged", round=number, extra=counts)
-    return {**counts, "manifest_uri": manifest_uri}
+    return {**counts, "jobs": planned}
 
 
 def _policy(pinned: dict[str, Any]) -> Policy | None:
@@ -65,6 +63,18 @@ def _candidate(image: Image, predictions: dict[str, Prediction]) -> Candidate:
     return Candidate(
         image.source_ref, item.draw, item.sampled, item.inclusion_probability, predictions.get(image.source_ref)
     )
+
+
+def _by_kind(
+    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction]
+) -> dict[str, list[dict[str, Any]]]:
+    """Labelling-job input lines by the kind of job they go into."""
+    lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in JOB_KINDS}
+    for decision in asked:
+        prediction = predictions.get(decision.source_ref)
+        kind = judgement.job_kind(prediction, decision.score, settings().verify_score)
+        lines[kind].append(_line(open_images[decision.source_ref], prediction))
+    return lines
 
 
 def _line(image: Image, prediction: Prediction | None) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _labels_uri(marker: Marker, prefix: str) -> str:
 
 def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str, Any]:
     knobs = settings()
-    adopt = knobs.starting_model if knobs.starting_model and storage.read_pointer("models/champion") is None else ""
+    no_need = knobs.marks_key_points or storage.read_pointer("models/champion") is not None
     return {
         "status": "registered",
         "batch": {
@@ -118,7 +118,7 @@ def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str
             "attempt": attempt,
             "inspect_key": Files(batch_id).inspect_items,
             "labels_uri": _labels_uri(marker, prefix),
-            "starting_model": adopt,
+            "starting_model": "" if no_need else knobs.starting_model,
         },
         "settings": {
             "inspect_concurrency": knobs.inspect_concurrency,

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import audit, aws, batches, datasets, ledger, report, storage
+from labelloop import audit, aws, batches, datasets, ledger, report, scores, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
 from labelloop.manifests import Annotation
@@ -23,12 +23,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         annotation for row in rounds for annotation in batches.round_annotations(files.batch_id, row["round"])
     ]
     storage.write(files.annotations, _manifest(annotations), "application/jsonlines")
+    jobs = scores.of_batch(files, [row["round"] for row in rounds])
+    workers = _workers(jobs)
     summary = {
         "batch": files.batch_id,
         "images": len(everything),
         **counts,
         "sampled": sum(image.item.sampled for image in everything),
         "rounds": rounds,
+        "jobs": [{name: job[name] for name in job if name != "workers"} for job in jobs],
+        "workers": workers,
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current().version,
         "audit": _audit(files, rounds, annotations),
@@ -40,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         f"{files.root}/report.html", report.render(summary).encode("utf-8"), "text/html; charset=utf-8"
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
-        _notify(files.batch_id, counts, report_uri)
+        _notify(files.batch_id, counts, [row["worker"] for row in workers if row["flagged"]], report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)
     return {"images": len(everything), **counts, "report_uri": report_uri}
@@ -69,6 +73,14 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "predictions_round": pinned["predictions_round"],
             }
         )
+    return rows
+
+
+def _workers(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each worker of the batch; `flagged` below WorkerMinimumQuality."""
+    histories = ledger.worker_histories(score["worker"] for job in jobs for score in job["workers"])
+    rows = scores.by_worker(jobs, histories)
+    count("WorkersFlagged", sum(row["flagged"] for row in rows))
     return rows
 
 
@@ -137,13 +149,14 @@ def _seen_by(model: str, files: Files, row: dict[str, Any]) -> dict[str, Predict
 
 def _manifest(annotations: list[Annotation]) -> bytes:
     ordered = sorted(annotations, key=lambda annotation: annotation.source_ref)
-    return "".join(annotation.to_line(settings().classes) + "\n" for annotation in ordered).encode("utf-8")
+    return "".join(annotation.to_line(settings().label_names) + "\n" for annotation in ordered).encode("utf-8")
 
 
-def _notify(batch_id: str, counts: dict[str, int], report_uri: str) -> None:
+def _notify(batch_id: str, counts: dict[str, int], flagged: list[str], report_uri: str) -> None:
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+    below = f"\nBelow WorkerMinimumQuality on honeypots: {', '.join(flagged)}." if flagged else ""
     aws.client("sns").publish(
         TopicArn=settings().notification_topic,
         Subject=f"Batch {batch_id} is labelled"[:100],
-        Message=f"{sentence}.\nReport: {report_uri}",
+        Message=f"{sentence}.{below}\nReport: {report_uri}",
     )

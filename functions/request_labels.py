@@ -1,52 +1,58 @@
-"""Request Labels: remembers the task token, deploys the worker template, and creates the labelling job."""
+"""Request Labels: remembers the task token, deploys the worker template, and creates one labelling job of the round."""
 
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, labeling, naming, outcomes, storage
+from labelloop import aws, callbacks, jobs, labeling, outcomes, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError
+from labelloop.jobs import Job
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
-    if not knobs.work_team_arn:
+    files, number = Files(event["batch_id"]), int(event["round"])
+    if not settings().work_team_arn:
         raise InvalidInputError(
             "no work team is set: deploy again with WorkTeamArn=<the ARN of your private work team>"
         )
-    job = naming.labeling_job(knobs.resource_prefix, files.batch_id, number)
+    job = jobs.find(files, number, int(event["job"]))
     callback = callbacks.remember(
-        "labeling", job, event["task_token"], event["execution"], int(event["timeout_seconds"])
+        "labeling", job.name, event["task_token"], event["execution"], int(event["timeout_seconds"])
     )
     if callback.outcome is not None:
         callbacks.deliver(callback, again=True)
-        return {"labeling_job": job}
-    template_uri = labeling.deploy_template()
-    label_categories_uri = storage.write_json(
-        f"{files.labeling(number)}/label-categories.json", labeling.label_categories(knobs.classes)
-    )
-    request = labeling.job_request(
-        job=job,
-        manifest_uri=event["manifest_uri"],
-        output_uri=storage.uri(files.labeling(number)),
-        template_uri=template_uri,
-        label_categories_uri=label_categories_uri,
-        settings=knobs,
-    )
+        return {"labeling_job": job.name}
     try:
-        aws.client("sagemaker").create_labeling_job(**request)
+        aws.client("sagemaker").create_labeling_job(**_request(files, number, job))
     except ClientError as error:
         if aws.error_code(error) != "ResourceInUse":
             callbacks.forget(callback)
             raise
-        _answer_if_ended(callback, job)
+        _answer_if_ended(callback, job.name)
     callbacks.mark_started(callback)
     count("LabelingJobRequested")
-    _notify(files.batch_id, number, job, int(event["objects"]))
-    return {"labeling_job": job}
+    _notify(files.batch_id, number, job)
+    return {"labeling_job": job.name}
+
+
+def _request(files: Files, number: int, job: Job) -> dict[str, Any]:
+    form = labeling.form(job.kind, settings())
+    folder = files.labeling(number)
+    categories = storage.write_json(
+        f"{folder}/label-categories-{job.kind}.json", labeling.label_categories(form.categories)
+    )
+    return labeling.job_request(
+        job=job.name,
+        form=form,
+        manifest_uri=job.manifest_uri,
+        output_uri=storage.uri(folder),
+        template_uri=labeling.deploy_template(form.template),
+        label_categories_uri=categories,
+        settings=settings(),
+    )
 
 
 def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
@@ -56,10 +62,11 @@ def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
         callbacks.answer(callback, known)
 
 
-def _notify(batch_id: str, number: int, job: str, objects: int) -> None:
+def _notify(batch_id: str, number: int, job: Job) -> None:
+    images = job.objects + job.honeypots
     aws.client("sns").publish(
         TopicArn=settings().notification_topic,
         Subject="Labelling waits for you",
-        Message=f"{objects} images of batch {batch_id}, round {number}, wait for people in labelling job {job}.",
+        Message=f"{images} images of batch {batch_id}, round {number}, wait for people in labelling job {job.name}.",
     )
-    logger.info("labelling requested", labeling_job=job, objects=objects)
+    logger.info("labelling requested", labeling_job=job.name, kind=job.kind, objects=images)

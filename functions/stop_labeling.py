@@ -3,9 +3,11 @@
 import time
 from typing import Any
 
-from labelloop import callbacks, labeling, naming, outcomes
+from labelloop import aws, callbacks, jobs, labeling, outcomes
+from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.errors import TransientError
+from labelloop.jobs import Job
 from labelloop.observability import entry
 from labelloop.settings import settings
 
@@ -15,13 +17,14 @@ STOPPING_TAKES_SECONDS = 40
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Raises TransientError while the job is still stopping, so that the state asks again."""
-    job = naming.labeling_job(settings().resource_prefix, event["batch_id"], int(event["round"]))
-    labeling.stop(job)
-    outcome = _wait_until_stopped(job)
-    callback = callbacks.find("labeling", job)
+    job = jobs.find(Files(event["batch_id"]), int(event["round"]), int(event["job"]))
+    labeling.stop(job.name)
+    outcome = _wait_until_stopped(job.name)
+    callback = callbacks.find("labeling", job.name)
     if callback is not None:
         callbacks.answer(callback, outcome)
-    return {"status": outcome.output["status"], "output_uri": outcome.output["output_uri"]}
+    _notify(job)
+    return {"status": outcome.output["status"]}
 
 
 def _wait_until_stopped(job: str) -> Outcome:
@@ -31,3 +34,13 @@ def _wait_until_stopped(job: str) -> Outcome:
             raise TransientError(f"labelling job {job} is still stopping")
         time.sleep(1)
     return outcome
+
+
+def _notify(job: Job) -> None:
+    days = settings().labeling_timeout_seconds / 86400
+    aws.client("sns").publish(
+        TopicArn=settings().notification_topic,
+        Subject="Labelling ran out of time",
+        Message=f"Labelling job {job.name} was stopped after {days:.1f} days (LabelingTimeoutSeconds). "
+        "What people answered is kept; the rest is asked again in the next round.",
+    )

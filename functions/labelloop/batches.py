@@ -53,6 +53,25 @@ class Files:
     def labeling(self, round_number: int) -> str:
         return f"{self.root}/labeling/{round_number}"
 
+    def jobs(self, round_number: int) -> str:
+        return f"{self.labeling(round_number)}/jobs/"
+
+    def job(self, round_number: int, index: int) -> str:
+        return f"{self.jobs(round_number)}{index}.json"
+
+    def job_manifest(self, round_number: int, job: str) -> str:
+        return f"{self.labeling(round_number)}/{job}.manifest"
+
+    def honeypots(self, round_number: int) -> str:
+        return f"{self.labeling(round_number)}/honeypots.jsonl"
+
+    def workers(self, round_number: int, job: str) -> str:
+        return f"{self.labeling(round_number)}/workers/{job}.json"
+
+    @property
+    def imported_labels(self) -> str:
+        return f"{self.labeling(0)}/output.manifest"
+
     def round_annotations(self, round_number: int) -> str:
         return f"{self.root}/annotations/{round_number}.manifest"
 

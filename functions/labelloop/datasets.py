@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop import ledger, storage
+from labelloop.augmented import own_attribute
 from labelloop.errors import TransientError
 from labelloop.observability import count, logger
 
@@ -85,7 +86,8 @@ def count_labels(lines: Iterable[str]) -> dict[str, int]:
 
 
 def is_human(line: str) -> bool:
-    return bool(json.loads(line)["boxes-metadata"]["human-annotated"] == "yes")
+    record = json.loads(line)
+    return bool(record[f"{own_attribute(record)}-metadata"]["human-annotated"] == "yes")
 
 
 def role_of(line: str) -> str:

@@ -96,6 +96,15 @@ def judge(
     ]
 
 
+def job_kind(prediction: Prediction | None, score: float | None, verify_score: float) -> str:
+    """What people are asked for: to annotate where no model looked, to adjust its label, or, above `verify_score`,
+    only to verify it. Scores reach at most 1, so a bound of 1 has nothing verified.
+    """
+    if prediction is None or prediction.status != "ok":
+        return "annotate"
+    return "verify" if score is not None and score > verify_score else "adjust"
+
+
 def label_boxes(prediction: Prediction, keep_confidence: float) -> tuple[Box, ...]:
     """The boxes the machine's label consists of: those at least as confident as `keep_confidence`, in their order."""
     return tuple(box for box in prediction.boxes if (box.confidence or 0.0) >= keep_confidence)

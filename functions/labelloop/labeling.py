@@ -1,9 +1,11 @@
-"""Ground Truth jobs: the request, the worker template, and stopping one. Contract: CreateLabelingJob, SageMaker API
-reference.
+"""Ground Truth jobs: what each kind asks people for, the request, the worker template, and stopping one.
+
+Contract: CreateLabelingJob, SageMaker API reference.
 """
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,75 @@ from labelloop import aws, storage
 from labelloop.settings import Settings
 
 ANSWER_ATTRIBUTE = "human-boxes"
-TEMPLATE = Path(__file__).parent / "worker_ui" / "boxes.liquid.html"
+TEMPLATES = Path(__file__).parent / "worker_ui"
 LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
+LONGEST_TITLE = 128
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kind of job shows and asks: answer attribute, worker template, categories, and words for people.
+
+    The answer's attribute is never one that the input has: Ground Truth takes such lines for labelled.
+    """
+
+    attribute: str
+    template: str
+    categories: tuple[str, ...]
+    title: str
+    description: str
+    keyword: str
+
+
+def form(kind: str, settings: Settings) -> Form:
+    """`kind` is annotate, adjust or verify; what is marked is the task's."""
+    names = _plain(" and ".join(settings.label_names))
+    if settings.marks_key_points:
+        return Form(
+            "human-key-points",
+            "key-points.liquid.html",
+            settings.key_points,
+            f"Place the key points: {names}",
+            "Place every key point you can see or infer; leave out what is outside the view.",
+            "key point",
+        )
+    if kind == "verify":
+        return Form(
+            "verified-boxes",
+            "verify-boxes.liquid.html",
+            ("accept", "reject"),
+            f"Accept or reject the boxes around every {names}",
+            "Accept the label when every object has one tight box of the right class, else reject it.",
+            "verification",
+        )
+    drawn = "Draw a box" if kind == "annotate" else "Correct the boxes"
+    return Form(
+        ANSWER_ATTRIBUTE,
+        "boxes.liquid.html",
+        settings.classes,
+        f"{drawn} around every {names}",
+        "Draw one tight box around every object."
+        if kind == "annotate"
+        else "Correct the proposed boxes until every object has one tight box.",
+        "bounding box",
+    )
 
 
 def job_request(
-    *, job: str, manifest_uri: str, output_uri: str, template_uri: str, label_categories_uri: str, settings: Settings
+    *,
+    job: str,
+    form: Form,
+    manifest_uri: str,
+    output_uri: str,
+    template_uri: str,
+    label_categories_uri: str,
+    settings: Settings,
 ) -> dict[str, Any]:
-    """The CreateLabelingJob request of one round. A job lives no longer than the state that waits for it."""
+    """The CreateLabelingJob request. A job lives no longer than the state that waits for it."""
     lifetime = max(60, min(settings.labeling_timeout_seconds, LONGEST_PRIVATE_TASK_SECONDS))
     return {
         "LabelingJobName": job,
-        "LabelAttributeName": ANSWER_ATTRIBUTE,
+        "LabelAttributeName": form.attribute,
         "InputConfig": {"DataSource": {"S3DataSource": {"ManifestS3Uri": manifest_uri}}},
         "OutputConfig": {"S3OutputPath": output_uri},
         "RoleArn": settings.labeling_role_arn,
@@ -33,9 +92,9 @@ def job_request(
             "WorkteamArn": settings.work_team_arn,
             "UiConfig": {"UiTemplateS3Uri": template_uri},
             "PreHumanTaskLambdaArn": settings.pre_annotate_function_arn,
-            "TaskTitle": "Draw a box around every " + _plain(" and ".join(settings.classes)[:80]),
-            "TaskDescription": "Correct the proposed boxes until every object has one tight box.",
-            "TaskKeywords": ["image", "bounding box"],
+            "TaskTitle": form.title[:LONGEST_TITLE],
+            "TaskDescription": form.description,
+            "TaskKeywords": ["image", form.keyword],
             "NumberOfHumanWorkersPerDataObject": settings.workers_per_object,
             "TaskTimeLimitInSeconds": settings.task_time_limit_seconds,
             "TaskAvailabilityLifetimeInSeconds": lifetime,
@@ -50,13 +109,13 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\t\n\r -\ud7ff\ue000-\ufffd]", "", text)
 
 
-def label_categories(classes: tuple[str, ...]) -> dict[str, Any]:
-    return {"document-version": "2018-11-28", "labels": [{"label": name} for name in classes]}
+def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"document-version": "2018-11-28", "labels": [{"label": name} for name in names]}
 
 
-def deploy_template() -> str:
-    """Puts the worker template under the hash of its content, once; returns its URI."""
-    body = TEMPLATE.read_bytes()
+def deploy_template(name: str) -> str:
+    """Puts a worker template under the hash of its content, once; returns its URI."""
+    body = (TEMPLATES / name).read_bytes()
     key = f"worker_ui/{hashlib.sha256(body).hexdigest()}.liquid.html"
     storage.create(key, body, "text/html")
     return storage.uri(key)

@@ -1,4 +1,5 @@
-"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock
+"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock,
+how well workers work
 (docs/architecture.md, "Ledger table").
 """
 
@@ -6,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,9 +15,13 @@ from botocore.exceptions import ClientError
 from labelloop import aws
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.settings import settings
+from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreliable, reliability
 
 TRAINING_LOCK = "lock#training"
 LAST_TRAINING = "training#last"
+FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
+MOST_ROWS_AT_ONCE = 100  # BatchGetItem
+READS_BEFORE_GIVING_UP = 8
 _RUNNING = "RUNNING"
 _FINISHED = "finished"
 
@@ -230,6 +236,62 @@ def note_training(dataset_version: str, labels: int, job: str) -> None:
     _table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
 
 
+def note_worker(job: str, score: WorkerScore) -> bool:
+    """Adds a worker's score in one job to the worker's row. False: that job was noted before, nothing changes.
+
+    The row remembers its jobs by name, some 60 bytes each: room for thousands of jobs per worker.
+    """
+    quality = (score.honeypot_quality or 0.0) * score.honeypots
+    try:
+        _table().update_item(
+            Key={"id": f"worker#{score.worker}"},
+            UpdateExpression="ADD answers :answers, honeypots :seen, quality_sum :quality, jobs :jobs",
+            ConditionExpression="NOT contains(jobs, :job)",
+            ExpressionAttributeValues={
+                ":answers": score.answers,
+                ":seen": score.honeypots,
+                ":quality": Decimal(str(round(quality, 6))),
+                ":jobs": {job},
+                ":job": job,
+            },
+        )
+    except ClientError as error:
+        _only_condition(error)
+        return False
+    return True
+
+
+def worker_histories(ids: Iterable[str]) -> dict[str, History]:
+    """Worker id -> all honeypots the worker has answered; workers nobody knows are left out."""
+    wanted, name = sorted(set(ids)), settings().ledger_table
+    found = {}
+    for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
+        keys = [{"id": f"worker#{worker}"} for worker in wanted[start : start + MOST_ROWS_AT_ONCE]]
+        for _ in range(READS_BEFORE_GIVING_UP):
+            request = {name: {"Keys": keys, "ProjectionExpression": "id, honeypots, quality_sum"}}
+            answer = _table().meta.client.batch_get_item(RequestItems=request)
+            for row in answer["Responses"].get(name, ()):
+                found[row["id"].removeprefix("worker#")] = _history(row)
+            keys = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
+            if not keys:
+                break
+        else:
+            raise TransientError(f"{len(keys)} workers could not be read from the ledger")
+    return found
+
+
+def worker_reliabilities(ids: Iterable[str]) -> dict[str, float]:
+    """Worker id -> how much the worker counts in a vote, in (0, 1]; workers nobody knows are left out.
+
+    A worker whose answers to honeypots are on average worse than WorkerMinimumQuality counts least.
+    """
+    bound = settings().worker_minimum_quality
+    return {
+        worker: LEAST_RELIABILITY if is_unreliable(history, bound, FEWEST_HONEYPOTS) else reliability(history)
+        for worker, history in worker_histories(ids).items()
+    }
+
+
 def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
     """An index row for people and queries; the pointer object in S3 is the truth."""
     _table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
@@ -262,6 +324,11 @@ def _fix_role(sha256: str, role: str) -> str:
             raise TransientError(f"the role of {sha256} vanished while it was read") from error
         return str(row["role"])
     return role
+
+
+def _history(row: Mapping[str, Any]) -> History:
+    seen = int(row["honeypots"])
+    return History(seen, float(row["quality_sum"]) / seen if seen else 0.0)
 
 
 def _table() -> Any:

@@ -4,7 +4,8 @@ The format is SageMaker's, as Ground Truth writes it and Rekognition Custom Labe
 sms-data-output, md-create-manifest-file-object-detection). Real files vary, so the reader takes: any key order,
 `job-name` or `job_name`, `creation-date` or `creation_date`, no confidence, fractional pixels, and a class map of only
 the classes on the line. A confidence never decides anything: single-worker jobs report 0 for every human label.
-Boxes are left/top/width/height in canonical pixels. Errors: InvalidInputError naming the line's image and the field.
+A label is boxes (left/top/width/height) or the key points of one object; its value says which. All are canonical
+pixels. Errors: InvalidInputError naming the line's image and the field.
 """
 
 from __future__ import annotations
@@ -14,29 +15,41 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelloop import fields
+from labelloop.adjustments import Adjustment
 from labelloop.augmented import (
+    BOXES,
+    CUSTOM,
+    KEY_POINTS,
+    OBJECT_DETECTION,
     PROPOSALS,
-    box_attribute,
+    PROPOSED_KEY_POINTS,
     dump_name,
     either,
+    holds_key_points,
     image_size,
+    key_point_value,
+    label_attribute,
     label_metadata,
     label_value,
+    own_attribute,
     raw_attributes,
     read_boxes,
+    read_key_points,
 )
 from labelloop.errors import InvalidInputError
-from labelloop.records import Box, dump_line
+from labelloop.proposals import proposal_line as proposal_line
+from labelloop.records import Box, KeyPoint, dump_line
 
-LABELS = "boxes"
-MOST_VALUE_CHARACTERS = 20_000
-MOST_LINE_CHARACTERS = 100_000
+_OWN = ("source-ref", "original-ref", "provenance")
+_LABELS = (BOXES, KEY_POINTS, PROPOSALS, PROPOSED_KEY_POINTS)
 
 
 @dataclass(frozen=True)
 class Annotation:
     """What is in one image, and who says so; no boxes means that nothing is there, not that nobody looked.
 
+    `key_points` is None for a label of boxes; else they are the label, and there are no boxes.
+    `adjustment` is what people changed of the pre-label they were shown; None where they were shown none.
     `extra` holds the attributes this project does not know, by name, as the JSON text they were read as.
     """
 
@@ -50,33 +63,52 @@ class Annotation:
     job_name: str
     provenance: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+    key_points: tuple[KeyPoint, ...] | None = None
+    adjustment: Adjustment | None = None
+
+    def __post_init__(self) -> None:
+        if self.boxes and self.key_points is not None:
+            raise ValueError(f"the label of {self.source_ref} has both boxes and key points; it must be of one kind")
 
     def to_line(self, classes: Sequence[str] = ()) -> str:
         """The manifest line, without its line end; unknown attributes come last, byte for byte, in their order.
 
         `classes` fixes the class ids of a whole manifest; without it they number the classes of this line only.
-        A box without confidence is written with 1, because Rekognition refuses a line that lacks one.
+        For key points they are the names of the points. A mark without confidence is written with 1, because
+        Rekognition refuses a line that lacks one.
         """
-        names = list(classes) or sorted({box.label for box in self.boxes})
-        confidences = [1 if box.confidence is None else box.confidence for box in self.boxes]
+        marks = self.boxes if self.key_points is None else self.key_points
+        names = list(classes) or sorted({mark.label for mark in marks})
+        confidences = [1 if mark.confidence is None else mark.confidence for mark in marks]
+        if self.key_points is None:
+            name, kind, value = BOXES, OBJECT_DETECTION, label_value(self.width, self.height, self.boxes, names)
+        else:
+            name, kind = KEY_POINTS, CUSTOM
+            value = key_point_value(self.width, self.height, self.key_points, names)
+        metadata = label_metadata(names, confidences, self.human, self.creation_date, self.job_name, kind)
         record: dict[str, Any] = {"source-ref": self.source_ref}
         if self.original_ref is not None:
             record["original-ref"] = self.original_ref
-        record[LABELS] = label_value(self.width, self.height, self.boxes, names)
-        record[f"{LABELS}-metadata"] = label_metadata(names, confidences, self.human, self.creation_date, self.job_name)
+        record[name] = value
+        record[f"{name}-metadata"] = metadata | (self.adjustment.to_metadata() if self.adjustment else {})
         if self.provenance:
             record["provenance"] = self.provenance
         known = dump_line(record)
         return known[:-1] + "".join(f",{dump_name(name)}:{raw}" for name, raw in self.extra.items()) + "}"
 
     @staticmethod
-    def from_line(line: str, attribute: str = LABELS, classes: Sequence[str] = ()) -> Annotation:
-        """The label under `attribute`; InvalidInputError also where the line has none."""
-        result = read_labeled(line, attribute, classes)
+    def from_line(line: str, attribute: str | None = None, classes: Sequence[str] = ()) -> Annotation:
+        """The label under `attribute`; InvalidInputError also where the line has none.
+
+        Without `attribute`, the label of a line that `to_line` wrote: `boxes` or `key-points`.
+        """
+        record, context = _parse(line)
+        name = attribute or own_attribute(record)
+        result = _read(record, line, name, classes, context)
         if isinstance(result, Labelled):
             return result.annotation
         reason = result.reason if isinstance(result, Failed) else "nobody labelled it"
-        raise InvalidInputError(f"line of {result.source_ref}: field '{attribute}' holds no label: {reason}")
+        raise InvalidInputError(f"{context}: field '{name}' holds no label: {reason}")
 
 
 @dataclass(frozen=True)
@@ -107,17 +139,26 @@ def split_lines(text: str) -> list[str]:
 def read_labeled(line: str, attribute: str | None, classes: Sequence[str] = ()) -> Labelled | Failed | Unlabelled:
     """What one output line says: key present = labelled, failure-reason = failed, neither = unlabelled.
 
-    `attribute` None takes the one attribute whose metadata has the bounding-box type. `classes` names class ids that
-    no class map on the line names, as in the output of custom tasks.
+    `attribute` None takes the one attribute of a line from elsewhere that holds boxes or key points. `classes` names
+    class ids that no class map on the line names, as in the output of custom tasks.
     """
+    record, context = _parse(line)
+    name = attribute or label_attribute(record, context)
+    return _read(record, line, name, classes, context) if name else Unlabelled(record["source-ref"])
+
+
+def _parse(line: str) -> tuple[dict[str, Any], str]:
+    """The line's attributes, and how errors call it."""
     if "\n" in line.rstrip("\r\n"):
         raise InvalidInputError("manifest line: one line holds one JSON object, but this one is broken into several")
     record = fields.mapping(fields.parse_json(line, "manifest line"), "manifest line", "(the line)")
-    source_ref = fields.text(record, "source-ref", "manifest line")
-    context = f"line of {source_ref}"
-    name = attribute or box_attribute(record, context)
-    if name is None:
-        return Unlabelled(source_ref)
+    return record, f"line of {fields.text(record, 'source-ref', 'manifest line')}"
+
+
+def _read(
+    record: dict[str, Any], line: str, name: str, classes: Sequence[str], context: str
+) -> Labelled | Failed | Unlabelled:
+    source_ref: str = record["source-ref"]
     metadata = fields.mapping(record.get(f"{name}-metadata") or {}, context, f"{name}-metadata")
     if record.get(name) is None:
         reason = metadata.get("failure-reason")
@@ -125,78 +166,24 @@ def read_labeled(line: str, attribute: str | None, classes: Sequence[str] = ()) 
     value = fields.mapping(record[name], context, name)
     if "error" in value:
         return Failed(source_ref, str(value["error"]))
-    size = image_size(value, f"{context}, {name}")
-    provenance = fields.mapping(record.get("provenance") or {}, context, "provenance")
-    human = fields.choice(metadata, "human-annotated", f"{context}, {name}-metadata", ("yes", "no"))
-    known = {"source-ref", "original-ref", "provenance"}
-    known |= {pair for own in (LABELS, PROPOSALS, name) for pair in (own, f"{own}-metadata")}
+    where = f"{context}, {name}"
+    size = image_size(value, where)
+    human = fields.choice(metadata, "human-annotated", f"{where}-metadata", ("yes", "no"))
+    points = read_key_points(value, metadata, classes, where) if holds_key_points(value, name) else None
+    known = {*_OWN, *(pair for own in (*_LABELS, name) for pair in (own, f"{own}-metadata"))}
     return Labelled(
         Annotation(
             source_ref=source_ref,
             original_ref=fields.optional_text(record, "original-ref", context),
-            width=fields.integer(size, "width", f"{context}, {name}.image_size", minimum=1),
-            height=fields.integer(size, "height", f"{context}, {name}.image_size", minimum=1),
-            boxes=read_boxes(value, metadata, classes, f"{context}, {name}"),
+            width=fields.integer(size, "width", f"{where}.image_size", minimum=1),
+            height=fields.integer(size, "height", f"{where}.image_size", minimum=1),
+            boxes=read_boxes(value, metadata, classes, where) if points is None else (),
             human=human == "yes",
             creation_date=either(metadata, "creation-date", "creation_date", context),
             job_name=either(metadata, "job-name", "job_name", context),
-            provenance=provenance,
+            provenance=fields.mapping(record.get("provenance") or {}, context, "provenance"),
             extra=raw_attributes(line, known) if record.keys() - known else {},
+            key_points=points,
+            adjustment=Adjustment.from_metadata(metadata, f"{where}-metadata"),
         )
     )
-
-
-def proposal_line(
-    source_ref: str,
-    width: int,
-    height: int,
-    boxes: Sequence[Box] | None,
-    classes: Sequence[str],
-    model: str,
-    original_ref: str | None = None,
-) -> dict[str, Any]:
-    """A labelling job's input line with the model's boxes for people to correct, in whole pixels inside the image.
-
-    `boxes` None means that no model looked: the line proposes nothing. Ground Truth's limits on an attribute value
-    and on a line (sms-input-data-input-manifest) decide how many boxes fit: the most confident stay. Boxes of another
-    class than `classes`, or outside the image, cannot be shown. `dropped` in the metadata counts those left out.
-    """
-    head = (
-        {"source-ref": source_ref} if original_ref is None else {"source-ref": source_ref, "original-ref": original_ref}
-    )
-    if boxes is None:
-        return head
-    placed = [_whole_pixels(box, width, height) for box in boxes if box.label in classes]
-    shown = sorted((box for box in placed if box), key=lambda box: (-(box.confidence or 0.0), _place(box), box.label))
-
-    def line(count: int) -> dict[str, Any]:
-        confidences = [round(box.confidence or 0.0, 4) for box in shown[:count]]
-        metadata = label_metadata(classes, confidences, False, "", model)
-        value = label_value(width, height, shown[:count], classes)
-        return {**head, PROPOSALS: value, f"{PROPOSALS}-metadata": {**metadata, "dropped": len(boxes) - count}}
-
-    fitting, too_many = 0, len(shown) + 1
-    while too_many - fitting > 1:
-        middle = (fitting + too_many) // 2
-        fitting, too_many = (middle, too_many) if _within_limits(line(middle)) else (fitting, middle)
-    if not _within_limits(line(fitting)):
-        raise InvalidInputError(f"proposal for {source_ref}: field 'class-map' alone exceeds Ground Truth's limits")
-    return line(fitting)
-
-
-def _within_limits(line: dict[str, Any]) -> bool:
-    values_fit = all(len(dump_line({"": value})) <= MOST_VALUE_CHARACTERS for value in line.values())
-    return values_fit and len(dump_line(line)) <= MOST_LINE_CHARACTERS
-
-
-def _whole_pixels(box: Box, width: int, height: int) -> Box | None:
-    """The box with its edges on whole pixels and inside the image, at least one pixel wide and high; None outside."""
-    left, right = max(0, round(box.left)), min(width, round(box.left + box.width))
-    top, bottom = max(0, round(box.top)), min(height, round(box.top + box.height))
-    if left >= width or top >= height or right <= 0 or bottom <= 0:
-        return None
-    return Box(box.label, left, top, max(1, right - left), max(1, bottom - top), box.confidence)
-
-
-def _place(box: Box) -> tuple[float, float, float, float]:
-    return box.left, box.top, box.width, box.height

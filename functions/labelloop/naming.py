@@ -8,6 +8,8 @@ import re
 import unicodedata
 
 READY = "_READY.json"
+JOB_KINDS = ("annotate", "adjust", "verify")
+_JOB_LETTERS = dict(zip(JOB_KINDS, "ajv", strict=True))
 
 
 def digest(*parts: object, length: int = 8) -> str:
@@ -29,8 +31,9 @@ def batch_id(bucket: str, prefix: str, delivery: int) -> str:
     return base if delivery == 1 else f"{base}-{delivery}"
 
 
-def labeling_job(resource_prefix: str, batch: str, round_number: int) -> str:
-    return _bounded(f"{resource_prefix}-{batch}-r{round_number}")
+def labeling_job(resource_prefix: str, batch: str, round_number: int, kind: str, index: int) -> str:
+    """The `index`th labelling job of a round, of a kind of JOB_KINDS."""
+    return _bounded(f"{resource_prefix}-{batch}-r{round_number}{_JOB_LETTERS[kind]}{index}")
 
 
 def training_job(resource_prefix: str, dataset_version: str, *identity: object) -> str:

@@ -30,7 +30,8 @@ def render(summary: Mapping[str, Any]) -> str:
         f"<p>{summary['images']} objects, started {escape(summary['started'][:19])} UTC, "
         f"dataset <code>{escape(summary['dataset'] or 'none')}</code></p>"
         f"{_bar(summary)}<h2>Can these labels be trusted?</h2>{_trust(summary)}"
-        f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
+        f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
+        f"{_workers(summary['workers'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
     )
 
 
@@ -79,6 +80,39 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
             for row in rounds
         ],
     )
+
+
+def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
+    if not jobs:
+        return ""
+    header = ("labelling job", "kind", "ended", "images", "labelled", "rejected", "unanswered", "why")
+    rows = [
+        (
+            *(job["job"], job["kind"], job["status"], job["objects"]),
+            *(job["labelled"], job["rejected"], job["unanswered"], job["reason"]),
+        )
+        for job in jobs
+    ]
+    return "<h2>What people were asked</h2>" + table(header, rows)
+
+
+def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
+    """Honeypots are images whose label is known; people cannot tell them from others."""
+    if not workers:
+        return ""
+    header = ("person", "answers", "median seconds", "agreement", "honeypots", "quality on honeypots", "")
+    rows = [
+        (
+            *(row["worker"], row["answers"], _figure(row["seconds"], 1), _figure(row["agreement"], 2)),
+            *(row["honeypots"], _figure(row["honeypot_quality"], 2), "below the bound" if row["flagged"] else ""),
+        )
+        for row in workers
+    ]
+    return "<h2>Who labelled</h2>" + table(header, rows)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"
 
 
 def _rejections(reasons: Mapping[str, str]) -> str:

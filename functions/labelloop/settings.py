@@ -82,6 +82,10 @@ class Settings:
     pre_annotate_function_arn: str
     consolidate_function_arn: str
     workers_per_object: int
+    verify_score: float
+    objects_per_job: int
+    honeypot_rate: float
+    worker_minimum_quality: float
     labeling_instructions: str
     task_time_limit_seconds: int
     labeling_timeout_seconds: int
@@ -116,6 +120,16 @@ class Settings:
     def nested_timeout_seconds(self) -> int:
         """A nested training may first wait for another one, then trains and deploys itself."""
         return 2 * (self.training_timeout_seconds + self.deployment_timeout_seconds)
+
+    @property
+    def marks_key_points(self) -> bool:
+        """Key points are labelled by people only: no model proposes them, none is trained."""
+        return self.task == "key-points"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """What is marked in an image: the key points, or the classes of the boxes."""
+        return self.key_points if self.marks_key_points else self.classes
 
     @property
     def train_share(self) -> float:

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             upload.upload(server, outputs["DataBucketName"], batch)
             upload.put_marker(server, outputs["DataBucketName"], batch)
         screen.say(f"{len(batch.names)} files and the marker are in s3://{outputs['DataBucketName']}/{pictures.PREFIX}")
-        follower = Follower(server, outputs, _parameter(server, "ResourcePrefix"))
+        follower = Follower(server, outputs)
         with clock.part("loop"):
             view = _follow(follower, screen, options.timeout * 60, person)
         if view.status != "SUCCEEDED":

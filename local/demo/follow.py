@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from labelloop.batches import Files
 from labelloop.manifests import Annotation, split_lines
 
 from local import stack
@@ -57,13 +59,12 @@ class FailedPart:
 class Follower:
     """One execution of label_batch, with what it starts."""
 
-    def __init__(self, server: stack.Server, outputs: Mapping[str, str], resource_prefix: str) -> None:
+    def __init__(self, server: stack.Server, outputs: Mapping[str, str]) -> None:
         self.states = stack.client(server, "stepfunctions")
         self.sagemaker = stack.client(server, "sagemaker")
         self.s3 = stack.client(server, "s3")
         self.bucket = outputs["DataBucketName"]
         self.label_batch, self.train_model = outputs["LabelBatchArn"], outputs["TrainModelArn"]
-        self.resource_prefix = resource_prefix
         self.arn = ""
         self._first: Line | None = None
 
@@ -93,7 +94,7 @@ class Follower:
             lines = sorted((*story.lines, first), key=lambda line: line.at)
             story = replace(story, lines=tuple(lines))
         shards = self._shards() if story.state in ("Inspect Shards", "Infer Shards", "Infer Images Singly") else None
-        answered = self._answered() if story.state == "Request Labels" else None
+        answered = self._answered(story) if story.state == "Request Labels" else None
         return View(status, story, shards, answered, first.at if first else None)
 
     def history(self, arn: str) -> list[Mapping[str, Any]]:
@@ -147,10 +148,20 @@ class Follower:
         counts = self.states.describe_map_run(mapRunArn=newest["mapRunArn"])["executionCounts"]
         return Shards(counts["succeeded"], counts["failed"], counts["total"])
 
-    def _answered(self) -> tuple[int, int] | None:
-        jobs = self.sagemaker.list_labeling_jobs(StatusEquals="InProgress")["LabelingJobSummaryList"]
-        labelled = sum(job["LabelCounters"]["HumanLabeled"] for job in jobs)
-        return (labelled, labelled + sum(job["LabelCounters"]["Unlabeled"] for job in jobs)) if jobs else None
+    def _answered(self, story: Story) -> tuple[int, int] | None:
+        """Over the round's jobs that were requested so far."""
+        folder = Files(story.batch_id).jobs(story.rounds[-1].number)
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=folder).get("Contents", [])
+        names = [json.loads(self._read(each["Key"]))["job"] for each in found]
+        counters = [job["LabelCounters"] for name in names if (job := self._labeling_job(name))]
+        if not counters:
+            return None
+        done = sum(each["HumanLabeled"] for each in counters)
+        return done, done + sum(each["Unlabeled"] for each in counters)
+
+    def _labeling_job(self, name: str) -> dict[str, Any] | None:
+        job: dict[str, Any] | None = _unless_gone(lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name))
+        return job
 
     def _first_labels(self, story: Story) -> Line | None:
         """Said once: the first labelled pictures that anybody could use."""
@@ -159,10 +170,13 @@ class Follower:
             objects = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
             if objects:
                 first = min(objects, key=lambda found: found["LastModified"])
-                body = self.s3.get_object(Bucket=self.bucket, Key=first["Key"])["Body"].read().decode("utf-8")
-                text = _listed([Annotation.from_line(line) for line in split_lines(body)], first["Key"])
+                lines = split_lines(self._read(first["Key"]))
+                text = _listed([Annotation.from_line(line) for line in lines], first["Key"])
                 self._first = Line(datetime.now().astimezone(), text)
         return self._first
+
+    def _read(self, key: str) -> str:
+        return str(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode("utf-8"))
 
 
 def _listed(labels: list[Annotation], key: str) -> str:

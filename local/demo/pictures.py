@@ -124,6 +124,10 @@ def truth_document(truth: annotators.Truth) -> dict[str, Any]:
                     {"class": box.label, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
                     for box in image.boxes
                 ],
+                "keypoints": [
+                    {"name": point.label, "x": point.x, "y": point.y, "visibility": point.visibility}
+                    for point in image.key_points
+                ],
             }
             for key, image in truth.images.items()
         },

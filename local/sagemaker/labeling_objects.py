@@ -95,7 +95,7 @@ class OutputFiles:
 def answer_task(task: Task, worker: str, truth: Truth, noise: Noise) -> Response | None:
     """The simulated worker's answer, now, after a made-up time; None declines the task."""
     key = image_key(task.item.line)
-    content = None if key is None else answer(truth, noise, worker, key)
+    content = None if key is None else answer(truth, noise, worker, key, task.template, task.task_input)
     if content is None:
         return None
     submitted, seconds = datetime.now(UTC), round(random.Random(worker).uniform(5, 60), 3)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from labelloop.records import Box, Prediction
+from labelloop.records import Box, KeyPoint, Prediction
 
 CLASSES = ("head", "hand", "bottle")
 WIDTH, HEIGHT = 640, 480
@@ -33,3 +33,20 @@ def boxes(confidence=confidences, max_size=6):
 def predictions(draw, source_ref="s3://bucket/image.png"):
     listed = sorted(draw(boxes()), key=lambda box: -box.confidence)
     return Prediction(source_ref, "ok", WIDTH, HEIGHT, "v000001-abcd1234", tuple(listed))
+
+
+KEY_POINTS = ("nose", "left eye", "right eye")
+_coordinates = st.integers(0, 40).map(lambda step: step / 2)
+
+
+@st.composite
+def key_points(draw, names=KEY_POINTS, confidence=confidences):
+    """One key point for each name, as every label has them."""
+    return tuple(draw(_key_point(name, confidence)) for name in names)
+
+
+def _key_point(name, confidence):
+    placed = st.builds(
+        KeyPoint, st.just(name), _coordinates, _coordinates, st.sampled_from(["visible", "occluded"]), confidence
+    )
+    return placed | st.builds(KeyPoint, st.just(name), st.none(), st.none(), st.just("outside"), confidence)

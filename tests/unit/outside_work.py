@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from handling import handle, handle_event
-from labelloop import storage
+from labelloop import jobs, storage
+from labelloop.batches import Files
 from made_up_stack import arn
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")
@@ -43,8 +44,11 @@ def hear(*records: dict[str, Any]) -> list[str]:
 
 
 def ask_for_labels(token: str = "t1", timeout: int = 600) -> str:
-    given = {"batch_id": "b", "round": 2, "manifest_uri": storage.uri("m"), "objects": 3, "execution": EXECUTION}
-    return handle("request_labels", **given, task_token=token, timeout_seconds=timeout)["labeling_job"]
+    pinned = jobs.pin(Files("b"), 2, 1, "annotate", [{"source-ref": f"s3://b/{number}.png"} for number in range(3)])
+    given = {"batch_id": "b", "round": 2, "job": 1, "execution": EXECUTION}
+    asked = handle("request_labels", **given, task_token=token, timeout_seconds=timeout)
+    assert asked == {"labeling_job": pinned.name}
+    return pinned.name
 
 
 def described(status: str, **more: Any) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import json
 
 import boto3
+import people
 import pytest
-from annotation_lines import CLASSES
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, ledger, storage
+from labelloop import batches, jobs, ledger, storage
 from labelloop.batches import Files
 from labelloop.errors import ConservationError, InvalidInputError
 from labelloop.manifests import Annotation
@@ -16,19 +16,13 @@ from made_up_stack import BUCKET
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 
 
+@pytest.fixture(autouse=True)
+def ground_truth(aws, fake_service):
+    return fake_service("sagemaker", describe_labeling_job=people.ended())
+
+
 def refs(batch_id: str) -> list[str]:
     return [image.source_ref for image in batches.images(batch_id)]
-
-
-def answers(batch_id: str, number: int, names: list[str], size=(64, 48)) -> str:
-    """The output manifest of a labelling job that answered these images with one box each."""
-    lines = []
-    for name in names:
-        drawn = (Box("head", 3, 4, 20, 10, None),)
-        line = json.loads(Annotation(name, None, *size, drawn, True, "2026-11-20T10:00:00", "job").to_line(CLASSES))
-        label = {"human-boxes": line.pop("boxes"), "human-boxes-metadata": line.pop("boxes-metadata")}
-        lines.append({**line, **label})
-    return storage.write_lines(f"batches/{batch_id}/labeling/{number}/output.manifest", lines)
 
 
 def run_round(batch_id: str, number: int, answered: int | None = None) -> dict:
@@ -36,13 +30,19 @@ def run_round(batch_id: str, number: int, answered: int | None = None) -> dict:
     handle("begin_round", batch_id=batch_id, round=number)
     handle("judge_batch", batch_id=batch_id, round=number)
     decisions = batches.round_decisions(batch_id, number)
-    asked = [decision.source_ref for decision in decisions if decision.decision == "human"]
-    return merge(batch_id, number, answers(batch_id, number, asked[:answered]))
+    asked = [decision.source_ref for decision in decisions if decision.decision == "human"][:answered]
+    people.answer_round(batch_id, number, lambda line: people.boxes() if line["source-ref"] in asked else None)
+    return merge(batch_id, number)
 
 
-def merge(batch_id: str, number: int, output_uri: str = "") -> dict:
-    given = {"labels_status": "Completed", "output_uri": output_uri, "execution": ledger.owner_of(batch_id)}
-    return handle("merge_annotations", batch_id=batch_id, round=number, **given)
+def merge(batch_id: str, number: int) -> dict:
+    return handle("merge_annotations", batch_id=batch_id, round=number)
+
+
+def asked_in(batch_id: str, number: int) -> list[dict]:
+    """The input lines of the round's jobs."""
+    found = jobs.of_round(Files(batch_id), number)
+    return [line for job in found for line in storage.read_lines(storage.own_key(job.manifest_uri))]
 
 
 # --- Register Batch, Inspect Images
@@ -231,8 +231,8 @@ def test_people_start_where_there_is_no_model_and_the_budget_holds() -> None:
     handle("begin_round", batch_id=batch, round=1)
     judged = handle("judge_batch", batch_id=batch, round=1)
     assert (judged["auto"], judged["human"], judged["rejected"], judged["deferred"]) == (0, 3, 0, 2)
-    lines = storage.read_lines(storage.own_key(judged["manifest_uri"]))
-    assert len(lines) == 3 and all(set(line) == {"source-ref"} for line in lines)
+    lines = asked_in(batch, 1)
+    assert judged["jobs"] == 1 and len(lines) == 3 and all(set(line) == {"source-ref"} for line in lines)
     sampled = {image.source_ref for image in batches.images(batch) if image.item.sampled}
     assert {line["source-ref"] for line in lines} == sampled
 
@@ -249,7 +249,7 @@ def test_the_machine_labels_what_it_surely_knows_and_people_see_its_proposals() 
     assert judged["auto"] == 1 and judged["human"] == 3 and judged["deferred"] == 1
     decided = {each.source_ref: each.decision for each in batches.round_decisions(batch, 1)}
     assert decided == {**dict.fromkeys(sampled, "human"), sure: "auto", unsure: "deferred"}
-    (proposal, *_) = storage.read_lines(storage.own_key(judged["manifest_uri"]))
+    (proposal, *_) = asked_in(batch, 1)
     assert proposal["proposed-boxes"]["annotations"][0]["width"] == 30
 
 
@@ -280,7 +280,8 @@ def test_merging_twice_publishes_once() -> None:
     upload(3)
     batch = registered()["batch"]["id"]
     first = run_round(batch, 1)
-    assert merge(batch, 1, storage.uri("batches/elsewhere.manifest")) == first
+    people.answer_round(batch, 1, lambda line: None)
+    assert merge(batch, 1) == first
     assert first["dataset_version"].startswith("v000001-")
 
 
@@ -289,7 +290,8 @@ def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
     batch = registered()["batch"]["id"]
     handle("begin_round", batch_id=batch, round=1)
     handle("judge_batch", batch_id=batch, round=1)
-    merged = merge(batch, 1, answers(batch, 1, refs(batch), size=(640, 480)))
+    people.answer_round(batch, 1, lambda line: people.boxes(size=(640, 480)))
+    merged = merge(batch, 1)
     assert (merged["human"], merged["deferred"]) == (0, 2)
 
 
@@ -298,7 +300,11 @@ def test_answers_nobody_asked_for_are_no_labels() -> None:
     batch = registered()["batch"]["id"]
     handle("begin_round", batch_id=batch, round=1)
     handle("judge_batch", batch_id=batch, round=1)
-    merged = merge(batch, 1, answers(batch, 1, [*refs(batch), f"s3://{BUCKET}/incoming/other.png"]))
+    (job,) = jobs.of_round(Files(batch), 1)
+    output = storage.own_key(people.answer_job(batch, 1, job, lambda line: people.boxes()))
+    uninvited = [{"source-ref": ref, **people.boxes()} for ref in (*refs(batch), f"s3://{BUCKET}/incoming/other.png")]
+    storage.write_lines(output, [*uninvited, *storage.read_lines(output)])
+    merged = merge(batch, 1)
     assert (merged["human"], merged["deferred"]) == (3, 2)
 
 
@@ -348,8 +354,12 @@ def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_pub
     handle("judge_batch", batch_id=batch, round=2)
     decisions = storage.read_lines(Files(batch).decisions(2))
     storage.write_lines(Files(batch).decisions(2), [*decisions, {**decisions[0], "source-ref": done}])
+    (job,) = jobs.of_round(Files(batch), 2)
+    manifest = storage.own_key(job.manifest_uri)
+    storage.write_lines(manifest, [*storage.read_lines(manifest), {"source-ref": done}])
+    people.answer_round(batch, 2)
     with pytest.raises(ConservationError, match="1 with more than one outcome"):
-        merge(batch, 2, answers(batch, 2, [done]))
+        merge(batch, 2)
     assert storage.read_pointer("datasets/current").value["version"] == published
 
 
@@ -392,7 +402,8 @@ def test_supplied_labels_become_round_zero_and_a_bad_line_costs_one_line() -> No
     state = registered(mark(b'{"labels": "labels.manifest"}'))
     batch = state["batch"]["id"]
     imported = handle("import_labels", batch_id=batch, labels_uri=state["batch"]["labels_uri"])
+    assert imported == {"labels": 2, "refused": 2}
     refused = storage.read_lines(f"batches/{batch}/labeling/0/import-errors.jsonl")
     assert [each["line"] for each in refused] == [3, 4] and "640 x 480" in refused[0]["error"]
-    merged = merge(batch, 0, imported["output_uri"])
+    merged = merge(batch, 0)
     assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)

@@ -17,8 +17,10 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *("audit", "augmented", "calibration", "conservation", "consolidation", "errors", "fields", "judgement"),
-    *("manifests", "markers", "naming", "pixels", "promotion", "quality", "records", "report", "sampling", "settings"),
+    *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation", "consolidation"),
+    *("consolidation_boxes", "consolidation_key_points", "consolidation_objects", "dawid_skene", "errors", "fields"),
+    *("fusion", "honeypots", "judgement", "manifests", "markers", "naming", "pixels", "promotion", "proposals"),
+    *("quality", "records", "report", "sampling", "settings", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
@@ -83,8 +85,8 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
-        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "labeling", "ledger", "models"),
-        *("observability", "outcomes", "storage", "training", "__init__"),
+        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "jobs", "labeling", "ledger"),
+        *("merging", "models", "observability", "outcomes", "scores", "storage", "training", "__init__"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

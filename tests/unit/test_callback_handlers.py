@@ -119,7 +119,7 @@ def test_a_labelling_job_is_created_after_its_token_is_remembered_and_people_are
     assert callbacks.find("labeling", job).started and heard(states) == []
     (told,) = notices.requests_of("publish")
     assert "3 images of batch b, round 2" in told["Message"] and job in told["Message"]
-    assert storage.read_json("batches/b/labeling/2/label-categories.json")["labels"] == [
+    assert storage.read_json("batches/b/labeling/2/label-categories-annotate.json")["labels"] == [
         *({"label": "head"}, {"label": "bag"})
     ]
 
@@ -169,28 +169,32 @@ def test_the_event_of_a_labelling_job_answers_the_round(states, sagemaker) -> No
     assert json.loads(states.calls[0][1]["output"])["output_uri"] == ""  # the manifest is not there
 
 
-def test_stopping_keeps_what_people_answered_so_far(states, sagemaker, monkeypatch) -> None:
+def test_stopping_keeps_what_people_answered_so_far_and_says_so(states, sagemaker, fake_service, monkeypatch) -> None:
+    """F06: a job is stopped by us, with a notice, before Ground Truth lets it expire."""
     import stop_labeling
 
-    ask_for_labels()
+    job = ask_for_labels()
+    notices = fake_service("sns")
     manifest = storage.write("batches/b/labeling/2/out.manifest", b"")
     ended = iter([described("Stopping"), described("Stopped", LabelingJobOutput={"OutputDatasetS3Uri": manifest})])
     sagemaker.answering(describe_labeling_job=lambda **_: next(ended))
     monkeypatch.setattr(stop_labeling.time, "sleep", lambda _: None)
-    told = handle("stop_labeling", batch_id="b", round=2)
-    assert told == {"status": "Stopped", "output_uri": manifest}
+    assert handle("stop_labeling", batch_id="b", round=2, job=1) == {"status": "Stopped"}
+    (told,) = notices.requests_of("publish")
+    assert job in told["Message"] and "is kept" in told["Message"]
     assert list(callbacks.open_callbacks()) == []
 
 
 def test_a_job_that_takes_long_to_stop_is_asked_again(states, sagemaker, monkeypatch) -> None:
     import stop_labeling
 
+    ask_for_labels()
     clock = iter(range(0, 1000, 30))
     monkeypatch.setattr(stop_labeling.time, "sleep", lambda _: None)
     monkeypatch.setattr(stop_labeling.time, "monotonic", lambda: next(clock))
     sagemaker.answering(describe_labeling_job=described("Stopping"))
     with pytest.raises(TransientError, match="still stopping"):
-        handle("stop_labeling", batch_id="b", round=2)
+        handle("stop_labeling", batch_id="b", round=2, job=1)
 
 
 def test_rows_are_written_where_the_template_says(states, runtime) -> None:

@@ -10,7 +10,7 @@ from labelloop import storage
 from labelloop.manifests import proposal_line
 from labelloop.records import Box
 from labelloop.settings import settings
-from made_up_stack import arn
+from made_up_stack import BUCKET, arn
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
@@ -19,11 +19,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
 
 def test_a_task_shows_the_proposed_boxes_with_class_names(environment) -> None:
-    line = proposal_line("s3://b/k ü.png", 64, 48, [Box("bag", 1.4, 2, 10, 10, 0.9)], ("head", "bag"), "m")
-    task = handle("pre_annotate", version="2018-10-16", dataObject=line)["taskInput"]
-    assert task["taskObject"] == "s3://b/k ü.png" and task["labels"] == ["head", "bag"]
+    image = f"s3://{BUCKET}/k ü.png"
+    line = proposal_line(image, 64, 48, [Box("bag", 1.4, 2, 10, 10, 0.9)], ("head", "bag"), "m")
+    answer = handle("pre_annotate", version="2018-10-16", labelingJobArn=arn("sagemaker", "j"), dataObject=line)
+    task = answer["taskInput"]
+    assert answer["isHumanAnnotationRequired"] is True
+    assert task["taskObject"] == image and task["labels"] == ["head", "bag"]
     assert task["initial"] == [{"label": "bag", "left": 1, "top": 2, "width": 10, "height": 10}]
-    assert handle("pre_annotate", dataObject={"source-ref": "s3://b/k"})["taskInput"]["initial"] == []
+    assert handle("pre_annotate", dataObject={"source-ref": image})["taskInput"]["initial"] == []
 
 
 def test_answers_are_read_from_the_bucket_and_become_one_label(aws) -> None:

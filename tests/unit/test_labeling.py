@@ -6,6 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
 from labelloop import labeling, storage
+from labelloop.augmented import PROPOSALS
+from labelloop.naming import JOB_KINDS
 from labelloop.settings import settings
 
 from local.sagemaker.requests import check, service_model
@@ -15,7 +17,14 @@ JOB = "labelloop-week-1-0123abcd-r2"
 
 def request(**changes):
     places = {name: f"s3://data-bucket/{name}" for name in ("manifest_uri", "template_uri", "label_categories_uri")}
-    given = {"job": JOB, "output_uri": "s3://data-bucket/batches/b/labeling/2", "settings": settings(), **places}
+    asks = labeling.form(changes.pop("kind", "annotate"), settings())
+    given = {
+        "job": JOB,
+        "form": asks,
+        "output_uri": "s3://data-bucket/batches/b/labeling/2",
+        "settings": settings(),
+        **places,
+    }
     return labeling.job_request(**{**given, **changes})
 
 
@@ -23,22 +32,28 @@ def problems(asked):
     return check(service_model("sagemaker").operation_model("CreateLabelingJob").input_shape, asked)
 
 
-def test_the_request_is_one_sagemaker_takes(environment) -> None:
-    assert problems(request()) == []
+@pytest.mark.parametrize("kind", JOB_KINDS)
+@pytest.mark.parametrize("task", ["boxes", "key-points"])
+def test_the_request_is_one_sagemaker_takes(change_setting, task, kind) -> None:
+    change_setting("TASK", task)
+    assert problems(request(kind=kind)) == []
 
 
 @pytest.mark.parametrize("classes", ["x" * 200, ",".join(f"class-{n}" for n in range(60)), "Kopf mit Mütze 😀,b"])
-def test_long_and_foreign_class_names_make_a_legal_request_too(environment, change_setting, classes) -> None:
+@pytest.mark.parametrize("kind", JOB_KINDS)
+def test_long_and_foreign_class_names_make_a_legal_request_too(environment, change_setting, kind, classes) -> None:
     change_setting("CLASSES", classes)
-    assert problems(request()) == []
+    assert problems(request(kind=kind)) == []
 
 
-def test_the_answer_and_the_proposal_have_different_names(environment) -> None:
-    """Ground Truth refuses a job whose answer attribute stands in its input; underscores break its manifests."""
-    from labelloop.augmented import PROPOSALS
-
-    assert request()["LabelAttributeName"] == labeling.ANSWER_ATTRIBUTE != PROPOSALS
-    assert "_" not in labeling.ANSWER_ATTRIBUTE + PROPOSALS
+def test_the_answers_of_every_kind_and_the_proposals_have_different_names(environment, change_setting) -> None:
+    """Ground Truth takes a line that has the answer's attribute for labelled; underscores break its manifests."""
+    assert [request(kind=kind)["LabelAttributeName"] for kind in JOB_KINDS] == [
+        *("human-boxes", "human-boxes", "verified-boxes")
+    ]
+    change_setting("TASK", "key-points")
+    assert request()["LabelAttributeName"] == "human-key-points"
+    assert PROPOSALS not in ("human-boxes", "verified-boxes", "human-key-points")
 
 
 @pytest.mark.parametrize(
@@ -62,8 +77,8 @@ def test_the_functions_and_the_team_are_those_of_the_stack(environment) -> None:
 
 
 def test_the_template_is_stored_once_under_its_content(aws) -> None:
-    uri = labeling.deploy_template()
-    assert uri == labeling.deploy_template()
+    uri = labeling.deploy_template("boxes.liquid.html")
+    assert uri == labeling.deploy_template("boxes.liquid.html")
     body = storage.read(storage.own_key(uri))
     assert uri.endswith(f"/{hashlib.sha256(body).hexdigest()}.liquid.html") and b"crowd-" in body
     assert len(list(storage.keys("worker_ui/"))) == 1

@@ -44,10 +44,12 @@ def test_a_batch_id_reads_like_its_prefix() -> None:
     assert naming.batch_id(BUCKET, "incoming/x/", 3) == naming.batch_id(BUCKET, "incoming/x/", 1) + "-3"
 
 
-@given(prefixes, keys, st.integers(1, 999), st.integers(0, 99))
-def test_a_labelling_job_has_a_name_sagemaker_takes(prefix, key, delivery, number) -> None:
-    job = naming.labeling_job(prefix, naming.batch_id(BUCKET, key, delivery), number)
-    assert allowed("LabelingJobName", job), job
+@given(prefixes, keys, st.integers(1, 999), st.integers(0, 99), st.integers(1, 9999))
+def test_a_labelling_job_has_a_name_sagemaker_takes(prefix, key, delivery, number, index) -> None:
+    batch = naming.batch_id(BUCKET, key, delivery)
+    names = [naming.labeling_job(prefix, batch, number, kind, index) for kind in naming.JOB_KINDS]
+    names.append(naming.labeling_job(prefix, batch, number, "annotate", index + 1))
+    assert all(allowed("LabelingJobName", name) for name in names) and len(set(names)) == 4
 
 
 @given(prefixes, versions, st.integers(1, 10**6))

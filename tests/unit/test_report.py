@@ -38,6 +38,29 @@ def summary(**changes):
         "rounds": [row],
         "policy": "fixed",
         "rejected_reasons": {"incoming/x/bad.jpg": "truncated: half of it is missing"},
+        "jobs": [
+            {
+                "job": "labelloop-week-1-r1a1",
+                "kind": "annotate",
+                "status": "Completed",
+                "objects": 4,
+                "labelled": 0,
+                "rejected": 0,
+                "unanswered": 4,
+                "reason": "nobody labelled within the window",
+            }
+        ],
+        "workers": [
+            {
+                "worker": "private.us-east-1.AB",
+                "answers": 12,
+                "seconds": 8.25,
+                "agreement": None,
+                "honeypots": 4,
+                "honeypot_quality": 0.125,
+                "flagged": True,
+            }
+        ],
         "audit": [{"model": "v000001-aa", "auto_labels": 6, "sentence": "mean IoU 0.87 [0.84, 0.90]"}],
         **changes,
     }
@@ -48,6 +71,8 @@ def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() ->
     for words in (
         *("6 auto", "3 human", "1 rejected", "2 deferred", "mean IoU 0.87 [0.84, 0.90]", "v000001-aa"),
         *("incoming/x/bad.jpg", "truncated: half of it is missing", '"resume": true', "12 objects"),
+        *("labelloop-week-1-r1a1", "nobody labelled within the window"),
+        *("private.us-east-1.AB", "8.2", "0.12", "below the bound"),
     ):
         assert words in page.text, words
 
@@ -61,6 +86,8 @@ def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() ->
         {"rejected_reasons": {HOSTILE: HOSTILE}},
         {"audit": [{"model": HOSTILE, "auto_labels": 1, "sentence": HOSTILE}]},
         {"rounds": [{**summary()["rounds"][0], "model_version": HOSTILE}]},
+        {"jobs": [{**summary()["jobs"][0], "reason": HOSTILE}]},
+        {"workers": [{**summary()["workers"][0], "worker": HOSTILE}]},
     ],
 )
 def test_a_hostile_name_is_text_and_nothing_else(changes) -> None:
@@ -78,7 +105,9 @@ def test_nothing_is_loaded_from_anywhere() -> None:
 
 def test_an_empty_batch_has_a_page_too() -> None:
     none = dict.fromkeys(("images", "auto", "human", "rejected", "deferred", "sampled"), 0)
-    page = Page(report.render(summary(**none, rounds=[], audit=[], rejected_reasons={}, dataset="")))
+    page = Page(
+        report.render(summary(**none, rounds=[], jobs=[], workers=[], audit=[], rejected_reasons={}, dataset=""))
+    )
     assert "No round was needed." in page.text and "none" in page.text and "What is left" not in page.text
 
 

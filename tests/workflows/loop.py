@@ -291,6 +291,17 @@ class Loop:
     def decisions(self, batch: str, number: int) -> list[dict[str, Any]]:
         return self.lines(f"batches/{batch}/decisions/{number}.jsonl")
 
+    def jobs(self, batch: str, number: int) -> list[dict[str, Any]]:
+        """The labelling jobs of a round, in their order."""
+        prefix = f"batches/{batch}/labeling/{number}/jobs/"
+        indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in self.keys(prefix))
+        return [self.json(f"{prefix}{index}.json") for index in indices]
+
+    def asked(self, batch: str, number: int) -> list[dict[str, Any]]:
+        """The input lines of all jobs of a round."""
+        manifests = (job["manifest_uri"].split("/", 3)[3] for job in self.jobs(batch, number))
+        return [line for manifest in manifests for line in self.lines(manifest)]
+
     def rounds(self, batch: str) -> list[int]:
         return sorted(int(key.rpartition("/")[2].split(".")[0]) for key in self.keys(f"batches/{batch}/decisions/"))
 

@@ -28,7 +28,7 @@ def test_a_marker_delivered_ten_times_starts_one_effective_execution(loop: Loop)
     assert loop.summary(effective.batch)["human"] == 3
     idle = [run for run in runs if run is not effective]
     assert all(run.status == "SUCCEEDED" and "Inspect Shards" not in run.states for run in idle)
-    assert list(loop.control("GET", "state")["labeling_jobs"]) == [f"labelloop-{effective.batch}-r1"]
+    assert list(loop.control("GET", "state")["labeling_jobs"]) == [f"labelloop-{effective.batch}-r1a1"]
 
 
 def test_a_marker_with_a_wrong_count_fails_with_a_sentence_and_a_corrected_one_works(loop: Loop) -> None:

@@ -25,8 +25,8 @@ def test_a_batch_without_any_model_is_labelled_by_people_and_by_the_models_they_
     assert run.states[:4] == ("Register Batch", "Already Owned?", "Empty Batch?", "Inspect Shards")
     assert set(run.states[4:6]) == {"Labels Supplied?", "Starting Model?"}
     assert run.states[-2:] == ("Report Batch", "Batch Labeled")
-    first_round = ("Begin Round", "Model Available?", "Judge Batch", "Humans Needed?", "Request Labels")
-    assert run.states[6:11] == first_round, "without a model nothing is inferred"
+    first_round = ("Begin Round", "Model Available?", "Judge Batch", "Humans Needed?", "First Job", "Request Labels")
+    assert run.states[6:12] == first_round, "without a model nothing is inferred"
     assert {"Infer Shards", "Find Missing Predictions", "Merge Annotations", "Train Model"} <= run.all_states
     promoted = [training for training in run.trainings if training.states[-1] == "Model Promoted"]
     assert promoted and {"Train Challenger", "Deploy Model", "Scale Endpoint"} <= set(promoted[0].states)
@@ -93,7 +93,7 @@ def test_a_given_starting_model_proposes_labels_and_accepts_none_before_it_is_ca
     assert adoption.states[-1] == "Model Promoted" and "Train Challenger" not in adoption.states
     assert loop.summary(run.batch)["rounds"][0]["model_version"] == adoption.output["comparison"]["model_version"]
     assert loop.summary(run.batch)["human"] == 12
-    asked = loop.lines(f"batches/{run.batch}/labeling/1/input.manifest")
+    asked = loop.asked(run.batch, 1)
     assert len(asked) == 12 and all(line["proposed-boxes"]["annotations"] for line in asked)
 
 

@@ -1,0 +1,22 @@
+"""Collect Labels: takes in what people answered in the job that just ended, and says which job of the round is next."""
+
+from typing import Any
+
+from labelloop import jobs, scores
+from labelloop.batches import Files
+from labelloop.observability import count, entry, logger
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    files, number, index = Files(event["batch_id"]), int(event["round"]), int(event["job"])
+    job = jobs.find(files, number, index)
+    ended = jobs.outcome(job)
+    collected = jobs.answers(files, number, job, ended)
+    jobs.pin_adjustments(files, number, index)
+    record = scores.note(files, number, job, ended, collected)
+    count("LabelsUnanswered", collected.unanswered)
+    count("LabelsRejected", len(collected.rejected))
+    logger.info("labels collected", extra={**record, "workers": len(record["workers"])})
+    total = len(jobs.of_round(files, number))
+    return {"job": index + 1, "jobs": total, "more": index < total, "status": record["status"]}

@@ -1,0 +1,154 @@
+"""The labelling jobs of a round in S3: pinned before they are requested, read when they have ended.
+
+A job's manifest and record are written once, so a restart asks for the same images under the same name, and what
+people answered then still counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop import datasets, honeypots, labeling, naming, outcomes, storage
+from labelloop.batches import Files
+from labelloop.callbacks import Outcome
+from labelloop.collected import Collected, collect
+from labelloop.errors import TransientError
+from labelloop.honeypots import Honeypot
+from labelloop.settings import settings
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """`objects` counts the round's own images, `honeypots` those that come on top."""
+
+    name: str
+    kind: str
+    manifest_uri: str
+    objects: int
+    honeypots: int
+
+
+def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: str) -> int:
+    """Pins the round's jobs for these input lines by kind, honeypots mixed in; returns how many there are.
+
+    Those that verify come last: what people reject there is adjusted after them. `model` names who proposed the boxes.
+    """
+    knobs = settings()
+    most = honeypots.most_objects(knobs.objects_per_job, knobs.honeypot_rate)
+    planned = [(kind, part) for kind in naming.JOB_KINDS for part in parts(lines.get(kind, ()), most)]
+    names = [_name(files, number, index, kind) for index, (kind, _) in enumerate(planned, start=1)]
+    pots = _honeypots(files, number, list(zip(names, planned, strict=True)), model)
+    for index, (name, (kind, part)) in enumerate(zip(names, planned, strict=True), start=1):
+        own = [pot.line for pot in pots if pot.job == name]
+        pin(files, number, index, kind, honeypots.mixed(part, own, knobs.seed, name), len(own))
+    return len(planned)
+
+
+def _honeypots(
+    files: Files, number: int, planned: Sequence[tuple[str, tuple[str, Sequence[Line]]]], model: str
+) -> list[Honeypot]:
+    """The round's honeypots, pinned before the jobs that they are mixed into."""
+    knobs = settings()
+    if not knobs.honeypot_rate or not planned:
+        return []
+    taken = {line["source-ref"] for _, (_, part) in planned for line in part}
+    known = honeypots.gold(datasets.current().lines, taken)
+    counts = [honeypots.share(len(part), knobs.honeypot_rate) for _, (_, part) in planned]
+    shown = honeypots.chosen(known, counts, knobs.seed, f"{files.batch_id}/{number}")
+    made = [
+        honeypots.make(name, kind, images, knobs.label_names, model, knobs.seed)
+        for (name, (kind, _)), images in zip(planned, shown, strict=True)
+    ]
+    stored = storage.create_lines(files.honeypots(number), [pot.to_json() for pots in made for pot in pots])
+    return [Honeypot.from_json(record) for record in stored]
+
+
+def honeypots_of(files: Files, number: int, job: str) -> dict[str, Honeypot]:
+    """source-ref -> honeypot of a job."""
+    records = storage.find_lines(files.honeypots(number)) or ()
+    return {pot.source_ref: pot for pot in map(Honeypot.from_json, records) if pot.job == job}
+
+
+def parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
+    """The lines in their order, cut into as few jobs of at most `most` objects as hold them, of about equal size."""
+    count = -(-len(lines) // most)
+    return [lines[len(lines) * part // count : len(lines) * (part + 1) // count] for part in range(count)]
+
+
+def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line], pots: int = 0) -> Job:
+    """The `index`th job of the round with these input lines, `pots` of which are honeypots; or what was pinned there
+    before.
+    """
+    name = _name(files, number, index, kind)
+    manifest = files.job_manifest(number, name)
+    stored = storage.create_lines(manifest, lines)
+    record = {
+        "job": name,
+        "kind": kind,
+        "manifest_uri": storage.uri(manifest),
+        "objects": len(stored) - pots,
+        "honeypots": pots,
+    }
+    return _from_json(storage.create_json(files.job(number, index), record))
+
+
+def find(files: Files, number: int, index: int) -> Job:
+    return _from_json(storage.read_json(files.job(number, index)))
+
+
+def of_round(files: Files, number: int) -> list[Job]:
+    """The round's jobs in their order; none where nobody is asked."""
+    prefix = files.jobs(number)
+    indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in storage.keys(prefix))
+    return [find(files, number, index) for index in indices]
+
+
+def outcome(job: Job) -> Outcome:
+    """How the job ended. Raises TransientError while it has not: an answer of the state may overtake Describe."""
+    found = outcomes.labeling(job.name)
+    if found is None:
+        raise TransientError(f"labelling job {job.name} has not ended yet")
+    return found
+
+
+def answers(files: Files, number: int, job: Job, ended: Outcome) -> Collected:
+    """What people answered about the round's own images; honeypots are left out."""
+    knobs = settings()
+    output_uri = ended.output["output_uri"]
+    return collect(
+        job.name,
+        job.kind,
+        labeling.form(job.kind, knobs).attribute,
+        storage.find_text_lines(storage.own_key(job.manifest_uri)),
+        storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
+        knobs.label_names,
+        honeypots_of(files, number, job.name),
+    )
+
+
+def pin_adjustments(files: Files, number: int, index: int) -> None:
+    """Called when job `index` has ended: after the last one that verifies, what people rejected goes into one more
+    adjust job, or as many as ObjectsPerJob makes of it. They hold no honeypots: the same people were just measured.
+    """
+    verifying = {place: job for place, job in enumerate(of_round(files, number), start=1) if job.kind == "verify"}
+    if not verifying or index != max(verifying):
+        return
+    lines = []
+    for job in verifying.values():
+        rejected = set(answers(files, number, job, outcome(job)).rejected)
+        asked = storage.read_lines(storage.own_key(job.manifest_uri))
+        lines += [line for line in asked if line["source-ref"] in rejected]
+    for place, part in enumerate(parts(lines, settings().objects_per_job), start=index + 1):
+        pin(files, number, place, "adjust", part)
+
+
+def _name(files: Files, number: int, index: int, kind: str) -> str:
+    return naming.labeling_job(settings().resource_prefix, files.batch_id, number, kind, index)
+
+
+def _from_json(record: Mapping[str, Any]) -> Job:
+    return Job(record["job"], record["kind"], record["manifest_uri"], record["objects"], record["honeypots"])

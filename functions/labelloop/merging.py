@@ -1,0 +1,118 @@
+"""The manifest lines a round adds: labels of people and accepted ones of the machine, with where each came from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from labelloop import adjustments, batches, jobs, judgement, labeling, ledger, sampling, storage
+from labelloop.batches import Files, Image
+from labelloop.collected import HumanLabel, collect
+from labelloop.manifests import Annotation
+from labelloop.observability import logger
+from labelloop.records import Decision
+from labelloop.sampling import Shares
+from labelloop.settings import settings
+
+
+def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
+    """The lines in source-ref order. An image that was asked about and not answered stays open, and so does one whose
+    label was drawn on an image of another size.
+    """
+    by_ref = {image.source_ref: image for image in everything}
+    decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
+    asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
+    answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
+    roles = ledger.fix_roles({_sha256(by_ref[ref]): _role(by_ref[ref]) for ref in answers})
+    started = ledger.batch(files.batch_id)["started"]
+    pinned = storage.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
+    predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
+    made = []
+    for ref, decision in decided.items():
+        provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
+        if ref in answers:
+            role = roles[_sha256(by_ref[ref])]
+            how = {"role": role, **_how(answers[ref])}
+            label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
+        elif decision.decision == "auto":
+            boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
+            job = f"{files.batch_id}-r{number}"
+            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
+        else:
+            continue
+        if label is not None:
+            made.append(label)
+    made.sort(key=lambda annotation: annotation.source_ref)
+    return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _answers(files: Files, number: int) -> dict[str, HumanLabel]:
+    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import."""
+    if number == 0:
+        given = storage.find_text_lines(files.imported_labels)
+        attribute = labeling.form("annotate", settings()).attribute
+        name = f"{files.batch_id}-r0"
+        return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
+    found: dict[str, HumanLabel] = {}
+    for job in jobs.of_round(files, number):
+        found.update(jobs.answers(files, number, job, jobs.outcome(job)).labels)
+    return found
+
+
+def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:
+    label = answer.annotation
+    source_ref, original_ref, width, height = _place(image)
+    if (label.width, label.height) != (width, height):
+        logger.warning(
+            "a label was drawn on an image of another size and is asked again",
+            source_ref=source_ref,
+            labelled=[label.width, label.height],
+        )
+        return None
+    return replace(
+        label,
+        source_ref=source_ref,
+        original_ref=original_ref,
+        human=True,
+        creation_date=started,
+        job_name=answer.job,
+        provenance=provenance,
+        extra={},
+        adjustment=adjustments.compare(answer.proposed, label) if answer.proposed else None,
+    )
+
+
+def _how(answer: HumanLabel) -> dict[str, Any]:
+    """How people came to the label, as far as the job tells."""
+    told = {"job-kind": answer.kind, "workers": answer.workers, "agreement": answer.agreement}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:
+    return {
+        "batch": files.batch_id,
+        "round": number,
+        "sha256": _sha256(image),
+        "sampled": image.item.sampled,
+        "inclusion-probability": image.item.inclusion_probability,
+        "policy": decision.policy,
+        "score": decision.score,
+    }
+
+
+def _place(image: Image) -> tuple[str, str | None, int, int]:
+    """(source-ref, original-ref, width, height) of a readable image."""
+    found = image.inspection
+    assert found is not None and found.width is not None and found.height is not None
+    return image.source_ref, found.original_ref, found.width, found.height
+
+
+def _role(image: Image) -> str:
+    knobs = settings()
+    shares = Shares(knobs.train_share, knobs.calibration_share, knobs.gold_share)
+    return sampling.role_of(_sha256(image), image.item.sampled, shares, knobs.seed)
+
+
+def _sha256(image: Image) -> str:
+    assert image.inspection is not None and image.inspection.sha256 is not None  # readable
+    return image.inspection.sha256

@@ -1,0 +1,27 @@
+"""Simulated annotators: they fill in the forms of labelling tasks from known truth, with adjustable mistakes.
+
+Coordinates are pixels of the stored image, origin top left; a box is `left, top, width, height`.
+An answer depends on (seed, worker, image, task) only, so it does not change with the order of tasks or the number of
+runs.
+"""
+
+from labelloop.records import Box, KeyPoint
+
+from local.annotators.answers import answer
+from local.annotators.noise import Noise, parse_noise, worker_names
+from local.annotators.truth import ImageTruth, Truth, TruthError, image_key, load_truth, parse_truth
+
+__all__ = [
+    "Box",
+    "ImageTruth",
+    "KeyPoint",
+    "Noise",
+    "Truth",
+    "TruthError",
+    "answer",
+    "image_key",
+    "load_truth",
+    "parse_noise",
+    "parse_truth",
+    "worker_names",
+]

@@ -1,0 +1,210 @@
+/** What all annotating elements share: the stage with its tools, the list of marks, selection, undo, the draft.
+ *
+ * A state is `{marks, nothing, ...}`, never changed in place; every mark has an `id`. Subclasses say what a mark is:
+ * `start(initial)`, `press`, `hover`, `drawMark`, `describe`, `fields`, `answer`, `stateOf(answer)`, `problem`, `keys`.
+ */
+import { View } from "./canvas.js";
+import { colourOf } from "./colours.js";
+import { button, h, putRows } from "./dom.js";
+import { History } from "./history.js";
+
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 15_000;
+
+export class Annotator extends HTMLElement {
+  connectedCallback() {
+    if (this.panel) return;
+    this.labels = this.json("labels", []);
+    this.label = this.labels[0];
+    this.history = new History(this.start(this.json("initial-value", [])));
+    this.rows = new Map();
+    this.#build();
+    this.#load(this.getAttribute("src"));
+  }
+
+  json(attribute, otherwise) {
+    return JSON.parse(this.getAttribute(attribute) || "null") ?? otherwise;
+  }
+
+  get state() {
+    return this.history.state;
+  }
+
+  set state(state) {
+    this.history = new History(state);
+    this.selectedId = null;
+    this.refresh();
+  }
+
+  restore(answer) {
+    this.state = this.stateOf(answer);
+  }
+
+  get selected() {
+    return this.state.marks.find((mark) => mark.id === this.selectedId);
+  }
+
+  get size() {
+    return this.view.image;
+  }
+
+  colour(label) {
+    return colourOf(this.labels, label);
+  }
+
+  /** The one way in which a worker changes anything. `kind` makes one undo step of equal changes in a row. */
+  commit(change, kind = null) {
+    if (this.locked || !this.size) return this.refresh();
+    this.history.push({ ...this.state, ...change }, kind);
+    this.#changed();
+  }
+
+  replace(mark, kind) {
+    this.commit({ marks: this.state.marks.map((other) => (other.id === mark.id ? mark : other)) }, kind);
+  }
+
+  travel(direction) {
+    if (this.locked || !this.history[direction]()) return this.say(`Nothing to ${direction}`);
+    this.#changed();
+    this.say(direction === "undo" ? "Undone" : "Done again");
+  }
+
+  select(id, reveal = false) {
+    if (id === this.selectedId) return;
+    this.selectedId = id;
+    if (this.selected?.label) this.label = this.selected.label;
+    if (this.selected) this.say(this.describe(this.selected));
+    if (reveal && this.selected && this.size) this.anchor(this.selected) && this.view.reveal(this.anchor(this.selected));
+    this.refresh();
+  }
+
+  /** Selects the next mark; false when there is none left in this direction, so that the focus may move on. */
+  cycle(step) {
+    const marks = this.state.marks;
+    const at = marks.indexOf(this.selected);
+    const next = at < 0 ? (step > 0 ? 0 : marks.length - 1) : at + step;
+    if (!marks[next]) {
+      this.select(null);
+      return false;
+    }
+    this.select(marks[next].id, true);
+    return true;
+  }
+
+  say(text) {
+    this.status.textContent = text;
+  }
+
+  refresh() {
+    if (this.selectedId != null && !this.selected) this.selectedId = null;
+    this.nothingTick.checked = this.state.nothing;
+    putRows(this.list, this.state.marks.map((mark, index) => this.#row(mark, index)));
+    this.counted.textContent = this.count();
+    this.#scrollToSelected();
+    this.editor.hidden = !this.selected;
+    if (this.selected) for (const [name, input] of this.inputs) this.fillInput(name, input, this.selected);
+    this.refreshed?.();
+    this.view.draw();
+  }
+
+  draw(view) {
+    const marks = this.state.marks.map((mark) => (mark.id === this.preview?.id ? this.preview : mark));
+    if (this.preview && !marks.includes(this.preview)) marks.push(this.preview);
+    marks.sort((a, b) => (a.id === this.selectedId) - (b.id === this.selectedId));
+    for (const mark of marks) this.drawMark(view, mark, mark.id === this.selectedId || mark === this.preview);
+  }
+
+  show(preview) {
+    this.preview = preview;
+    if (preview) this.say(this.describe(preview));
+    this.view.draw();
+  }
+
+  #changed() {
+    this.refresh();
+    if (this.selected) this.say(this.describe(this.selected));
+    this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  #build() {
+    const canvas = h("div", { class: "canvas", tabindex: 0, role: "application", "aria-label": `Picture. ${this.purpose} Press ? for the keys.` });
+    this.status = h("p", { class: "status", role: "status" });
+    const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Picture tools" },
+      button("−", () => this.view.zoom(1 / 1.4), { "aria-label": "Zoom out", title: "Zoom out (−)" }),
+      button("Fit", () => this.view.fit(), { "aria-label": "Fit the picture", title: "Fit (0)" }),
+      button("+", () => this.view.zoom(1.4), { "aria-label": "Zoom in", title: "Zoom in (+)" }),
+      ...(this.readOnly ? [] : [
+        button("Undo", () => this.travel("undo"), { title: "Undo (U)" }),
+        button(`Add ${this.noun}`, () => this.add(), { title: `Add a ${this.noun} in the middle of the view (B)` }),
+        button("Delete", () => this.remove(), { title: "Delete the selected one (Delete)" }),
+      ]));
+    this.append(h("section", { class: "stage", "aria-label": "Picture" }, canvas, tools, this.status));
+    this.canvas = canvas;
+    this.view = new View(canvas, this);
+    this.#buildPanel();
+  }
+
+  #buildPanel() {
+    this.list = h("ul", { class: "marks" });
+    this.counted = h("span", { class: "count" });
+    this.inputs = this.fields();
+    this.editor = h("fieldset", { class: "editor", hidden: true }, h("legend", {}, `Selected ${this.noun}`),
+      ...[...this.inputs].map(([name, input]) => h("label", {}, name, input)));
+    for (const [name, input] of this.inputs) input.addEventListener("change", () => this.edited(name, input.value));
+    this.nothingTick = this.closest("crowd-form")?.querySelector('crowd-checkbox[name="nothing-here"]')
+      ?? h("crowd-checkbox", {}, "Nothing here: no object to mark");
+    this.nothingTick.addEventListener("change", () => this.setNothing(this.nothingTick.checked));
+    this.panel = h("section", { class: "work", "aria-label": "Marks" }, ...this.palette(),
+      h("h2", {}, `${this.noun[0].toUpperCase()}${this.noun.slice(1)}${this.noun.endsWith("x") ? "es" : "s"} `, this.counted),
+      this.list, this.editor, ...(this.readOnly || this.nothingTick.isConnected ? [] : [this.nothingTick]));
+    this.refresh();
+  }
+
+  #row(mark, index) {
+    if (!this.rows.has(mark.id)) this.rows.set(mark.id, this.makeRow(mark));
+    const row = this.rows.get(mark.id);
+    const [swatch, text, detail] = row.firstChild.children;
+    swatch.style.setProperty("--colour", this.colour(mark.label));
+    swatch.className = `swatch ${mark.visibility ?? ""}`;
+    text.textContent = `${index + 1} ${mark.label}`;
+    detail.textContent = this.detail(mark);
+    row.firstChild.setAttribute("aria-label", `${index + 1}: ${this.describe(mark)}`);
+    row.firstChild.setAttribute("aria-pressed", String(mark.id === this.selectedId));
+    if (row.children[1]) this.sideButton(mark, row.children[1]);
+    return row;
+  }
+
+  /** Scrolls the list only, never the page. */
+  #scrollToSelected() {
+    const row = this.rows.get(this.selectedId);
+    if (!row) return;
+    const top = row.offsetTop - this.list.offsetTop;
+    if (top < this.list.scrollTop) this.list.scrollTop = top;
+    const below = top + row.offsetHeight - this.list.clientHeight;
+    if (below > this.list.scrollTop) this.list.scrollTop = below;
+  }
+
+  makeRow(mark) {
+    const choose = () => this.select(mark.id, true);
+    const main = button("", choose, { onfocus: choose });
+    main.append(h("span", { class: "swatch" }), h("span", { class: "name" }), h("span", { class: "detail" }));
+    const side = this.readOnly ? [] : [button("", () => this.sideAction(mark.id))];
+    return h("li", {}, main, ...side);
+  }
+
+  /** An address that has expired is renewed as often as it takes; the marks stay where they are. */
+  async #load(address, wait = FIRST_RETRY_MS) {
+    const image = new Image();
+    image.onload = () => {
+      this.view.show(image);
+      this.say(`${image.naturalWidth} × ${image.naturalHeight} pixels. Press ? for the keys.`);
+      this.refresh();
+    };
+    image.onerror = async () => {
+      this.say("The picture could not be loaded; trying again.");
+      const fresh = await this.renew?.().catch(() => null);
+      setTimeout(() => this.#load(fresh ?? address, Math.min(wait * 2, LONGEST_RETRY_MS)), fresh ? 0 : wait);
+    };
+    image.src = address;
+  }
+}

@@ -1,0 +1,249 @@
+/** crowd-bounding-box. A mark is `{id, label, left, top, width, height}` in whole pixels of the natural image. */
+import { Annotator } from "./annotator.js";
+import { GRIP_REACH } from "./canvas.js";
+import { button, h } from "./dom.js";
+
+const SIDES = ["left", "top", "width", "height"];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+const within = (value, largest) => Math.min(Math.max(Math.round(value), 0), largest);
+
+/** The box between two image points, on whole pixels inside an image of `size`; its sides may be 0. */
+export function boxBetween(a, b, size) {
+  const [left, right] = [within(Math.min(a.x, b.x), size.width), within(Math.max(a.x, b.x), size.width)];
+  const [top, bottom] = [within(Math.min(a.y, b.y), size.height), within(Math.max(a.y, b.y), size.height)];
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+export function moved(box, dx, dy, size) {
+  const left = within(box.left + dx, Math.max(0, size.width - box.width));
+  const top = within(box.top + dy, Math.max(0, size.height - box.height));
+  return { ...box, left, top };
+}
+
+/** The box with the gripped sides (-1 first, 0 none, 1 second; across and down) shifted, never smaller than 1 pixel. */
+export function resized(box, [across, down], dx, dy, size) {
+  const stretch = (start, length, side, shift, largest) => {
+    let [first, second] = [start, start + length];
+    if (side < 0) first = within(first + shift, largest);
+    if (side > 0) second = within(second + shift, largest);
+    if (first === second) side < 0 ? (first > 0 ? first-- : second++) : second < largest ? second++ : first--;
+    return [Math.min(first, second), Math.abs(second - first)];
+  };
+  const [left, width] = stretch(box.left, box.width, across, dx, size.width);
+  const [top, height] = stretch(box.top, box.height, down, dy, size.height);
+  return { ...box, left, top, width, height };
+}
+
+/** Which sides lie under `at`: [across, down], [0, 0] is the inside, null is elsewhere. */
+export function gripAt(box, at, reach) {
+  const side = (value, start, length) => {
+    const inner = Math.min(reach, length / 4);
+    if (value < start - reach || value > start + length + reach) return null;
+    return value <= start + inner ? -1 : value >= start + length - inner ? 1 : 0;
+  };
+  const [across, down] = [side(at.x, box.left, box.width), side(at.y, box.top, box.height)];
+  return across === null || down === null ? null : [across, down];
+}
+
+export function smallestAt(boxes, at, reach) {
+  const under = boxes.filter((box) => gripAt(box, at, reach));
+  return under.sort((a, b) => a.width * a.height - b.width * b.height)[0];
+}
+
+/** What is shown of boxes, whether they can be changed or not. */
+export class BoxView extends Annotator {
+  noun = "box";
+
+  drawMark(view, box, selected) {
+    const colour = this.colour(box.label);
+    view.rectangle(box, { stroke: "#000a", strokeWidth: selected ? 5 : 4 });
+    view.rectangle(box, { stroke: colour, strokeWidth: selected ? 3 : 2, fill: selected ? `${colour}22` : null });
+    const number = this.state.marks.findIndex((mark) => mark.id === box.id) + 1;
+    view.tag({ x: box.left, y: box.top }, number ? `${number} ${box.label}` : box.label, colour, -1, -2);
+    if (!selected || this.locked || this.readOnly) return;
+    for (const x of [0, 0.5, 1]) for (const y of [0, 0.5, 1]) {
+      if (x !== 0.5 || y !== 0.5) view.grip({ x: box.left + x * box.width, y: box.top + y * box.height }, colour);
+    }
+  }
+
+  describe(box) {
+    return `${box.label}, ${box.width} × ${box.height} at ${box.left}, ${box.top}`;
+  }
+
+  detail(box) {
+    return `${box.width} × ${box.height}`;
+  }
+
+  count() {
+    return String(this.state.marks.length);
+  }
+
+  anchor(box) {
+    return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+  }
+
+  reach(event) {
+    return (GRIP_REACH[event.pointerType] ?? GRIP_REACH.mouse) / this.view.scale;
+  }
+}
+
+export class CrowdBoundingBox extends BoxView {
+  purpose = "Drag to draw a box, click a box to select it.";
+
+  start(initial) {
+    this.initial = initial;
+    return { marks: initial.map((box) => this.#mark(box)), nothing: false };
+  }
+
+  #mark(box) {
+    return { id: `box-${crypto.randomUUID()}`, ...box };
+  }
+
+  stateOf(answer) {
+    const marks = (answer?.boundingBoxes ?? []).map((box) => this.#mark(box));
+    return { marks, nothing: marks.length === 0 };
+  }
+
+  get answer() {
+    const boundingBoxes = this.state.marks.map(({ height, label, left, top, width }) => ({ height, label, left, top, width }));
+    const { width, height } = this.size;
+    const answer = { boundingBoxes, inputImageProperties: { height, width } };
+    const same = (a, b) => a.label === b.label && SIDES.every((side) => a[side] === b[side]);
+    const untouched = (boxes) => boxes.length === this.initial.length && boxes.every((box, i) => same(box, this.initial[i]));
+    return this.initial.length ? { ...answer, initialValueModified: !untouched(boundingBoxes) } : answer;
+  }
+
+  problem() {
+    if (this.state.marks.length || this.state.nothing) return "";
+    return "No box is drawn. Draw one, or tick “Nothing here” (N) if there is no object to mark.";
+  }
+
+  press(at, event) {
+    const reach = this.reach(event);
+    const box = event.shiftKey ? null : this.selected;
+    const grip = box && gripAt(box, at, reach);
+    const shaped = (to) => {
+      if (!grip) return { label: this.label, ...boxBetween(at, to, this.size) };
+      const [dx, dy] = [to.x - at.x, to.y - at.y];
+      return grip.some(Boolean) ? resized(box, grip, dx, dy, this.size) : moved(box, dx, dy, this.size);
+    };
+    return {
+      move: (to) => !this.locked && this.show(shaped(to)),
+      cancel: () => this.show(null),
+      end: (to, dragged) => {
+        this.show(null);
+        if (!dragged) return this.select(smallestAt(this.state.marks, at, reach)?.id ?? null);
+        if (grip) return this.replace(shaped(to));
+        return this.#create(shaped(to));
+      },
+    };
+  }
+
+  hover(at, event) {
+    const grip = this.selected && !event.shiftKey && gripAt(this.selected, at, this.reach(event));
+    this.crossed = !grip;
+    if (!grip) return "crosshair";
+    const [across, down] = grip;
+    return !across && !down ? "move" : !down ? "ew-resize" : !across ? "ns-resize" : across === down ? "nwse-resize" : "nesw-resize";
+  }
+
+  draw(view) {
+    super.draw(view);
+    if (this.crossed && !this.locked) view.crosshair();
+  }
+
+  palette() {
+    this.chips = this.labels.map((label, index) => {
+      const chip = button("", () => this.choose(index), { "aria-label": `Label ${label}`, class: "chip" });
+      const swatch = h("span", { class: "swatch" });
+      swatch.style.setProperty("--colour", this.colour(label));
+      chip.append(swatch, h("span", { class: "name" }, label), ...(index < 9 ? [h("kbd", {}, String(index + 1))] : []));
+      return chip;
+    });
+    return [h("h2", {}, "Label"), h("div", { class: "chips", role: "group", "aria-label": "Label of the selected or the next box" }, ...this.chips)];
+  }
+
+  refreshed() {
+    this.chips.forEach((chip, index) => chip.setAttribute("aria-pressed", String(this.labels[index] === this.label)));
+  }
+
+  /** The label of the selected box, and of the next one. */
+  choose(index) {
+    if (!this.labels[index]) return;
+    this.label = this.labels[index];
+    if (this.selected && this.selected.label !== this.label) this.replace({ ...this.selected, label: this.label });
+    else this.refresh();
+    if (!this.selected) this.say(`Next box: ${this.label}`);
+  }
+
+  fields() {
+    const label = h("select", {}, ...this.labels.map((name) => h("option", { value: name }, name)));
+    return new Map([["label", label], ...SIDES.map((side) => [side, h("input", { type: "number", step: 1, min: 0 })])]);
+  }
+
+  fillInput(name, input, box) {
+    input.value = box[name];
+  }
+
+  edited(name, value) {
+    if (name === "label") return this.choose(this.labels.indexOf(value));
+    const given = { ...this.selected, [name]: Math.round(Number(value)) };
+    if (name === "left" || name === "top") return this.replace(moved(given, 0, 0, this.size));
+    const room = this.size[name] - (name === "width" ? given.left : given.top);
+    return this.replace({ ...given, [name]: Math.min(Math.max(given[name], 1), room) });
+  }
+
+  add() {
+    const { x, y } = this.view.middle();
+    const half = { x: Math.max(1, this.size.width / 10), y: Math.max(1, this.size.height / 10) };
+    this.#create({ label: this.label, ...boxBetween({ x: x - half.x, y: y - half.y }, { x: x + half.x, y: y + half.y }, this.size) });
+  }
+
+  remove(id = this.selectedId) {
+    const marks = this.state.marks;
+    const at = marks.findIndex((mark) => mark.id === id);
+    if (at < 0) return;
+    this.commit({ marks: marks.filter((mark) => mark.id !== id) });
+    this.say("Box deleted. U brings it back.");
+  }
+
+  sideButton(box, element) {
+    element.textContent = "✕";
+    element.setAttribute("aria-label", `Delete ${this.describe(box)}`);
+    element.className = "side";
+  }
+
+  sideAction(id) {
+    this.remove(id);
+  }
+
+  setNothing(nothing) {
+    this.commit({ marks: nothing ? [] : this.state.marks, nothing });
+    this.say(nothing ? "Nothing here: no box is kept. U brings them back." : "");
+  }
+
+  keys() {
+    const selected = (run) => (event) => (this.selected ? run(event) : false);
+    return [
+      { keys: this.labels.slice(0, 9).map((_, index) => String(index + 1)), shown: "1 – 9", does: "choose the label, of the selected box or for the next", run: (event) => this.choose(Number(event.key) - 1) },
+      { keys: ["b"], does: "add a box in the middle of the view", run: () => this.add() },
+      { keys: Object.keys(ARROWS), shown: "Arrows", does: "move the selected box by 1 pixel, with Shift by 10", run: selected((event) => this.#nudge(event, moved)) },
+      { keys: Object.keys(ARROWS).map((key) => `Ctrl+${key}`), shown: "Ctrl + arrows", does: "move its right or lower side, with Shift by 10", run: selected((event) => this.#nudge(event, (box, dx, dy, size) => resized(box, [Math.abs(Math.sign(dx)), Math.abs(Math.sign(dy))], dx, dy, size))) },
+      { keys: ["Delete", "Backspace"], shown: "Delete", does: "delete the selected box", run: selected(() => this.remove()) },
+      { keys: ["n"], does: "nothing here: no object to mark", run: () => this.setNothing(!this.state.nothing) },
+    ];
+  }
+
+  #nudge(event, change) {
+    const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
+    this.replace(change(this.selected, dx, dy, this.size), `nudge ${event.ctrlKey} ${this.selectedId}`);
+  }
+
+  #create(box) {
+    if (!box.width || !box.height || this.locked) return;
+    const mark = this.#mark(box);
+    this.selectedId = mark.id;
+    this.commit({ marks: [...this.state.marks, mark], nothing: false });
+  }
+}

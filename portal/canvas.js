@@ -1,0 +1,250 @@
+/** The picture on the screen: zoom, pan, pointers, and drawing in image coordinates.
+ *
+ * Image coordinates are pixels of the natural image, origin at its top left corner. Marks are drawn in screen pixels, so
+ * that lines stay crisp at every zoom. Konva only draws; what lies under the pointer is computed from the marks.
+ */
+import "./konva.min.js";
+import { inkOn } from "./colours.js";
+
+const { Konva } = globalThis;
+const LARGEST_SCALE = 40;
+const KEPT_IN_SIGHT = 40;
+const CLICK_REACH = { touch: 10, pen: 6, mouse: 4 };
+export const GRIP_REACH = { touch: 18, pen: 10, mouse: 8 };
+
+export class View {
+  #pointers = new Map();
+  #gesture = null;
+  #fitted = true;
+  #frame = 0;
+  scale = 1;
+  x = 0;
+  y = 0;
+  panning = false;
+  pointerAt = null;
+
+  /** `tool`: press(at, event) -> {move(at), end(at), cancel()}, hover(at, event) -> CSS cursor, draw(view). */
+  constructor(container, tool) {
+    this.container = container;
+    this.tool = tool;
+    this.stage = new Konva.Stage({ container, width: 1, height: 1, listening: false });
+    this.picture = new Konva.Layer({ listening: false });
+    this.marks = new Konva.Layer({ listening: false });
+    this.stage.add(this.picture, this.marks);
+    const handlers = { pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "cancel", pointerleave: "leave" };
+    for (const [type, name] of Object.entries(handlers)) container.addEventListener(type, (event) => this[`_${name}`](event));
+    container.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    new ResizeObserver(() => this.#resize()).observe(container);
+  }
+
+  show(image) {
+    this.image = { width: image.naturalWidth, height: image.naturalHeight };
+    this.node = new Konva.Image({ image });
+    this.picture.destroyChildren();
+    this.picture.add(this.node);
+    this.fit();
+  }
+
+  fit() {
+    if (!this.image) return;
+    const margin = 24;
+    const [width, height] = [this.stage.width() - 2 * margin, this.stage.height() - 2 * margin];
+    this.scale = Math.min(Math.max(Math.min(width / this.image.width, height / this.image.height), 0.01), LARGEST_SCALE);
+    this.x = (this.stage.width() - this.image.width * this.scale) / 2;
+    this.y = (this.stage.height() - this.image.height * this.scale) / 2;
+    this.smallest = Math.min(this.scale / 2, 1);
+    this.#fitted = true;
+    this.draw();
+  }
+
+  /** Zooms so that what lies under (x, y), in screen pixels of the stage, stays there; default the pointer or the middle. */
+  zoom(factor, x = this.pointerAt?.x ?? this.stage.width() / 2, y = this.pointerAt?.y ?? this.stage.height() / 2) {
+    const scale = Math.min(Math.max(this.scale * factor, this.smallest), LARGEST_SCALE);
+    this.x = x - ((x - this.x) * scale) / this.scale;
+    this.y = y - ((y - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.pan(0, 0);
+  }
+
+  pan(dx, dy) {
+    const keep = (start, length, room) => Math.min(Math.max(start, KEPT_IN_SIGHT - length), room - KEPT_IN_SIGHT);
+    this.x = keep(this.x + dx, this.image.width * this.scale, this.stage.width());
+    this.y = keep(this.y + dy, this.image.height * this.scale, this.stage.height());
+    this.#fitted = false;
+    this.draw();
+  }
+
+  /** Pans as little as needed to bring an image point into sight. */
+  reveal(at) {
+    const shift = (value, room) => (value < 30 ? 30 - value : value > room - 30 ? room - 30 - value : 0);
+    const seen = this.toScreen(at);
+    const [dx, dy] = [shift(seen.x, this.stage.width()), shift(seen.y, this.stage.height())];
+    if (dx || dy) this.pan(dx, dy);
+  }
+
+  middle() {
+    return this.#inside({ x: (this.stage.width() / 2 - this.x) / this.scale, y: (this.stage.height() / 2 - this.y) / this.scale });
+  }
+
+  toScreen({ x, y }) {
+    return { x: this.x + x * this.scale, y: this.y + y * this.scale };
+  }
+
+  toImage({ x, y }) {
+    return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
+  }
+
+  draw() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      if (!this.node) return;
+      this.node.setAttrs({ x: this.x, y: this.y, scaleX: this.scale, scaleY: this.scale });
+      this.picture.imageSmoothingEnabled(this.scale < 3);
+      this.marks.destroyChildren();
+      this.tool.draw(this);
+      this.stage.draw();
+      Object.assign(this.container.dataset, { scale: this.scale, x: this.x, y: this.y });
+    });
+  }
+
+  rectangle({ left, top, width, height }, style) {
+    const at = this.toScreen({ x: left, y: top });
+    this.marks.add(new Konva.Rect({ ...at, width: width * this.scale, height: height * this.scale, ...style }));
+  }
+
+  /** A small square that can be gripped, centred on an image point. */
+  grip(at, colour) {
+    const { x, y } = this.toScreen(at);
+    this.marks.add(new Konva.Rect({ x: x - 4, y: y - 4, width: 8, height: 8, fill: "#fff", stroke: colour, strokeWidth: 2 }));
+  }
+
+  circle(at, style) {
+    this.marks.add(new Konva.Circle({ ...this.toScreen(at), ...style }));
+  }
+
+  /** A label on its colour, its lower left corner at an image point plus (dx, dy) screen pixels, kept on the stage. */
+  tag(at, text, colour, dx = 0, dy = 0) {
+    const { x, y } = this.toScreen(at);
+    const label = new Konva.Label();
+    label.add(new Konva.Tag({ fill: colour, cornerRadius: 2 }));
+    label.add(new Konva.Text({ text, fontSize: 12, fontFamily: "system-ui, sans-serif", padding: 3, fill: inkOn(colour) }));
+    label.position({ x: Math.max(0, x + dx), y: Math.max(0, y + dy - label.height()) });
+    this.marks.add(label);
+  }
+
+  /** Two lines through the pointer, light on dark, seen on every picture. */
+  crosshair() {
+    if (!this.pointerAt) return;
+    const { x, y } = this.pointerAt;
+    const lines = [[x, 0, x, this.stage.height()], [0, y, this.stage.width(), y]];
+    for (const [stroke, strokeWidth] of [["#0006", 3], ["#fffb", 1]])
+      for (const points of lines) this.marks.add(new Konva.Line({ points, stroke, strokeWidth }));
+  }
+
+  _down(event) {
+    if (!this.image) return;
+    this.container.focus();
+    this.container.setPointerCapture(event.pointerId);
+    const at = this.#screen(event);
+    this.#pointers.set(event.pointerId, at);
+    if (this.#pointers.size === 2) this.#start({ ...this.#pinch(), cancel() {} });
+    else if (event.button === 1 || this.panning) this.#start(this.#panned(at));
+    else if (event.button === 0) this.#start(this.tool.press(this.toImage(at), event), at, CLICK_REACH[event.pointerType] ?? 4);
+    event.preventDefault();
+  }
+
+  _move(event) {
+    const at = this.#screen(event);
+    this.pointerAt = event.pointerType === "touch" ? null : at;
+    if (this.#pointers.has(event.pointerId)) this.#pointers.set(event.pointerId, at);
+    if (this.#gesture) {
+      const { from, reach } = this.#gesture;
+      this.#gesture.moved ||= !from || Math.hypot(at.x - from.x, at.y - from.y) >= reach;
+      if (this.#gesture.moved) this.#gesture.move(this.toImage(at), at);
+    } else if (this.image) {
+      this.container.style.cursor = this.panning ? "grab" : this.tool.hover(this.toImage(at), event);
+    }
+    this.draw();
+  }
+
+  _up(event) {
+    this.#pointers.delete(event.pointerId);
+    const gesture = this.#gesture;
+    this.#gesture = null;
+    gesture?.end?.(this.toImage(this.#screen(event)), gesture.moved);
+    this.draw();
+  }
+
+  _cancel(event) {
+    this.#pointers.delete(event.pointerId);
+    this.#start(null);
+  }
+
+  _leave() {
+    this.pointerAt = null;
+    this.draw();
+  }
+
+  #start(gesture, from = null, reach = 0) {
+    this.#gesture?.cancel?.();
+    this.#gesture = gesture && Object.assign(gesture, { from, reach, moved: false });
+    this.draw();
+  }
+
+  #panned(last) {
+    this.container.style.cursor = "grabbing";
+    return {
+      move: (_, at) => {
+        this.pan(at.x - last.x, at.y - last.y);
+        last = at;
+      },
+    };
+  }
+
+  #pinch() {
+    const measure = () => {
+      const [a, b] = [...this.#pointers.values()];
+      return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
+    };
+    let last = measure();
+    return {
+      move: () => {
+        if (this.#pointers.size < 2) return;
+        const now = measure();
+        this.zoom(now.apart / last.apart, last.x, last.y);
+        this.pan(now.x - last.x, now.y - last.y);
+        last = now;
+      },
+    };
+  }
+
+  #wheel(event) {
+    if (!this.image) return;
+    event.preventDefault();
+    const { x, y } = this.#screen(event);
+    const step = Math.min(Math.max(event.deltaY, -200), 200);
+    this.zoom(Math.exp(-step * (event.ctrlKey ? 0.01 : 0.002)), x, y);
+  }
+
+  #screen(event) {
+    const corner = this.container.getBoundingClientRect();
+    return { x: event.clientX - corner.left, y: event.clientY - corner.top };
+  }
+
+  #inside({ x, y }) {
+    const within = (value, largest) => Math.min(Math.max(value, 0), largest);
+    return { x: within(x, this.image.width), y: within(y, this.image.height) };
+  }
+
+  #resize() {
+    const { clientWidth: width, clientHeight: height } = this.container;
+    if (!width || !height) return;
+    const [dx, dy] = [(width - this.stage.width()) / 2, (height - this.stage.height()) / 2];
+    Konva.pixelRatio = window.devicePixelRatio;
+    for (const layer of this.stage.getLayers()) layer.getCanvas().setPixelRatio(window.devicePixelRatio);
+    this.stage.size({ width, height });
+    if (!this.image) return;
+    if (this.#fitted) this.fit();
+    else this.pan(dx, dy);
+  }
+}

@@ -1,0 +1,81 @@
+/** The list of jobs: what is open, how far it is, and the way into the next picture. */
+import { button, clock, h, openDialog, putRows } from "./dom.js";
+import { forgetOldDrafts } from "./draft.js";
+import { call, callUntilHeard, path } from "./net.js";
+
+const LOOK_AGAIN_MS = 5000;
+const KINDS = { annotate: "draw", adjust: "correct", verify: "check" };
+
+const [worker, message, list] = ["worker", "message", "jobs"].map((id) => document.getElementById(id));
+const cards = new Map();
+
+forgetOldDrafts();
+await look();
+
+async function look() {
+  const reply = await call("GET", path("jobs")).catch(() => null);
+  if (reply?.status === 200) show(reply.body);
+  else if (reply?.status === 401 || reply?.status === 403) tell("Your session has ended. Open the link you were given again.");
+  else tell("The server cannot be reached; trying again.");
+  setTimeout(look, LOOK_AGAIN_MS);
+}
+
+function show({ worker: name, jobs }) {
+  worker.textContent = `You are ${name}.`;
+  putRows(list, jobs.map(card));
+  tell(jobs.length ? "" : "No job is open now. This page keeps looking.");
+}
+
+function tell(text) {
+  message.textContent = text;
+  message.hidden = !text;
+}
+
+function card(job) {
+  if (!cards.has(job.job)) cards.set(job.job, newCard(job));
+  const { parts, element } = cards.get(job.job);
+  const open = job.done < job.total && !/complet|stop|fail/i.test(job.status);
+  parts.bar.value = job.done;
+  parts.bar.max = Math.max(job.total, 1);
+  parts.count.textContent = `${job.done} of ${job.total} pictures done`;
+  parts.times.textContent = [
+    job.seconds_left == null ? "" : `${clock(job.seconds_left)} left`,
+    job.eta_seconds == null || !open ? "" : `about ${clock(job.eta_seconds)} of work`,
+    open ? "" : job.status,
+  ].filter(Boolean).join(" · ");
+  parts.label.textContent = job.mine_open ? "Go on labelling" : "Label";
+  parts.label.disabled = parts.rest.disabled = !open;
+  return element;
+}
+
+function newCard({ job, title, description, kind }) {
+  const parts = {
+    bar: h("progress", { "aria-label": `Progress of ${title}` }),
+    count: h("span", { class: "count" }),
+    times: h("span", { class: "times" }),
+    label: button("Label", () => label(job), { class: "primary", "aria-describedby": `job-${job}` }),
+    rest: button("Let the others do the rest", () => handOver(job, title), { "aria-describedby": `job-${job}` }),
+  };
+  const element = h("li", {},
+    h("div", { class: "what" }, h("h2", { id: `job-${job}` }, title), h("span", { class: `kind ${kind}` }, KINDS[kind] ?? kind), h("code", {}, job)),
+    h("p", {}, description ?? ""),
+    parts.bar,
+    h("p", { class: "numbers" }, parts.count, parts.times),
+    h("div", { class: "actions" }, parts.label, parts.rest));
+  return { parts, element };
+}
+
+async function label(job) {
+  const { body } = await callUntilHeard("POST", path("jobs", job, "next"), undefined, (seconds) => seconds && tell("The server cannot be reached; trying again."));
+  if (body.task) location.assign(`/tasks/${encodeURIComponent(body.task)}`);
+  else tell(body.message ?? "No picture of this job waits for you now.");
+}
+
+function handOver(job, title) {
+  const go = button("Let them", async () => {
+    dialog.close();
+    const { body } = await callUntilHeard("POST", path("jobs", job, "hand-over"));
+    tell(`${body.handed_over} pictures of “${title}” were handed over.`);
+  }, { class: "primary" });
+  const dialog = openDialog("Let the others do the rest?", h("p", {}, `The other workers answer every picture of “${title}” that is left. What you submitted stays.`), go);
+}

@@ -1,0 +1,99 @@
+"""Chromium on the page of portal/, served by `portal`: every test has a browser session of its own.
+
+`CHROMIUM` names the browser, else `chromium` is looked for on the PATH (Debian: apt-get install chromium). Without one
+the tests are skipped, but never in CI.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from painter import Painter
+from stub_portal import KONVA, Portal
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NO_BROWSER = "no Chromium: install it (Debian: apt-get install chromium) or put its path into CHROMIUM"
+NO_KONVA = "no konva: run `npm install --no-package-lock --ignore-scripts` in portal/"
+HARMLESS = ("Failed to load resource", "/favicon.ico")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = NO_BROWSER if not (CHROMIUM and Path(CHROMIUM).exists()) else NO_KONVA if not KONVA.exists() else ""
+    if missing and not os.environ.get("CI"):
+        here = Path(__file__).parent
+        for item in items:
+            if item.path.is_relative_to(here):
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Portal]:
+    """The server under the page, tests take `portal`."""
+    portal = Portal()
+    yield portal
+    portal.close()
+
+
+@pytest.fixture
+def portal(served: Portal) -> Iterator[Portal]:
+    yield served
+    served.clear()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_context(chromium, portal: Portal) -> Iterator[Callable[..., object]]:
+    """Opens a logged-in browser session; whatever its pages complain about on the console fails the test."""
+    contexts, complaints = [], []
+
+    def heard(message) -> None:
+        if message.type in ("error", "warning") and not any(part in message.text for part in HARMLESS):
+            complaints.append(message.text)
+
+    def watch(page) -> None:
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
+
+    def open_context(**options):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(20_000)
+        context.on("page", watch)
+        contexts.append(context)
+        context.request.get(f"{portal.url}/?token={portal.token}")
+        return context
+
+    yield open_context
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def context(new_context):
+    return new_context()
+
+
+@pytest.fixture
+def open_task(context, portal: Portal) -> Callable[..., Painter]:
+    """Opens a task's page and waits until its picture can be worked on."""
+
+    def opened(task: str, within=context) -> Painter:
+        page = within.new_page()
+        page.goto(f"{portal.url}/tasks/{task}")
+        return Painter(page).ready()
+
+    return opened

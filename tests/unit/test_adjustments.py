@@ -1,0 +1,196 @@
+"""What counts as adjusted: nothing but a changed mark, whatever the order and the confidences."""
+
+import json
+import random
+
+import pytest
+from annotation_lines import annotation
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.adjustments import Adjustment, compare, compare_boxes, compare_key_points
+from labelloop.consolidation import consolidate_payload
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation, Failed, read_labeled
+from labelloop.proposals import key_point_proposal_line, proposal_line
+from labelloop.records import Box, KeyPoint, dump_line
+from labelloop.settings import Settings
+from labelloop.task_input import task_input
+from made_up_stack import BUCKET, SETTINGS
+
+from tests.support import strategies
+from tests.support.strategies import CLASSES, HEIGHT, KEY_POINTS, WIDTH
+
+HEAD, HAND = Box("head", 10, 10, 40, 40, 0.9), Box("hand", 200, 10, 40, 40, 0.8)
+NOSE, EYE = KeyPoint("nose", 1, 2, "visible", 0.9), KeyPoint("eye", 5, 6, "occluded", 0.9)
+BOXES_STACK = Settings.from_environment(SETTINGS)
+KEY_POINTS_STACK = Settings.from_environment({**SETTINGS, "TASK": "key-points"})
+GONE = KeyPoint("eye", None, None, "outside")
+
+
+@pytest.mark.parametrize(
+    ("after", "counts"),
+    [
+        ((HEAD, HAND), {"untouched": 2}),
+        ((HAND, Box("head", 10, 10, 40, 40)), {"untouched": 2}),
+        ((Box("head", 11, 10, 40, 40), HAND), {"untouched": 1, "moved": 1}),
+        ((Box("hand", 10, 10, 40, 40), HAND), {"untouched": 1, "relabelled": 1}),
+        ((Box("hand", 12, 10, 40, 40), HAND), {"untouched": 1, "moved": 1, "relabelled": 1}),
+        ((HEAD,), {"untouched": 1, "deleted": 1}),
+        ((), {"deleted": 2}),
+        ((HEAD, HAND, HAND), {"untouched": 2, "added": 1}),
+        ((HEAD, Box("hand", 400, 300, 40, 40)), {"untouched": 1, "added": 1, "deleted": 1}),
+        ((Box("head", 12, 10, 40, 40), Box("head", 30, 10, 40, 40), HAND), {"untouched": 1, "moved": 1, "added": 1}),
+    ],
+)
+def test_changed_boxes_are_counted_by_what_changed(after, counts):
+    adjustment = compare_boxes((HEAD, HAND), after)
+    assert adjustment == Adjustment("unadjusted" if counts == {"untouched": 2} else "adjusted", counts)
+
+
+def test_a_label_is_changed_rather_than_the_neighbour_moved():
+    """Two boxes side by side, one gets the other's class: it stays the same object."""
+    left, right = Box("head", 0, 0, 40, 40), Box("hand", 20, 0, 40, 40)
+    changed = compare_boxes((left, right), (Box("hand", 0, 0, 40, 40), right))
+    assert changed.counts == {"untouched": 1, "relabelled": 1}
+
+
+@pytest.mark.parametrize(
+    ("after", "counts"),
+    [
+        ((EYE, NOSE), {"untouched": 2}),
+        ((KeyPoint("nose", 1, 3, "visible"), EYE), {"untouched": 1, "moved": 1}),
+        ((NOSE, KeyPoint("eye", 5, 6, "visible")), {"untouched": 1, "visibility-changed": 1}),
+        ((NOSE, KeyPoint("eye", 5, 7, "visible")), {"untouched": 1, "moved": 1, "visibility-changed": 1}),
+        ((NOSE, GONE), {"untouched": 1, "deleted": 1}),
+        ((NOSE,), {"untouched": 1, "deleted": 1}),
+        ((NOSE, EYE, KeyPoint("ear", 1, 1, "visible")), {"untouched": 2, "added": 1}),
+    ],
+)
+def test_changed_key_points_are_counted_by_what_changed(after, counts):
+    adjustment = compare_key_points((NOSE, EYE, KeyPoint("ear", None, None, "outside")), after)
+    assert adjustment == Adjustment("unadjusted" if counts == {"untouched": 2} else "adjusted", counts)
+
+
+@given(strategies.boxes(), strategies.boxes(), st.randoms())
+def test_counts_of_boxes_add_up_in_any_order(before, after, shuffler):
+    adjustment = compare_boxes(before, after)
+    counts = adjustment.counts
+    shuffled = shuffler.sample(before, len(before)), shuffler.sample(after, len(after))
+    assert compare_boxes(*shuffled) == adjustment
+    same = len(before) - counts.get("deleted", 0)
+    assert same == len(after) - counts.get("added", 0) >= counts.get("untouched", 0)
+    changes = counts.get("moved", 0), counts.get("relabelled", 0)
+    assert max(changes) <= same - counts.get("untouched", 0) <= sum(changes)
+    assert (adjustment.status == "unadjusted") == (sorted(map(edges, before)) == sorted(map(edges, after)))
+
+
+@given(strategies.key_points(), strategies.key_points())
+def test_only_equal_key_points_are_unadjusted(before, after):
+    def told(points):
+        return [(point.label, point.x, point.y, point.visibility) for point in points]
+
+    assert (compare_key_points(before, after).status == "unadjusted") == (told(before) == told(after))
+
+
+@given(strategies.boxes(), strategies.boxes())
+def test_an_adjustment_survives_the_metadata_of_a_line(before, after):
+    label = Annotation(
+        "s3://b/k", None, WIDTH, HEIGHT, tuple(after), True, "", "", adjustment=compare_boxes(before, after)
+    )
+    assert Annotation.from_line(label.to_line(CLASSES)) == label
+
+
+def test_ground_truths_word_alone_is_read_and_written_again():
+    record = json.loads(annotation().to_line())
+    record["boxes-metadata"]["adjustment-status"] = "unadjusted"
+    label = Annotation.from_line(json.dumps(record))
+    assert label.adjustment == Adjustment("unadjusted")
+    assert json.loads(label.to_line())["boxes-metadata"]["adjustment-status"] == "unadjusted"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "field"),
+    [
+        ({"adjustment-status": "perhaps"}, "adjustment-status"),
+        ({"adjustment-status": 1}, "adjustment-status"),
+        ({"adjustment-status": "adjusted", "adjustments": [1]}, "adjustments"),
+        ({"adjustment-status": "adjusted", "adjustments": {"moved": -1}}, "moved"),
+        ({"adjustment-status": "adjusted", "adjustments": {"moved": "1"}}, "moved"),
+    ],
+)
+def test_a_wrong_field_is_named(metadata, field):
+    with pytest.raises(InvalidInputError, match=f"field '{field}'"):
+        Adjustment.from_metadata(metadata, "line of s3://b/k")
+
+
+def test_labels_of_two_kinds_are_not_compared():
+    points = Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=())
+    assert compare(points, points).status == "unadjusted"
+    with pytest.raises(InvalidInputError, match="one kind"):
+        compare(annotation(), points)
+
+
+# --- an unchanged submit
+
+
+@given(
+    boxes=st.lists(
+        st.builds(Box, st.sampled_from(["head", "bag"]), st.floats(-5, 99), st.floats(-5, 59), st.floats(0, 50),
+                  st.floats(0, 50), strategies.confidences),
+        max_size=6,
+    ),
+    workers=st.integers(1, 3),
+)  # fmt: skip
+def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
+    """The whole way of a pre-label: proposed, shown, submitted as it is, consolidated, read."""
+    line = proposal_line(f"s3://{BUCKET}/k.png", 100, 60, boxes, ("head", "bag"), "m")
+    shown = task_input(json.loads(dump_line(line)), BOXES_STACK)["initial"]
+    answer = {
+        "annotatedResult": {
+            "boundingBoxes": random.Random(workers).sample(shown, len(shown)),
+            "inputImageProperties": {"width": 100, "height": 60},
+            "initialValueModified": True,  # never trusted
+        }
+    }
+    before = read_labeled(dump_line(line), "proposed-boxes").annotation
+    after = read_labeled(consolidated(line, answer, workers, "human-boxes", ("head", "bag")), "human-boxes").annotation
+    assert sorted(map(edges, after.boxes)) == sorted(map(edges, before.boxes))
+    untouched = {"untouched": len(shown)} if shown else {}
+    assert compare(before, after) == Adjustment("unadjusted", untouched)
+
+
+@given(points=strategies.key_points(), workers=st.integers(1, 3))
+def test_an_unchanged_submit_of_key_points_is_exactly_the_pre_label(points, workers):
+    line = key_point_proposal_line(f"s3://{BUCKET}/k.png", 15, 15, points, KEY_POINTS, "m")
+    shown = task_input(json.loads(dump_line(line)), KEY_POINTS_STACK)["initial"]
+    answer = {
+        "annotatedKeyPoints": {"keypoints": shown[::-1], "inputImageProperties": {"width": 15, "height": 15}},
+        "nothing-here": {"nothing-here": not shown},
+        "cannot-judge": {"cannot-judge": False},
+        "note": "",
+    }
+    before = read_labeled(dump_line(line), "proposed-key-points").annotation
+    result = read_labeled(
+        consolidated(line, answer, workers, "human-key-points", KEY_POINTS), "human-key-points", KEY_POINTS
+    )
+    if isinstance(result, Failed) and "boundingBoxes" in result.reason:
+        pytest.skip("this consolidation knows boxes only")
+    placed = sum(point.visibility != "outside" for point in before.key_points)
+    assert compare(before, result.annotation) == Adjustment("unadjusted", {"untouched": placed} if placed else {})
+
+
+def consolidated(line, answer, workers, attribute, names):
+    """The output line of a job in which every worker gave this answer."""
+    annotations = [
+        {"workerId": f"private.{worker}", "annotationData": {"content": json.dumps(answer)}}
+        for worker in range(workers)
+    ]
+    payload = [{"datasetObjectId": "0", "dataObject": {"s3Uri": line["source-ref"]}, "annotations": annotations}]
+    (label,) = consolidate_payload(payload, attribute, names)
+    metadata = {"type": "groundtruth/custom", "job-name": "labeling-job/j", "human-annotated": "yes"}
+    value = label["consolidatedAnnotation"]["content"][attribute]
+    return dump_line({**line, attribute: value, f"{attribute}-metadata": metadata})
+
+
+def edges(box):
+    return box.label, box.left, box.top, box.width, box.height

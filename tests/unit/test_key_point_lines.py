@@ -1,0 +1,187 @@
+"""Key-point labels in manifests: written, read back, told from boxes by their value, refused by field."""
+
+import json
+
+import pytest
+from annotation_lines import annotation, reference
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import datasets
+from labelloop.adjustments import Adjustment
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation, Labelled, Unlabelled, read_labeled
+from labelloop.proposals import key_point_proposal_line
+from labelloop.records import KeyPoint, dump_line
+
+from tests.support import strategies
+from tests.support.strategies import KEY_POINTS
+
+NOSE = KeyPoint("nose", 12.5, 20, "visible", 0.9)
+HIDDEN = KeyPoint("left eye", 3, 4, "occluded", 0.5)
+OUTSIDE = KeyPoint("right eye", None, None, "outside", 1)
+VALUE = {
+    "image_size": [{"width": 100, "height": 60, "depth": 3}],
+    "annotations": [
+        {"class_id": 0, "x": 12.5, "y": 20, "visibility": "visible"},
+        {"class_id": 1, "x": 3, "y": 4, "visibility": "occluded"},
+        {"class_id": 2, "visibility": "outside"},
+    ],
+}
+METADATA = {
+    "objects": [{"confidence": 0.9}, {"confidence": 0.5}, {"confidence": 1}],
+    "class-map": {"0": "nose", "1": "left eye", "2": "right eye"},
+    "type": "groundtruth/custom",
+    "human-annotated": "yes",
+    "creation-date": "2026-11-20T10:00:00.000000",
+    "job-name": "j",
+}
+adjustments = st.none() | st.builds(
+    Adjustment,
+    st.sampled_from(["adjusted", "unadjusted"]),
+    st.dictionaries(st.sampled_from(["untouched", "moved", "added", "visibility-changed"]), st.integers(1, 9)),
+)
+labels = st.builds(
+    Annotation,
+    source_ref=st.just("s3://b/k"),
+    original_ref=st.none() | st.just("s3://b/o"),
+    width=st.integers(1, 999),
+    height=st.integers(1, 999),
+    boxes=st.just(()),
+    human=st.booleans(),
+    creation_date=st.sampled_from(["", "2026-11-20"]),
+    job_name=st.sampled_from(["", "j"]),
+    provenance=st.dictionaries(st.text("ab"), st.integers(), max_size=2),
+    extra=st.dictionaries(st.sampled_from(["page", "é\u2028"]), st.sampled_from(["1.50", '{ "a" : 1 }'])),
+    key_points=strategies.key_points() | st.just(()),
+    adjustment=adjustments,
+)
+
+
+def line(value=VALUE, metadata=METADATA, name="key-points", **more):
+    record = {"source-ref": reference("a.jpg"), name: value, f"{name}-metadata": metadata, **more}
+    return json.dumps({key: value for key, value in record.items() if value is not None})
+
+
+def changed(index, **changes):
+    annotations = [dict(each) for each in VALUE["annotations"]]
+    annotations[index] = {k: v for k, v in {**annotations[index], **changes}.items() if v is not None}
+    return {**VALUE, "annotations": annotations}
+
+
+@given(labels, st.sampled_from([(), KEY_POINTS, KEY_POINTS[::-1]]))
+def test_a_key_point_label_survives_its_line(label, names):
+    written = label.to_line(names)
+    assert Annotation.from_line(written) == label
+    assert Annotation.from_line(written).to_line(names) == written
+    assert read_labeled(written, "key-points") == Labelled(label)
+
+
+def test_a_key_point_line_has_the_documented_shape():
+    label = Annotation(
+        "s3://b/k", None, 100, 60, (), True, "2026-11-20", "j", {"round": 1}, {"page": "1.50"},
+        (NOSE, HIDDEN, OUTSIDE), Adjustment("adjusted", {"moved": 1, "untouched": 2}),
+    )  # fmt: skip
+    assert label.to_line(KEY_POINTS) == (
+        '{"source-ref":"s3://b/k","key-points":{"image_size":[{"width":100,"height":60,"depth":3}],"annotations":['
+        '{"class_id":0,"x":12.5,"y":20,"visibility":"visible"},{"class_id":1,"x":3,"y":4,"visibility":"occluded"},'
+        '{"class_id":2,"visibility":"outside"}]},"key-points-metadata":{"objects":[{"confidence":0.9},'
+        '{"confidence":0.5},{"confidence":1}],"class-map":{"0":"nose","1":"left eye","2":"right eye"},'
+        '"type":"groundtruth/custom","human-annotated":"yes","creation-date":"2026-11-20","job-name":"j",'
+        '"adjustment-status":"adjusted","adjustments":{"untouched":2,"moved":1}},"provenance":{"round":1},"page":1.50}'
+    )
+
+
+@pytest.mark.parametrize("name", ["key-points", "human-key-points", "proposed-key-points", "anything"])
+def test_the_value_says_that_it_holds_key_points(name):
+    result = read_labeled(line(name=name), name)
+    assert result.annotation.key_points == (NOSE, HIDDEN, OUTSIDE)
+    assert result.annotation.boxes == () and result.annotation.extra == {}
+
+
+def test_the_answer_of_a_custom_task_is_read_with_the_names_of_the_task():
+    value = {**VALUE, "objects": METADATA["objects"], "workers": 2, "agreement": 0.9}
+    metadata = {"type": "groundtruth/custom", "human-annotated": "yes", "job_name": "j", "creation_date": "2026"}
+    result = read_labeled(line(value, metadata, "human-key-points"), "human-key-points", KEY_POINTS)
+    assert result.annotation.key_points == (NOSE, HIDDEN, OUTSIDE)
+
+
+def test_the_key_point_attribute_of_a_line_from_elsewhere_is_found():
+    proposed = {"proposed-key-points": VALUE, "proposed-key-points-metadata": METADATA}
+    verdict = {"verified": {"verdict": "accept"}, "verified-metadata": {"type": "groundtruth/custom"}}
+    result = read_labeled(line(name="face", **proposed, **verdict), None)
+    assert result.annotation.key_points == (NOSE, HIDDEN, OUTSIDE)
+    assert list(result.annotation.extra) == list(verdict)
+    assert read_labeled(line(None, None, **proposed), None) == Unlabelled(reference("a.jpg"))
+    with pytest.raises(InvalidInputError, match="face, boxes"):
+        boxes = json.loads(annotation().to_line())
+        read_labeled(line(name="face", **{name: boxes[name] for name in ("boxes", "boxes-metadata")}), None)
+
+
+def test_a_dataset_of_key_points_is_counted_and_merged():
+    human = Annotation.from_line(line(provenance={"role": "train"})).to_line()
+    machine = line(metadata={**METADATA, "human-annotated": "no"})
+    assert datasets.is_human(human) and not datasets.is_human(machine)
+    assert datasets.merge([human], [machine]) == [human]
+    assert datasets.count_labels([human]) == {**dict.fromkeys(("auto", "calibration", "gold"), 0),
+                                              "images": 1, "human": 1, "train": 1}  # fmt: skip
+
+
+def test_a_label_is_of_one_kind():
+    with pytest.raises(ValueError, match="both boxes and key points"):
+        Annotation("s3://b/k", None, 9, 9, annotation().boxes, True, "", "", key_points=(NOSE,))
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (changed(0, visibility="hidden"), "visibility"), (changed(1, visibility=None), "visibility"),
+        (changed(0, x=None), "x"), (changed(0, y="20"), "y"), (changed(0, x=True), "x"), (changed(2, x=1), "x"),
+        (changed(2, y=1), "y"), (changed(0, class_id=7), "class_id"), (changed(1, class_id=0), "class_id"),
+        ({**VALUE, "image_size": []}, "image_size"), ({**VALUE, "annotations": [VALUE["annotations"][0], 1]}, "annot"),
+        ({**VALUE, "class-map": []}, "class-map"), (changed(0, x=1e300), "x"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_of_a_key_point_is_named(value, field):
+    if value.get("class-map") == []:
+        value = {**value, "class-map": [1]}
+    with pytest.raises(InvalidInputError, match=f"field '{field}|fields '{field}"):
+        Annotation.from_line(line(value))
+
+
+@pytest.mark.parametrize(
+    "point",
+    [KeyPoint("nose", 1, 2, "outside"), KeyPoint("nose", 1, None, "visible"), KeyPoint("nose", None, None, "occluded")],
+)
+def test_a_point_that_contradicts_itself_is_not_written(point):
+    with pytest.raises(InvalidInputError, match="'x', 'y'"):
+        Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=(point,)).to_line()
+
+
+def test_names_that_are_unknown_or_repeated_are_not_written():
+    with pytest.raises(InvalidInputError, match="label"):
+        Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=(NOSE,)).to_line(["ear"])
+    with pytest.raises(InvalidInputError, match="'nose' twice"):
+        Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=(NOSE, NOSE)).to_line()
+
+
+# --- proposals
+
+
+@given(strategies.key_points(names=(*KEY_POINTS, "ear")), st.permutations(KEY_POINTS))
+def test_proposed_key_points_are_whole_pixels_and_one_for_each_name(points, names):
+    record = key_point_proposal_line("s3://b/k", 15, 10, points, names, "m", "s3://b/o")
+    label = read_labeled(dump_line(record), "proposed-key-points").annotation
+    assert not label.human and label.original_ref == "s3://b/o"
+    assert [point.label for point in label.key_points] == list(names)
+    for point in label.key_points:
+        (seen,) = (each for each in points if each.label == point.label)
+        inside = seen.x is not None and seen.x <= 15 and seen.y <= 10
+        assert point.visibility == (seen.visibility if inside else "outside")
+        if inside:
+            assert (point.x, point.y) == (round(seen.x), round(seen.y)) and point.confidence == seen.confidence
+
+
+def test_no_model_proposes_no_key_points():
+    assert key_point_proposal_line("s3://b/k", 9, 9, None, KEY_POINTS, "") == {"source-ref": "s3://b/k"}
+    with pytest.raises(InvalidInputError, match="class-map"):
+        key_point_proposal_line("s3://b/k", 9, 9, (), ["x" * 21_000], "m")

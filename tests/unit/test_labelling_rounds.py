@@ -1,0 +1,329 @@
+"""The labelling jobs of a round, function by function: kinds, splits, verification, honeypots, scores, key points."""
+
+import json
+from typing import Any
+
+import boto3
+import people
+import pytest
+from annotation_lines import CLASSES
+from handling import crown, handle, mark, predict, registered, upload
+from labelloop import batches, datasets, jobs, ledger, scores, storage
+from labelloop.batches import Files
+from labelloop.errors import TransientError
+from labelloop.manifests import Annotation
+from labelloop.records import Box
+from labelloop.settings import settings
+from labelloop.workers import LEAST_RELIABILITY, UNKNOWN_RELIABILITY, WorkerScore
+
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
+SIZE = people.SIZE
+
+
+@pytest.fixture(autouse=True)
+def ground_truth(aws, fake_service, change_setting):
+    change_setting("HUMAN_BUDGET", "100")
+    change_setting("ACCEPT_THRESHOLD", "1")
+    fake_service("sns")
+    return fake_service("sagemaker", describe_labeling_job=people.ended())
+
+
+def judged(images: int = 5, confidence: dict[int, float] | None = None) -> str:
+    """A batch whose first round is judged; `confidence` is what the model thinks of the images by number."""
+    upload(images)
+    batch = registered()["batch"]["id"]
+    if confidence is not None:
+        crown()
+        refs = [image.source_ref for image in batches.images(batch)]
+        predict(batch, 1, {refs[number]: sure for number, sure in confidence.items()})
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    return batch
+
+
+def pinned(batch: str, number: int = 1) -> list[jobs.Job]:
+    return jobs.of_round(Files(batch), number)
+
+
+def lines_of(job: jobs.Job) -> list[dict[str, Any]]:
+    return storage.read_lines(storage.own_key(job.manifest_uri))
+
+
+def end(batch: str, index: int, said) -> dict[str, Any]:
+    """People answer a job, and what they answered is collected."""
+    people.answer_job(batch, 1, jobs.find(Files(batch), 1, index), said)
+    return handle("collect_labels", batch_id=batch, round=1, job=index)
+
+
+def merged(batch: str) -> list[dict[str, Any]]:
+    handle("merge_annotations", batch_id=batch, round=1)
+    return storage.read_lines(Files(batch).round_annotations(1))
+
+
+def gold_dataset(count: int = 6, task: str = "boxes") -> None:
+    lines = []
+    for number in range(count):
+        label = Annotation(
+            storage.uri(f"incoming/older/{number}.png"),
+            *(None, *SIZE, (Box("head", 5 + number, 6, 20, 20),), True, "2026-11-20T10:00:00", "job"),
+            {"role": "gold", "batch": "older"},
+        )
+        lines.append(label.to_line(CLASSES))
+    datasets.publish(lines, {})
+
+
+def respond(batch: str, job: jobs.Job, answers: dict[str, dict[str, list[Box]]]) -> None:
+    """Worker-response files as Ground Truth writes them; answers[worker][source-ref] = boxes drawn."""
+    for index, line in enumerate(lines_of(job)):
+        entries = [
+            {
+                "workerId": worker,
+                "timeSpentInSeconds": 7.5,
+                "answerContent": {
+                    "annotatedResult": {
+                        "boundingBoxes": [
+                            {"label": box.label, **{s: getattr(box, s) for s in ("left", "top", "width", "height")}}
+                            for box in drawn[line["source-ref"]]
+                        ],
+                        "inputImageProperties": {"width": SIZE[0], "height": SIZE[1]},
+                    }
+                },
+            }
+            for worker, drawn in answers.items()
+        ]
+        folder = f"{Files(batch).labeling(1)}/{job.name}/annotations/worker-response/iteration-1/{index}"
+        storage.write_json(f"{folder}/2026-11-20_10:00:00.json", {"answers": entries})
+
+
+# --- kinds, splits
+
+
+def test_what_the_model_has_not_seen_is_annotated_what_it_knows_is_adjusted_or_only_verified(change_setting) -> None:
+    change_setting("VERIFY_SCORE", "0.8")
+    batch = judged(5, {0: 0.9, 1: 0.81, 2: 0.8, 3: 0.3})
+    assert [(job.kind, job.objects) for job in pinned(batch)] == [("annotate", 1), ("adjust", 2), ("verify", 2)]
+    assert [job.name for job in pinned(batch)] == [f"labelloop-{batch}-r1{ending}" for ending in ("a1", "j2", "v3")]
+    assert set(lines_of(pinned(batch)[0])[0]) == {"source-ref"}
+
+
+def test_nothing_is_verified_by_default() -> None:
+    assert {job.kind for job in pinned(judged(3, dict.fromkeys(range(3), 1.0)))} == {"adjust"}
+
+
+def test_more_work_than_a_job_may_hold_is_split_and_every_image_is_asked_once(change_setting) -> None:
+    change_setting("OBJECTS_PER_JOB", "3")
+    batch = judged(7)
+    assert [job.objects for job in pinned(batch)] == [2, 2, 3]
+    asked = [line["source-ref"] for job in pinned(batch) for line in lines_of(job)]
+    assert asked == sorted(asked) == [image.source_ref for image in batches.images(batch)]
+
+
+def test_judging_again_with_other_settings_leaves_the_jobs_that_were_pinned(change_setting) -> None:
+    batch = judged(4)
+    before = [(job, lines_of(job)) for job in pinned(batch)]
+    change_setting("SEED", "8")
+    handle("judge_batch", batch_id=batch, round=1)
+    assert [(job, lines_of(job)) for job in pinned(batch)] == before
+
+
+def test_the_jobs_of_a_round_come_one_after_the_other(change_setting) -> None:
+    change_setting("OBJECTS_PER_JOB", "2")
+    batch = judged(4)
+    assert end(batch, 1, lambda line: people.boxes()) == {"job": 2, "jobs": 2, "more": True, "status": "Completed"}
+    assert end(batch, 2, lambda line: None) == {"job": 3, "jobs": 2, "more": False, "status": "Completed"}
+    assert len(merged(batch)) == 2
+
+
+def test_a_job_that_has_not_ended_is_not_collected(sagemaker) -> None:
+    batch = judged(2)
+    sagemaker.answering(describe_labeling_job={"LabelingJobStatus": "Stopping"})
+    with pytest.raises(TransientError, match="has not ended"):
+        handle("collect_labels", batch_id=batch, round=1, job=1)
+
+
+def test_a_job_in_which_nobody_answered_says_so_in_the_report(change_setting) -> None:
+    """F03: Completed, but TotalLabeled is 0."""
+    batch = judged(2)
+    end(batch, 1, lambda line: None)
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
+    assert (job["status"], job["unanswered"], job["reason"]) == ("Completed", 2, scores.NOBODY)
+    assert scores.NOBODY in storage.read(f"batches/{batch}/report.html").decode()
+
+
+# --- verification
+
+
+def accept_even(line: dict[str, Any]) -> dict[str, Any]:
+    return people.verdict("reject" if int(line["source-ref"].rpartition("/")[2][:2]) % 2 else "accept")
+
+
+def test_what_people_reject_is_adjusted_in_one_more_job_and_what_they_accept_is_their_label(change_setting) -> None:
+    change_setting("VERIFY_SCORE", "0.5")
+    batch = judged(5, dict.fromkeys(range(5), 0.9))
+    assert end(batch, 1, accept_even) == {"job": 2, "jobs": 2, "more": True, "status": "Completed"}
+    (_, adjusting) = pinned(batch)
+    assert (adjusting.kind, adjusting.objects, adjusting.name[-2:]) == ("adjust", 2, "j2")
+    assert all(line["proposed-boxes"]["annotations"] for line in lines_of(adjusting))
+    assert not end(batch, 2, lambda line: people.boxes())["more"]
+
+    metadata = [line["boxes-metadata"] for line in merged(batch)]
+    assert [each["human-annotated"] for each in metadata] == ["yes"] * 5
+    assert [each["adjustment-status"] for each in metadata] == ["unadjusted", "adjusted"] * 2 + ["unadjusted"]
+    sides = {"left": 1, "top": 2, "width": 30, "height": 20}
+    assert [line["boxes"]["annotations"] == [{"class_id": 0, **sides}] for line in merged(batch)] == [
+        *(True, False, True, False, True)
+    ]
+    assert [line["provenance"]["job-kind"] for line in merged(batch)] == ["verify", "adjust"] * 2 + ["verify"]
+
+
+def test_collecting_a_verification_again_makes_no_second_job(change_setting) -> None:
+    change_setting("VERIFY_SCORE", "0.5")
+    change_setting("OBJECTS_PER_JOB", "2")
+    batch = judged(4, dict.fromkeys(range(4), 0.9))
+    assert end(batch, 1, accept_even)["jobs"] == 2, "another verification comes first"
+    first = end(batch, 2, accept_even)
+    assert first["jobs"] == 3 and handle("collect_labels", batch_id=batch, round=1, job=2) == first
+    assert [job.kind for job in pinned(batch)] == ["verify", "verify", "adjust"]
+    assert end(batch, 3, lambda line: people.boxes())["jobs"] == 3
+
+
+def test_a_proposal_that_nobody_verified_stays_open(change_setting) -> None:
+    change_setting("VERIFY_SCORE", "0.5")
+    batch = judged(3, dict.fromkeys(range(3), 0.9))
+    assert not end(batch, 1, lambda line: None)["more"] and merged(batch) == []
+
+
+def test_an_unchanged_answer_is_exactly_the_proposal_and_counts_as_unadjusted() -> None:
+    batch = judged(2, {0: 0.4, 1: 0.4})
+    end(batch, 1, lambda line: people.boxes([Box("head", 1, 2, 30, 20)]))
+    for line in merged(batch):
+        assert line["boxes-metadata"]["adjustment-status"] == "unadjusted"
+        assert line["boxes-metadata"]["job-name"] == f"labelloop-{batch}-r1j1"
+
+
+# --- honeypots and workers
+
+
+def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(change_setting) -> None:
+    change_setting("HONEYPOT_RATE", "0.5")
+    change_setting("OBJECTS_PER_JOB", "3")
+    gold_dataset()
+    batch = judged(4)
+    assert [(job.objects, job.honeypots) for job in pinned(batch)] == [(2, 1), (2, 1)]
+    older = storage.uri("incoming/older/")
+    for job in pinned(batch):
+        assert sum(line["source-ref"].startswith(older) for line in lines_of(job)) == 1
+        assert all(set(line) == {"source-ref"} for line in lines_of(job))
+    before = datasets.current().lines
+    for index in (1, 2):
+        end(batch, index, lambda line: people.boxes([Box("bag", 1, 1, 5, 5)]))
+    assert len(merged(batch)) == 4 and not any(line["source-ref"].startswith(older) for line in merged(batch))
+    assert set(before) < set(datasets.current().lines), "the gold labels are as they were"
+    report = handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert (report["images"], report["human"]) == (4, 4)
+
+
+def test_a_job_without_gold_images_has_no_honeypots(change_setting) -> None:
+    change_setting("HONEYPOT_RATE", "0.5")
+    assert [job.honeypots for job in pinned(judged(3))] == [0]
+
+
+def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_setting) -> None:
+    """F22: a worker who draws at random is found by honeypots, reported, and counts least."""
+    change_setting("HONEYPOT_RATE", "0.5")
+    change_setting("WORKERS_PER_OBJECT", "2")
+    gold_dataset()
+    batch = judged(6)
+    (job,) = pinned(batch)
+    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
+    drawn = {line["source-ref"]: truth.get(line["source-ref"], list(people.DRAWN)) for line in lines_of(job)}
+    respond(batch, job, {"good": drawn, "bad": {ref: [Box("bag", 40, 30, 4, 4)] for ref in drawn}})
+    for _ in range(2):
+        end(batch, 1, lambda line: people.boxes())
+    row = boto3.resource("dynamodb").Table(settings().ledger_table).get_item(Key={"id": "worker#good"})["Item"]
+    assert (row["answers"], row["honeypots"], row["jobs"]) == (9, 3, {job.name})
+    told = ledger.worker_reliabilities(["good", "bad", "stranger"])
+    assert set(told) == {"good", "bad"} and told["bad"] == LEAST_RELIABILITY
+    assert UNKNOWN_RELIABILITY < told["good"] <= 1
+
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    bad, good = storage.read_json(f"batches/{batch}/summary.json")["workers"]
+    assert (bad["worker"], bad["flagged"], bad["honeypot_quality"], bad["agreement"]) == ("bad", True, 0.0, 0.0)
+    assert (good["flagged"], good["honeypot_quality"], good["agreement"], good["seconds"]) == (False, 1.0, 1.0, 7.5)
+    page = storage.read(f"batches/{batch}/report.html").decode()
+    assert "below the bound" in page and "Who labelled" in page
+
+
+def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
+    notices = fake_service("sns")
+    batch = judged(1)
+    job = pinned(batch)[0]
+    score = {"worker": "bad", "answers": 4, "seconds": None, "agreement": None, "honeypots": 4, "honeypot-quality": 0.1}
+    end(batch, 1, lambda line: people.boxes())
+    record = storage.read_json(Files(batch).workers(1, job.name))
+    storage.write_json(Files(batch).workers(1, job.name), {**record, "workers": [score]})
+    ledger.note_worker(job.name, WorkerScore("bad", 4, 0, 0, None, None, 4, 0.1))
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert "Below WorkerMinimumQuality on honeypots: bad." in notices.requests_of("publish")[-1]["Message"]
+
+
+def test_hundreds_of_workers_are_read_in_several_requests() -> None:
+    for number in range(120):
+        assert ledger.note_worker("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
+        assert not ledger.note_worker("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
+    found = ledger.worker_histories([f"w{number}" for number in range(130)])
+    assert len(found) == 120 and {(each.honeypots, each.quality) for each in found.values()} == {(2, 0.5)}
+    assert ledger.worker_histories([]) == {}
+
+
+def test_a_worker_response_that_is_none_costs_only_its_own_scores() -> None:
+    batch = judged(2)
+    (job,) = pinned(batch)
+    respond(batch, job, {"one": {line["source-ref"]: list(people.DRAWN) for line in lines_of(job)}})
+    folder = f"{Files(batch).labeling(1)}/{job.name}/annotations/worker-response/iteration-2"
+    for place, body in {"0/a.json": b"not json", "1/b.json": b"[]", "77/c.json": b"{}", "x/d.json": b"{}"}.items():
+        storage.write(f"{folder}/{place}", body)
+    end(batch, 1, lambda line: people.boxes())
+    (score,) = storage.read_json(Files(batch).workers(1, job.name))["workers"]
+    assert (score["worker"], score["answers"]) == ("one", 2)
+
+
+# --- key points
+
+
+def points(line: dict[str, Any]) -> dict[str, Any]:
+    annotations = [{"class_id": 0, "x": 3, "y": 4, "visibility": "visible"}]
+    annotations += [{"class_id": number, "visibility": "outside"} for number in (1, 2)]
+    value = {"image_size": [{"width": 64, "height": 48, "depth": 3}], "annotations": annotations}
+    names = {str(number): name for number, name in enumerate(settings().key_points)}
+    metadata = {"class-map": names, "type": "groundtruth/custom", "human-annotated": "yes"}
+    return {"human-key-points": value, "human-key-points-metadata": metadata}
+
+
+def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_setting) -> None:
+    change_setting("TASK", "key-points")
+    change_setting("STARTING_MODEL", "s3://data-bucket/models/given.tar.gz")
+    change_setting("HUMAN_BUDGET", "3")
+    crown()
+    upload(5)
+    state = registered(mark())
+    batch = state["batch"]["id"]
+    assert state["batch"]["starting_model"] == ""
+    begun = handle("begin_round", batch_id=batch, round=1)
+    assert (begun["infer"], begun["model"]) == (False, "")
+    counts = handle("judge_batch", batch_id=batch, round=1)
+    assert (counts["human"], counts["deferred"], counts["auto"]) == (3, 2, 0)
+    (job,) = pinned(batch)
+    assert job.kind == "annotate" and all(set(line) == {"source-ref"} for line in lines_of(job))
+    assert not end(batch, 1, points)["more"]
+    progress = handle("merge_annotations", batch_id=batch, round=1)
+    assert progress["human"] == 3 and not progress["retrain"] and progress["another_round"]
+    line = storage.read_lines(Files(batch).round_annotations(1))[0]
+    assert line["key-points"]["annotations"][0] == {"class_id": 0, "x": 3, "y": 4, "visibility": "visible"}
+    assert line["key-points-metadata"]["human-annotated"] == "yes" and line["provenance"]["role"]
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert json.loads(storage.read(f"batches/{batch}/annotations.manifest").split(b"\n")[0]) == line
