@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 LINK_SECONDS = 24 * 3600
 SESSION_SECONDS = 7 * 24 * 3600
+COOKIE = "portal-"
 
 
 def make_token(key: str, now: float | None = None) -> str:
@@ -32,7 +33,7 @@ class Access:
         self._sessions: dict[str, float] = {}
         self._lock = threading.Lock()
         # Cookies know no ports: portals of one host must not overwrite each other's.
-        self.cookie = f"portal-{secrets.token_hex(4)}"
+        self.cookie = f"{COOKIE}{secrets.token_hex(4)}"
 
     def redeem(self, token: str) -> str | None:
         """A new session for a token that is genuine, in time, and used for the first time."""

@@ -1,6 +1,18 @@
-"""The portal's HTTP API: docs/architecture.md, "The labelling portal".
+"""The portal's HTTP API. What a request must have before it gets here is in guard.
 
-Pages for people, JSON below /api/. What a request must have before it gets here is in guard.
+GET  /?token=<one-time>           sets the session cookie, redirects to /
+GET  /, /tasks/<task>             the job list; a task's page: the deployed template on the deployed function's input
+GET  /images/<id>, /static/<name> a picture (404 unknown, 410 too old); what the browser runs
+GET  /api/jobs                    {"worker", "jobs": [...]}, see Desk.jobs
+POST /api/jobs/<job>/next         {"task": "<task>" or null}: the one the worker holds, else he holds the next free one
+POST /api/jobs/<job>/hand-over    {"handed_over": n}: the other workers do the rest
+GET  /api/tasks/<task>            the task, see Desk.look
+POST /api/tasks/<task>/answer     {"answer", "submission", "seconds"} -> {"status": "stored", "next": "<task>" or null}
+     409 {"message", "answer"}: another submission counts; 410 gone; 422 what consolidation would refuse, with the field
+POST /api/tasks/<task>/release    gives it back
+POST /api/tasks/<task>/renew      {"image": "/images/<fresh id>"}
+
+Other errors are {"message"} below /api/ and pages for people elsewhere.
 """
 
 from __future__ import annotations
@@ -20,13 +32,14 @@ from starlette.types import ASGIApp
 
 from local.desk import AnsweredAlready, Desk, Job, Task, TaskGone, UnknownTask
 from local.portal import bodies, check, files
-from local.portal.access import SESSION_SECONDS, Access
+from local.portal.access import COOKIE, SESSION_SECONDS, Access
 from local.portal.errors import Refused, answer
 from local.portal.guard import Guard
 from local.portal.images import SECONDS, ImageExpired, Images, media_type
 from local.portal.templates import TemplateRefused, task_page
 
 _LONGEST_SUBMISSION = 100
+_MOST_OTHER_PORTALS = 8
 _BACK = "The job list shows what is open."
 
 
@@ -83,6 +96,10 @@ class Portal:
         if session is None and request.state.worker is None:
             raise Refused(403, "This link was used before, or is too old.", self._way_in)
         entered = RedirectResponse("/", 303)
+        # Every portal that ran on this host left a cookie; all together they would outgrow a request.
+        others = [name for name in request.cookies if name.startswith(COOKIE) and name != self._access.cookie]
+        for name in others[_MOST_OTHER_PORTALS:]:
+            entered.delete_cookie(name)
         if session is not None:
             entered.set_cookie(
                 self._access.cookie,

@@ -8,17 +8,20 @@ from typing import Any
 from labelloop.answers import OCCLUDED, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.errors import InvalidInputError
 
-_ANSWERS = {"crowd-bounding-box": BoxAnswer, "crowd-keypoint": KeyPointAnswer, "crowd-image-classifier": Choice}
+_ANSWERED_BY = {
+    "<crowd-bounding-box": BoxAnswer,
+    "<crowd-keypoint": KeyPointAnswer,
+    "<crowd-image-classifier": Choice,
+    "cannot-judge": CannotJudge,
+}
 
 
 def refusal(template: str, task_input: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:
     """Why consolidation would refuse the answer, naming the field; None when it would take it."""
     labels = [str(label) for label in task_input.get("labels", ())]
     try:
-        answer = read_answer(content, labels, [label for label in labels if not label.endswith(OCCLUDED)])
+        given = read_answer(content, labels, [label for label in labels if not label.endswith(OCCLUDED)])
     except InvalidInputError as error:
         return str(error)
-    asked = [kind for element, kind in _ANSWERS.items() if f"<{element}" in template]
-    if asked and not isinstance(answer, (*asked, CannotJudge)):
-        return "answer: it answers another kind of task than this one"
-    return None
+    asked = tuple(kind for element, kind in _ANSWERED_BY.items() if element in template)
+    return None if isinstance(given, asked) else "answer: this is the answer to another form"

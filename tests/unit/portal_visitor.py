@@ -37,8 +37,15 @@ class Clock:
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    raw_headers: tuple[tuple[str, str], ...]
     body: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.raw_headers)
+
+    def all(self, name: str) -> list[str]:
+        return [value for known, value in self.raw_headers if known == name]
 
     @property
     def text(self) -> str:
@@ -89,9 +96,8 @@ class Visitor:
             asyncio.run(_exchange(self.app, scope, chunks or [b""], sent))
         finally:
             self.last = answer = _answer(sent)
-        given = answer.headers.get("set-cookie", "").partition(";")[0]
-        if given:
-            name, _, value = given.partition("=")
+        for given in answer.all("set-cookie"):
+            name, _, value = given.partition(";")[0].partition("=")
             self.cookies[name] = value
         return answer
 
@@ -156,7 +162,7 @@ async def _exchange(app: Any, scope: dict[str, Any], chunks: list[bytes], sent: 
 
 def _answer(sent: list[dict[str, Any]]) -> Answer:
     start, *rest = sent
-    headers = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    headers = tuple((name.decode(), value.decode("latin-1")) for name, value in start["headers"])
     return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in rest))
 
 

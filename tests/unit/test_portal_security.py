@@ -49,6 +49,14 @@ def test_links_and_sessions_end(place):
     assert visitor.get("/").status == 403
 
 
+def test_cookies_of_portals_that_ended_do_not_pile_up(place):
+    visitor = place.stranger(cookies={f"portal-{number:08x}": "x" for number in range(20)} | {"theirs": "y"})
+    visitor.get(f"/?token={place.token()}")
+    deleted = [value.partition("=")[0] for value in visitor.last.all("set-cookie") if "Max-Age=0" in value]
+    assert deleted == [f"portal-{number:08x}" for number in range(8, 20)]
+    assert visitor.get("/").status == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/api/jobs", "/tasks/x", "/images/x", "/api/tasks/x"])
 def test_without_a_session_nothing_is_told(place, path):
     place.job()

@@ -116,6 +116,43 @@ def test_an_answer_that_consolidation_would_refuse_is_refused_now(place, content
     assert submit(visitor, task).status == 200, "corrected, under the same draft"
 
 
+KEY_POINTS = TEMPLATE.replace("crowd-bounding-box", "crowd-keypoint")
+VERIFY = TEMPLATE.replace("crowd-bounding-box", "crowd-image-classifier")
+
+
+def points(*placed, nothing_here=False):
+    marks = [{"label": label, "x": x, "y": y} for label, x, y in placed]
+    result = {"keypoints": marks, "inputImageProperties": {"height": 80, "width": 100}}
+    return {"annotatedKeyPoints": result, "nothing-here": {"nothing-here": nothing_here}, "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("template", "content", "status"),
+    [
+        (KEY_POINTS, points(("nose", 1, 2), ("chin (occluded)", 3, 4)), 200),
+        (KEY_POINTS, points(nothing_here=True), 200),
+        (KEY_POINTS, points(), 422),
+        (KEY_POINTS, points(("nose", 1, 2), nothing_here=True), 422),
+        (KEY_POINTS, points(("nose", 1, 2), ("nose (occluded)", 1, 2)), 422),
+        (KEY_POINTS, points(("nose", 120, 2)), 422),
+        (KEY_POINTS, points(("ear", 1, 2)), 422),
+        (KEY_POINTS, boxes(), 422),
+        (KEY_POINTS, {"cannot-judge": True}, 422),
+        (KEY_POINTS + '<crowd-checkbox name="cannot-judge">', {"cannot-judge": {"cannot-judge": True}}, 200),
+        (VERIFY, {"verdict": {"label": "accept"}, "note": "fine"}, 200),
+        (VERIFY, {"verdict": {"label": "maybe"}}, 422),
+        (VERIFY, boxes(), 422),
+        (TEMPLATE, {"verdict": {"label": "accept"}}, 422),
+    ],
+)
+def test_each_form_takes_its_own_answers(place, template, content, status):
+    labels = ["nose", "nose (occluded)", "chin", "chin (occluded)"]
+    (task, _), visitor = place.job(template=template, task_input={"labels": labels}), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    answer = submit(visitor, task, content)
+    assert answer.status == status, answer.text
+
+
 def test_a_claim_ends_and_the_draft_can_be_submitted_later(place):
     (task, _), visitor = place.job(task_seconds=60), place.visitor()
     visitor.post("/api/jobs/job/next")

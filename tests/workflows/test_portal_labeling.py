@@ -28,6 +28,7 @@ def person_labels(loop: Loop) -> Iterator[None]:
 
 
 def test_a_person_s_answers_end_in_ground_truth_s_layout_and_in_the_merged_manifest(loop: Loop) -> None:
+    assert (loop.server.state_dir / "server.json").stat().st_mode & 0o077 == 0, "it holds the key that makes links"
     person, job = begin(loop, "by hand")
     described = job_of(loop, job)
     assert (described["total"], described["done"], described["kind"]) == (SHARE, 0, "annotate")
