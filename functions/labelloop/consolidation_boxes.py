@@ -50,7 +50,7 @@ def fuse_boxes(
 
     `reliability`: of every worker who looked, in (0, 1].
     """
-    clusters = [_clusters(drawn) for drawn in images]
+    clusters = [same_objects(drawn) for drawn in images]
     weights = _weights(images, clusters, reliability)
     votes = {
         (image, number): {worker: box.label for worker, box in cluster.items()}
@@ -77,12 +77,8 @@ def fuse_boxes(
     return results
 
 
-def order(box: Box) -> tuple[float, float, float, float, str]:
-    return box.left, box.top, box.width, box.height, box.label
-
-
-def _clusters(drawn: Drawn) -> list[Cluster]:
-    """Boxes that mean the same object, as {worker: box}."""
+def same_objects(drawn: Drawn) -> list[Cluster]:
+    """The boxes of one image that mean the same object, as {worker: box}; a box that only one drew is one too."""
     marks = sorted(((worker, box) for worker, boxes in drawn.items() for box in boxes), key=_by_place)
     cluster_of = {index: [index] for index in range(len(marks))}
     for *_, i, j in sorted(_pairs(marks)):
@@ -95,6 +91,10 @@ def _clusters(drawn: Drawn) -> list[Cluster]:
             cluster_of.update((k, one) for k in other)
     distinct = {id(cluster): cluster for cluster in cluster_of.values()}
     return [{marks[k][0]: marks[k][1] for k in cluster} for cluster in distinct.values()]
+
+
+def order(box: Box) -> tuple[float, float, float, float, str]:
+    return box.left, box.top, box.width, box.height, box.label
 
 
 def _pairs(marks: Sequence[tuple[str, Box]]) -> Iterator[tuple[bool, float, int, int]]:

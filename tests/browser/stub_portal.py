@@ -294,7 +294,11 @@ def _handler(portal: Portal) -> type[BaseHTTPRequestHandler]:
         ) -> None:
             data = body.encode() if isinstance(body, str) else body
             self.send_response(status)
-            always = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+            always = {
+                "Content-Security-Policy": POLICY,
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+            }
             for name, value in {**always, **(headers or {}), "Content-Type": kind}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
