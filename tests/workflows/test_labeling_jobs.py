@@ -10,13 +10,13 @@ from given_model import starting_model
 from loop import Loop
 
 from local.annotators import worker_names
-from tests.support.pictures import Picture, pictures
+from tests.support.pictures import KEY_POINTS, Picture, pictures
 
 EVERY_FUNCTION = (
     *("RegisterBatch", "ImportLabels", "BeginRound", "JudgeBatch", "RequestLabels", "CollectLabels"),
     *("MergeAnnotations", "ReportBatch", "PreAnnotate", "Consolidate"),
 )
-COLOURS = "red,green,blue,yellow"
+NAMES = ",".join(KEY_POINTS)
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_a_bad_worker_is_found_by_honeypots_outvoted_and_reported(loop: Loop) ->
 
 def test_key_points_are_labelled_by_people_round_by_round_to_the_merged_manifest(loop: Loop) -> None:
     drawn = pictures(8, seed="points")
-    changed = {"TASK": "key-points", "KEY_POINTS": COLOURS, "HUMAN_BUDGET": "5", "RETRAIN_MINIMUM": "1"}
+    changed = {"TASK": "key-points", "KEY_POINTS": NAMES, "HUMAN_BUDGET": "5", "RETRAIN_MINIMUM": "1"}
     with loop.settings(*EVERY_FUNCTION, **changed):
         run = loop.label("points", drawn)
     loop.assert_sound(run)
@@ -142,7 +142,7 @@ def test_key_points_are_labelled_by_people_round_by_round_to_the_merged_manifest
     for line in loop.manifest(run.batch):
         told = {point["name"]: point for point in known(drawn, line).key_points}
         names = line["key-points-metadata"]["class-map"]
-        assert list(names.values()) == COLOURS.split(",") and line["key-points-metadata"]["human-annotated"] == "yes"
+        assert list(names.values()) == list(KEY_POINTS) and line["key-points-metadata"]["human-annotated"] == "yes"
         for point in line["key-points"]["annotations"]:
             there = told[names[str(point["class_id"])]]
             assert point["visibility"] == there["visibility"]
