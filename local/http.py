@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from local.desk import Desk
+
 
 @dataclass(frozen=True)
 class Request:
@@ -110,6 +112,7 @@ class ServiceContext:
     truth_path: known labels for the simulated annotators (`up --truth`), if given.
     container_python: the interpreter that runs the container's entry points.
     on_shutdown: register a blocking function, called in reverse order when the server stops; end your children there.
+    desk: where labelling jobs lay out tasks for people, and the portal finds them.
     """
 
     endpoint_url: str
@@ -124,6 +127,7 @@ class ServiceContext:
     role_credentials: RoleCredentials
     invoke_function: InvokeFunction
     on_shutdown: Callable[[Callable[[], None]], None]
+    desk: Desk
 
 
 def json_response(document: Any, status: int = 200) -> Response:

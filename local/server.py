@@ -2,6 +2,9 @@
 
     python -m local.server --port 4566 --state-dir build/local [--truth FILE]
 
+Beside it, on a port of its own, the labelling portal for people (local/portal); server.json says where, and holds the
+key that makes links to it.
+
 The environment decides: LABELLOOP_LAMBDA_PYTHON (default .venvs/lambda/bin/python) runs the functions,
 LABELLOOP_CONTAINER_PYTHON (default .venvs/yolo/bin/python) the container, LABELLOOP_LAMBDA_SLOTS how many functions at
 once, SFN_WAIT_SCALE scales Wait states and retry intervals. Ends on SIGTERM or Ctrl-C and takes its children along.
@@ -14,18 +17,20 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+WAY_IN = "Get a fresh link with: python -m local portal"
 log = logging.getLogger("labelloop.local")
 
 
@@ -33,13 +38,17 @@ def main() -> None:
     arguments = _arguments()
     arguments.state_dir.mkdir(parents=True, exist_ok=True)
     listener = _listen(arguments.port)
+    # Any free port: people come by a link.
+    portal_listener = _listen(0)
     port = listener.getsockname()[1]
     run_dir = Path(tempfile.mkdtemp(prefix=f"labelloop-aws-{port}-"))
     try:
         _configure(port, run_dir)
-        asyncio.run(_serve(listener, f"http://127.0.0.1:{port}", run_dir, arguments.state_dir, arguments.truth))
+        endpoint = f"http://127.0.0.1:{port}"
+        asyncio.run(_serve(listener, portal_listener, endpoint, run_dir, arguments.state_dir, arguments.truth))
     finally:
         listener.close()
+        portal_listener.close()
         shutil.rmtree(run_dir, ignore_errors=True)
         _forget_server(arguments.state_dir)
 
@@ -92,11 +101,21 @@ def _configure(port: int, run_dir: Path) -> None:
     log.setLevel(logging.INFO)
 
 
-async def _serve(listener: socket.socket, endpoint: str, run_dir: Path, state_dir: Path, truth: Path | None) -> None:
+async def _serve(
+    listener: socket.socket,
+    portal_listener: socket.socket,
+    endpoint: str,
+    run_dir: Path,
+    state_dir: Path,
+    truth: Path | None,
+) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
     from local import gateway, patches, services
+    from local.desk import PERSON, Desk
+    from local.portal.access import Access
+    from local.portal.app import create_app
 
     python = Path(os.environ.get("LABELLOOP_LAMBDA_PYTHON") or REPO_ROOT / ".venvs" / "lambda" / "bin" / "python")
     slots = int(os.environ.get("LABELLOOP_LAMBDA_SLOTS") or max(4, 2 * (os.cpu_count() or 2)))
@@ -108,18 +127,31 @@ async def _serve(listener: socket.socket, endpoint: str, run_dir: Path, state_di
         loop.add_signal_handler(number, stopping.set)
 
     hooks: list[Callable[[], None]] = []
-    context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks)
+    desk = Desk()
+    context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks, desk)
     mounted = services.create_mounted(context)
-    _remember_server(state_dir, endpoint, run_dir)
+    portal_key, portal_port = secrets.token_urlsafe(32), portal_listener.getsockname()[1]
+    hosts = [f"{name}:{portal_port}" for name in ("127.0.0.1", "localhost")]
+    portal = create_app(desk, Access(portal_key, PERSON), hosts, REPO_ROOT / "portal", WAY_IN)
+    portal_address = f"http://127.0.0.1:{portal_port}"
+    record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
+    _remember_server(state_dir, {**record, "portal": portal_address, "portal_key": portal_key})
 
-    config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 2
-    config.loglevel = os.environ["LOG_LEVEL"]
+    def config_for(served: socket.socket) -> Config:
+        config = Config()
+        config.bind = [f"fd://{served.fileno()}"]
+        config.keep_alive_timeout = 75
+        config.graceful_timeout = 2
+        config.loglevel = os.environ["LOG_LEVEL"]
+        return config
+
     log.info("embedded AWS at %s, process %d, services of our own: %s", endpoint, os.getpid(), sorted(mounted))
+    log.info("labelling portal at %s", portal_address)
     try:
-        await serve(gateway.application(mounted), config, shutdown_trigger=stopping.wait)
+        await asyncio.gather(
+            serve(gateway.application(mounted), config_for(listener), shutdown_trigger=stopping.wait),
+            serve(portal, config_for(portal_listener), shutdown_trigger=stopping.wait),
+        )
     except Exception:
         log.exception("the embedded AWS failed")
         _leave(hooks, run_dir, state_dir, 1)
@@ -146,10 +178,12 @@ def _end_children(hooks: list[Callable[[], None]]) -> None:
     lambda_runtime.reset()
 
 
-def _remember_server(state_dir: Path, endpoint: str, run_dir: Path) -> None:
-    record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
+def _remember_server(state_dir: Path, record: Mapping[str, Any]) -> None:
+    """Readable for its owner only: the portal's key lets people in."""
     partial = state_dir / "server.json.partial"
-    partial.write_text(json.dumps(record))
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(record, file)
     partial.replace(state_dir / "server.json")
 
 

@@ -17,6 +17,7 @@ from ministack.core import responses
 from ministack.services import eventbridge, lambda_svc, sts
 
 from local import roles
+from local.desk import Desk
 from local.http import AccessDenied, FunctionFault, Request, ServiceContext, ServiceFault, ServiceHandler
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ def service_context(
     repo_root: Path,
     truth: Path | None,
     hooks: list[Callable[[], None]],
+    desk: Desk,
 ) -> ServiceContext:
     state_dir = run_dir / "services"
     state_dir.mkdir()
@@ -76,6 +78,7 @@ def service_context(
         role_credentials=role_credentials,
         invoke_function=invoke_function,
         on_shutdown=hooks.append,
+        desk=desk,
     )
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
+from local.portal.access import make_token
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 STATE_DIR = REPO_ROOT / "build" / "local"
@@ -44,6 +45,10 @@ class NotRunning(RuntimeError):
 
 class DeployFailed(RuntimeError):
     """sam said no; the message holds the end of what it printed."""
+
+
+class ControlRefused(RuntimeError):
+    """What was asked behind AWS's back is refused; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,24 @@ def delete(server: Server, stack_name: str, timeout_seconds: float = 120.0) -> N
             raise RuntimeError(f"The stack {stack_name} was not deleted: {stack.get('StackStatusReason')}")
         time.sleep(0.1)
     raise RuntimeError(f"The stack {stack_name} was not deleted within {timeout_seconds:g} s.")
+
+
+def portal_link(server: Server) -> str:
+    """A link into the labelling portal, good for one visit; the browser that opened it stays in."""
+    record = json.loads((server.state_dir / "server.json").read_text())
+    return f"{record['portal']}/?token={make_token(record['portal_key'])}"
+
+
+def control(server: Server, method: str, name: str, document: Any = None) -> Any:
+    """What happens behind AWS's back, see local.sagemaker.control. Raises ControlRefused."""
+    data = None if document is None else json.dumps(document).encode()
+    request = urllib.request.Request(f"{server.endpoint}/_labelloop/{name}", data, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        said = error.read().decode("utf-8", "replace")[:500]
+        raise ControlRefused(f"The embedded AWS refused {method} {name}: {said}") from error
 
 
 def client(server: Server, service: str) -> Any:

@@ -1,13 +1,15 @@
 /** What all annotating elements share: the stage with its tools, the list of marks, selection, undo, the draft.
  *
  * A state is `{marks, nothing, ...}`, never changed in place; every mark has an `id`. Subclasses say what a mark is:
- * `start(initial)`, `press`, `hover`, `drawMark`, `describe`, `fields`, `answer`, `stateOf(answer)`, `problem`, `keys`.
+ * `start(initial)`, `press`, `hover`, `drawTag`, `drawMark`, `describe`, `fields`, `answer`, `stateOf(answer)`, `problem`
+ * and how marks are added, removed, shifted and emptied.
  */
 import { View } from "./canvas.js";
 import { colourOf } from "./colours.js";
 import { button, h, putRows } from "./dom.js";
 import { History } from "./history.js";
 
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 15_000;
 
@@ -15,11 +17,12 @@ export class Annotator extends HTMLElement {
   connectedCallback() {
     if (this.panel) return;
     this.labels = this.json("labels", []);
-    this.label = this.labels[0];
     this.history = new History(this.start(this.json("initial-value", [])));
+    this.label = this.labels[0];
+    this.choices ??= this.labels;
     this.rows = new Map();
     this.#build();
-    this.#load(this.getAttribute("src"));
+    this.shown = new Promise((resolve) => this.#load(this.getAttribute("src"), resolve));
   }
 
   json(attribute, otherwise) {
@@ -91,6 +94,32 @@ export class Annotator extends HTMLElement {
     return true;
   }
 
+  setNothing(nothing) {
+    this.commit({ marks: nothing ? this.emptied() : this.state.marks, nothing });
+    this.say(nothing ? `Nothing here: no ${this.noun} is kept. U brings them back.` : "");
+  }
+
+  /** Arrow keys: `change(mark, dx, dy)` by 1 pixel, with Shift by 10; false when no mark is selected. */
+  nudge(event, change) {
+    if (!this.selected) return false;
+    const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
+    this.replace(change(this.selected, dx, dy), `nudge ${event.ctrlKey} ${this.selectedId}`);
+    return true;
+  }
+
+  keys() {
+    const digits = this.choices.slice(0, 9).map((_, index) => String(index + 1));
+    const choosing = { keys: digits, shown: "1 – 9", does: this.digits, run: (event) => this.choose(Number(event.key) - 1) };
+    if (this.readOnly) return [choosing];
+    return [
+      choosing,
+      { keys: ["b"], does: `add a ${this.noun} in the middle of the view`, run: () => this.add() },
+      { keys: ["Delete", "Backspace"], shown: "Delete", does: `delete the selected ${this.noun}`, run: () => this.remove() },
+      { keys: ["n"], does: "nothing here", run: () => this.setNothing(!this.state.nothing) },
+      { keys: Object.keys(ARROWS), shown: "Arrows", does: `move the selected ${this.noun} by 1 pixel, with Shift by 10`, run: (event) => this.nudge(event, (mark, dx, dy) => this.shifted(mark, dx, dy)) },
+    ];
+  }
+
   say(text) {
     this.status.textContent = text;
   }
@@ -111,7 +140,9 @@ export class Annotator extends HTMLElement {
     const marks = this.state.marks.map((mark) => (mark.id === this.preview?.id ? this.preview : mark));
     if (this.preview && !marks.includes(this.preview)) marks.push(this.preview);
     marks.sort((a, b) => (a.id === this.selectedId) - (b.id === this.selectedId));
-    for (const mark of marks) this.drawMark(view, mark, mark.id === this.selectedId || mark === this.preview);
+    const isChosen = (mark) => mark.id === this.selectedId || mark === this.preview;
+    for (const mark of marks) this.drawTag(view, mark, isChosen(mark));
+    for (const mark of marks) this.drawMark(view, mark, isChosen(mark));
   }
 
   show(preview) {
@@ -138,7 +169,7 @@ export class Annotator extends HTMLElement {
         button(`Add ${this.noun}`, () => this.add(), { title: `Add a ${this.noun} in the middle of the view (B)` }),
         button("Delete", () => this.remove(), { title: "Delete the selected one (Delete)" }),
       ]));
-    this.append(h("section", { class: "stage", "aria-label": "Picture" }, canvas, tools, this.status));
+    this.append(h("section", { class: "stage", "aria-label": "Picture" }, canvas, h("div", { class: "strip" }, tools, this.status)));
     this.canvas = canvas;
     this.view = new View(canvas, this);
     this.#buildPanel();
@@ -193,17 +224,18 @@ export class Annotator extends HTMLElement {
   }
 
   /** An address that has expired is renewed as often as it takes; the marks stay where they are. */
-  async #load(address, wait = FIRST_RETRY_MS) {
+  #load(address, shown, wait = FIRST_RETRY_MS) {
     const image = new Image();
     image.onload = () => {
       this.view.show(image);
       this.say(`${image.naturalWidth} × ${image.naturalHeight} pixels. Press ? for the keys.`);
       this.refresh();
+      shown();
     };
     image.onerror = async () => {
       this.say("The picture could not be loaded; trying again.");
       const fresh = await this.renew?.().catch(() => null);
-      setTimeout(() => this.#load(fresh ?? address, Math.min(wait * 2, LONGEST_RETRY_MS)), fresh ? 0 : wait);
+      setTimeout(() => this.#load(fresh ?? address, shown, Math.min(wait * 2, LONGEST_RETRY_MS)), fresh ? 0 : wait);
     };
     image.src = address;
   }

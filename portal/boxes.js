@@ -1,10 +1,9 @@
 /** crowd-bounding-box. A mark is `{id, label, left, top, width, height}` in whole pixels of the natural image. */
-import { Annotator } from "./annotator.js";
+import { Annotator, ARROWS } from "./annotator.js";
 import { GRIP_REACH } from "./canvas.js";
 import { button, h } from "./dom.js";
 
 const SIDES = ["left", "top", "width", "height"];
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const within = (value, largest) => Math.min(Math.max(Math.round(value), 0), largest);
 
@@ -55,12 +54,15 @@ export function smallestAt(boxes, at, reach) {
 export class BoxView extends Annotator {
   noun = "box";
 
+  drawTag(view, box) {
+    const number = this.state.marks.findIndex((mark) => mark.id === box.id) + 1;
+    view.tag({ x: box.left, y: box.top }, number ? `${number} ${box.label}` : box.label, this.colour(box.label), -1, -2);
+  }
+
   drawMark(view, box, selected) {
     const colour = this.colour(box.label);
     view.rectangle(box, { stroke: "#000a", strokeWidth: selected ? 5 : 4 });
     view.rectangle(box, { stroke: colour, strokeWidth: selected ? 3 : 2, fill: selected ? `${colour}22` : null });
-    const number = this.state.marks.findIndex((mark) => mark.id === box.id) + 1;
-    view.tag({ x: box.left, y: box.top }, number ? `${number} ${box.label}` : box.label, colour, -1, -2);
     if (!selected || this.locked || this.readOnly) return;
     for (const x of [0, 0.5, 1]) for (const y of [0, 0.5, 1]) {
       if (x !== 0.5 || y !== 0.5) view.grip({ x: box.left + x * box.width, y: box.top + y * box.height }, colour);
@@ -90,6 +92,7 @@ export class BoxView extends Annotator {
 
 export class CrowdBoundingBox extends BoxView {
   purpose = "Drag to draw a box, click a box to select it.";
+  digits = "choose the label, of the selected box or for the next";
 
   start(initial) {
     this.initial = initial;
@@ -218,26 +221,18 @@ export class CrowdBoundingBox extends BoxView {
     this.remove(id);
   }
 
-  setNothing(nothing) {
-    this.commit({ marks: nothing ? [] : this.state.marks, nothing });
-    this.say(nothing ? "Nothing here: no box is kept. U brings them back." : "");
+  emptied() {
+    return [];
+  }
+
+  shifted(box, dx, dy) {
+    return moved(box, dx, dy, this.size);
   }
 
   keys() {
-    const selected = (run) => (event) => (this.selected ? run(event) : false);
-    return [
-      { keys: this.labels.slice(0, 9).map((_, index) => String(index + 1)), shown: "1 – 9", does: "choose the label, of the selected box or for the next", run: (event) => this.choose(Number(event.key) - 1) },
-      { keys: ["b"], does: "add a box in the middle of the view", run: () => this.add() },
-      { keys: Object.keys(ARROWS), shown: "Arrows", does: "move the selected box by 1 pixel, with Shift by 10", run: selected((event) => this.#nudge(event, moved)) },
-      { keys: Object.keys(ARROWS).map((key) => `Ctrl+${key}`), shown: "Ctrl + arrows", does: "move its right or lower side, with Shift by 10", run: selected((event) => this.#nudge(event, (box, dx, dy, size) => resized(box, [Math.abs(Math.sign(dx)), Math.abs(Math.sign(dy))], dx, dy, size))) },
-      { keys: ["Delete", "Backspace"], shown: "Delete", does: "delete the selected box", run: selected(() => this.remove()) },
-      { keys: ["n"], does: "nothing here: no object to mark", run: () => this.setNothing(!this.state.nothing) },
-    ];
-  }
-
-  #nudge(event, change) {
-    const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
-    this.replace(change(this.selected, dx, dy, this.size), `nudge ${event.ctrlKey} ${this.selectedId}`);
+    const stretch = (box, dx, dy) => resized(box, [Math.abs(Math.sign(dx)), Math.abs(Math.sign(dy))], dx, dy, this.size);
+    const keys = Object.keys(ARROWS).map((key) => `Ctrl+${key}`);
+    return [...super.keys(), { keys, shown: "Ctrl + arrows", does: "move its right or lower side, with Shift by 10", run: (event) => this.nudge(event, stretch) }];
   }
 
   #create(box) {

@@ -47,7 +47,7 @@ export class View {
 
   fit() {
     if (!this.image) return;
-    const margin = 24;
+    const margin = Math.min(24, this.stage.height() / 20);
     const [width, height] = [this.stage.width() - 2 * margin, this.stage.height() - 2 * margin];
     this.scale = Math.min(Math.max(Math.min(width / this.image.width, height / this.image.height), 0.01), LARGEST_SCALE);
     this.x = (this.stage.width() - this.image.width * this.scale) / 2;

@@ -6,6 +6,7 @@ import { call, callUntilHeard, path } from "./net.js";
 
 const ANNOTATORS = "crowd-bounding-box, crowd-keypoint, crowd-image-classifier";
 const LITTLE_TIME_S = 120;
+const DOUBLE_CLICK_MS = 300;
 
 export class CrowdForm extends HTMLElement {
   seconds = 0;
@@ -30,7 +31,7 @@ export class CrowdForm extends HTMLElement {
   }
 
   async submit() {
-    if (this.phase !== "editing" || !this.annotator.size) return;
+    if (this.phase !== "editing") return;
     const problem = this.#cannotJudge() ? "" : this.annotator.problem();
     if (problem) return this.#tell(problem);
     this.pending = { answer: this.answer, submission: this.submission, seconds: Math.round(this.seconds * 10) / 10 };
@@ -55,7 +56,9 @@ export class CrowdForm extends HTMLElement {
       return this.#send();
     }
     if (info.body.state === "expired") return this.#settle({ status: 410, body: {} });
-    this.#edit();
+    // Not before the picture is seen, and a moment later: a double click on Submit must not answer the next picture.
+    await this.annotator.shown;
+    setTimeout(() => this.#edit(), DOUBLE_CLICK_MS);
   }
 
   async #send() {
@@ -137,11 +140,12 @@ export class CrowdForm extends HTMLElement {
   }
 
   #restore(kept) {
-    if (!kept) return;
-    this.seconds = Number(kept.seconds) || 0;
-    for (const field of this.fields) {
-      const state = kept.fields?.[field.getAttribute("name")];
-      if (state !== undefined) field.state = state;
+    const fresh = this.fields.map((field) => field.state);
+    this.seconds = Number(kept?.seconds) || 0;
+    try {
+      for (const field of this.fields) field.state = kept?.fields?.[field.getAttribute("name")] ?? field.state;
+    } catch {
+      this.fields.forEach((field, index) => (field.state = fresh[index]));
     }
   }
 
@@ -166,6 +170,7 @@ export class CrowdForm extends HTMLElement {
     this.heading.textContent = title;
     this.progress.replaceChildren(`${position} of ${total}`, h("progress", { value: position - 1, max: total, "aria-label": "Progress" }));
     this.deadline = left == null ? null : performance.now() + left * 1000;
+    this.#tick();
   }
 
   #tick() {
@@ -189,6 +194,7 @@ export class CrowdForm extends HTMLElement {
     this.message = h("p", { class: "message", role: "alert", hidden: true });
     this.short = this.querySelector("short-instructions") ?? "";
     this.full = this.querySelector("full-instructions");
+    this.full?.remove();
     const others = [...this.children].filter((child) => child !== this.annotator && child.localName.startsWith("crowd-"));
     this.submitButton = this.querySelector("crowd-button button") ?? button("Submit and next", () => this.submit(), { class: "primary" });
     this.submitButton.title = "Submit (Enter)";

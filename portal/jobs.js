@@ -3,7 +3,7 @@ import { button, clock, h, openDialog, putRows } from "./dom.js";
 import { forgetOldDrafts } from "./draft.js";
 import { call, callUntilHeard, path } from "./net.js";
 
-const LOOK_AGAIN_MS = 5000;
+const LOOK_AGAIN_MS = 3000;
 const KINDS = { annotate: "draw", adjust: "correct", verify: "check" };
 
 const [worker, message, list] = ["worker", "message", "jobs"].map((id) => document.getElementById(id));

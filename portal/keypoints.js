@@ -10,7 +10,6 @@ import { h } from "./dom.js";
 const OCCLUDED = " (occluded)";
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
 const SHOWN = { undecided: "not set", outside: "outside", visible: "visible", occluded: "occluded" };
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export const isPlaced = (mark) => mark.visibility === "visible" || mark.visibility === "occluded";
 
@@ -35,6 +34,7 @@ export function pointsFrom(marks) {
 export class CrowdKeypoint extends Annotator {
   noun = "point";
   purpose = "Click to place the next point, drag a point to move it.";
+  digits = "choose the point to place or to work on";
 
   start(initial) {
     this.labels = this.names = namesIn(this.labels);
@@ -68,7 +68,7 @@ export class CrowdKeypoint extends Annotator {
   }
 
   press(at, event) {
-    const touched = this.#nearest(at, event);
+    const touched = this.#touched(at, event);
     const mark = touched ?? this.target;
     const offset = touched ? { x: touched.x - at.x, y: touched.y - at.y } : { x: 0, y: 0 };
     const put = (to) => this.#placed(mark, { x: to.x + offset.x, y: to.y + offset.y });
@@ -84,8 +84,9 @@ export class CrowdKeypoint extends Annotator {
   }
 
   hover(at, event) {
-    this.ghost = this.#nearest(at, event) || this.locked ? null : this.target;
-    return this.ghost ? "crosshair" : this.#nearest(at, event) ? "move" : "default";
+    const touched = this.#touched(at, event);
+    this.ghost = touched || this.locked ? null : this.target;
+    return this.ghost ? "crosshair" : touched ? "move" : "default";
   }
 
   draw(view) {
@@ -93,6 +94,13 @@ export class CrowdKeypoint extends Annotator {
     if (!this.ghost || !view.pointerAt || this.preview || this.locked) return;
     view.crosshair();
     view.tag(view.toImage(view.pointerAt), this.ghost.label, this.colour(this.ghost.label), 10, -6);
+  }
+
+  /** The number, as in the list; the selected point says its name. */
+  drawTag(view, mark, selected) {
+    if (!isPlaced(mark)) return;
+    const name = mark.visibility === "occluded" ? mark.label + OCCLUDED : mark.label;
+    view.tag(mark, selected ? name : String(this.names.indexOf(mark.label) + 1), this.colour(mark.label), 9, -4);
   }
 
   drawMark(view, mark, selected) {
@@ -103,7 +111,6 @@ export class CrowdKeypoint extends Annotator {
     if (selected) view.circle(mark, { radius: 12, stroke: "#fff", strokeWidth: 1.5, dash: [3, 3] });
     view.circle(mark, { radius, stroke: "#000b", strokeWidth: solid ? 4 : 6 });
     view.circle(mark, { radius, stroke: solid ? "#fff" : colour, strokeWidth: solid ? 2 : 3, fill: solid ? colour : null });
-    view.tag(mark, solid ? mark.label : mark.label + OCCLUDED, colour, 11, -5);
   }
 
   describe(mark) {
@@ -175,29 +182,16 @@ export class CrowdKeypoint extends Annotator {
     this.#see(this.selected);
   }
 
-  setNothing(nothing) {
-    const outside = (mark) => ({ ...mark, visibility: "outside" });
-    this.commit({ marks: nothing ? this.state.marks.map(outside) : this.state.marks, nothing });
-    this.say(nothing ? "Nothing here: all points are outside. U brings them back." : "");
+  emptied() {
+    return this.state.marks.map((mark) => ({ ...mark, visibility: "outside" }));
+  }
+
+  shifted(mark, dx, dy) {
+    return isPlaced(mark) ? this.#placed(mark, { x: mark.x + dx, y: mark.y + dy }) : mark;
   }
 
   keys() {
-    const selected = (run) => (event) => (this.selected ? run(event) : false);
-    return [
-      { keys: this.names.slice(0, 9).map((_, index) => String(index + 1)), shown: "1 – 9", does: "choose the point to place or to work on", run: (event) => this.choose(Number(event.key) - 1) },
-      { keys: ["v"], does: "the point is visible, occluded, outside", run: () => this.#see(this.selected ?? this.target) },
-      { keys: ["b"], does: "place the next point in the middle of the view", run: () => this.add() },
-      { keys: Object.keys(ARROWS), shown: "Arrows", does: "move the selected point by 1 pixel, with Shift by 10", run: selected((event) => this.#nudge(event)) },
-      { keys: ["Delete", "Backspace"], shown: "Delete", does: "take the selected point away", run: selected(() => this.remove()) },
-      { keys: ["n"], does: "nothing here: none of the points is in the picture", run: () => this.setNothing(!this.state.nothing) },
-    ];
-  }
-
-  #nudge(event) {
-    if (!isPlaced(this.selected)) return;
-    const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
-    const { x, y, id } = this.selected;
-    this.replace(this.#placed(this.selected, { x: x + dx, y: y + dy }), `nudge ${id}`);
+    return [...super.keys(), { keys: ["v"], does: "the point is visible, occluded, outside", run: () => this.#see(this.selected ?? this.target) }];
   }
 
   #see(mark, visibility = NEXT[mark?.visibility]) {
@@ -222,7 +216,9 @@ export class CrowdKeypoint extends Annotator {
     return { ...mark, x: within(x, this.size.width - 1), y: within(y, this.size.height - 1), visibility };
   }
 
-  #nearest(at, event) {
+  /** The point under the pointer; none while a point that was chosen waits to be placed, however close the others are. */
+  #touched(at, event) {
+    if (this.selected?.visibility === "undecided") return undefined;
     const reach = Math.max(10, GRIP_REACH[event.pointerType] ?? 0) / this.view.scale;
     const apart = (mark) => Math.hypot(mark.x - at.x, mark.y - at.y);
     return this.state.marks.filter((mark) => isPlaced(mark) && apart(mark) <= reach).sort((a, b) => apart(a) - apart(b))[0];

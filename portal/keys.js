@@ -23,7 +23,7 @@ function named(event) {
 
 export function showHelp(bindings) {
   const rows = bindings.filter((binding) => binding.does).map(({ keys, shown, does }) =>
-    h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, shown ?? keys[0].toUpperCase())), h("td", {}, does)));
+    h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, shown ?? (keys[0].length > 1 ? keys[0] : keys[0].toUpperCase()))), h("td", {}, does)));
   const mouse = h("p", {}, "Mouse: the wheel zooms where the pointer is; the middle button, or Space and dragging, moves the picture. Shift and dragging draws a new box inside another one. On a touch screen two fingers zoom and move.");
   openDialog("Keys", h("table", {}, h("tbody", {}, ...rows)), mouse);
 }

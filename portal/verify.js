@@ -4,12 +4,13 @@ import { button, h } from "./dom.js";
 
 export class CrowdImageClassifier extends BoxView {
   purpose = "The boxes can be looked at, not changed.";
+  digits = "choose the verdict";
   readOnly = true;
 
   start() {
     const { labels = [], value = [] } = this.json("overlay", {}).boundingBox ?? {};
     this.labels = labels;
-    this.categories = this.json("categories", []);
+    this.choices = this.json("categories", []);
     return { marks: value.map((box, index) => ({ ...box, id: index })), nothing: false, category: null };
   }
 
@@ -22,7 +23,7 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   problem() {
-    return this.state.category ? "" : `Choose: ${this.categories.map((name, index) => `${name} (${index + 1})`).join(" or ")}.`;
+    return this.state.category ? "" : `Choose: ${this.choices.map((name, index) => `${name} (${index + 1})`).join(" or ")}.`;
   }
 
   press(at, event) {
@@ -34,28 +35,23 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   palette() {
-    this.chips = this.categories.map((name, index) =>
+    this.chips = this.choices.map((name, index) =>
       button("", () => this.choose(index), { class: `chip verdict ${index ? "" : "first"}`, "aria-label": name }));
-    this.chips.forEach((chip, index) => chip.append(h("span", { class: "name" }, this.categories[index]), h("kbd", {}, String(index + 1))));
+    this.chips.forEach((chip, index) => chip.append(h("span", { class: "name" }, this.choices[index]), h("kbd", {}, String(index + 1))));
     return [h("h2", {}, "Verdict"), h("div", { class: "chips", role: "group", "aria-label": "Verdict" }, ...this.chips)];
   }
 
   refreshed() {
-    this.chips.forEach((chip, index) => chip.setAttribute("aria-pressed", String(this.categories[index] === this.state.category)));
+    this.chips.forEach((chip, index) => chip.setAttribute("aria-pressed", String(this.choices[index] === this.state.category)));
   }
 
   choose(index) {
-    if (!this.categories[index]) return;
-    this.commit({ category: this.categories[index] });
+    if (!this.choices[index]) return;
+    this.commit({ category: this.choices[index] });
     this.say(`Verdict: ${this.state.category}`);
   }
 
   fields() {
     return new Map();
-  }
-
-  keys() {
-    const keys = this.categories.map((_, index) => String(index + 1));
-    return [{ keys, shown: keys.join(", "), does: `choose ${this.categories.join(", ")}`, run: (event) => this.choose(Number(event.key) - 1) }];
   }
 }

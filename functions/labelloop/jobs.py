@@ -56,7 +56,7 @@ def _honeypots(
     if not knobs.honeypot_rate or not planned:
         return []
     taken = {line["source-ref"] for _, (_, part) in planned for line in part}
-    known = honeypots.gold(datasets.current().lines, taken)
+    known = honeypots.gold(datasets.current().lines, knobs.task, taken)
     counts = [honeypots.share(len(part), knobs.honeypot_rate) for _, (_, part) in planned]
     shown = honeypots.chosen(known, counts, knobs.seed, f"{files.batch_id}/{number}")
     made = [

@@ -2,6 +2,7 @@
 
     python -m local.demo [--count 600] [--seed 7]
     python -m local.demo --images DIR --truth coco.json [--limit N]
+    python -m local.demo --human    you are one of the people: label in the browser, at the address that is printed
 
 Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report).
 Exit status 0 only when the batch was labelled and every upload has exactly one outcome.
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +35,7 @@ from local.demo import cloud, costs, evaluate, gallery, page, pictures, summary,
 from local.demo.errors import DemoFailed
 from local.demo.follow import FailedPart, Follower, View
 from local.demo.memory import PeakMemory
+from local.demo.person import JOB_SECONDS, TIMEOUT_MINUTES, Person
 from local.demo.progress import Training
 from local.demo.results import Results
 from local.demo.scores import score_models
@@ -74,12 +76,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
         outputs = stack.outputs(server, STACK_NAME)
         with clock.part("upload"):
             upload.brief_annotators(server, batch, options.seed)
+            person = Person(server) if options.human else None
+            if person:
+                person.arrive()
             upload.upload(server, outputs["DataBucketName"], batch)
             upload.put_marker(server, outputs["DataBucketName"], batch)
         screen.say(f"{len(batch.names)} files and the marker are in s3://{outputs['DataBucketName']}/{pictures.PREFIX}")
         follower = Follower(server, outputs)
         with clock.part("loop"):
-            view = _follow(follower, screen, options.timeout * 60)
+            view = _follow(follower, screen, options.timeout * 60, person)
         if view.status != "SUCCEEDED":
             _explain(follower, view)
         with clock.part("evaluation"):
@@ -97,6 +102,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             wall_seconds=clock.seconds(),
             peak_memory_mib=memory.peak_mib,
             files=_files(server, options.keep),
+            by_hand=person.work() if person else None,
         )
         found = summary.build(outcome, batch.truth, costs.read_prices(), told)
         found["problems"] += _wrongly_rejected(batch, found["rejected_reasons"])
@@ -110,16 +116,18 @@ def _pictures_and_stack(
     options: argparse.Namespace, server: stack.Server, screen: Screen, clock: Clock
 ) -> pictures.Pictures:
     """Scenes are drawn while sam works; own pictures are read first, because they decide on the stack's classes."""
+    patience = {"LabelingTimeoutSeconds": str(JOB_SECONDS)} if options.human else {}
     if options.images:
         batch = pictures.read_own(options.images, options.truth, options.limit)
         screen.say(batch.source)
         sides = pictures.longer_sides(batch)
-        _deploy(server, pictures.stack_parameters(batch.truth.classes, sides, len(sides)), screen, clock)
+        parameters = pictures.stack_parameters(batch.truth.classes, sides, len(sides))
+        _deploy(server, {**parameters, **patience}, screen, clock)
         return batch
     with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
         drawing = pool.submit(pictures.draw, BUILD / "pictures", options.count, options.seed)
         parameters = pictures.stack_parameters(pictures.DRAWN_CLASSES, [pictures.DRAWN_SIDE], options.count)
-        _deploy(server, parameters, screen, clock)
+        _deploy(server, {**parameters, **patience}, screen, clock)
         batch = drawing.result()
     screen.say(batch.source)
     return batch
@@ -132,14 +140,17 @@ def _deploy(server: stack.Server, parameters: dict[str, str], screen: Screen, cl
     screen.say(f"stack {STACK_NAME} is deployed")
 
 
-def _follow(follower: Follower, screen: Screen, seconds: float) -> View:
+def _follow(follower: Follower, screen: Screen, seconds: float, person: Person | None) -> View:
     """Until the execution ends. Raises DemoFailed when it takes longer than `seconds`."""
     screen.say(f"execution {follower.find().rpartition(':')[2]}")
     deadline = time.monotonic() + seconds
     with screen.following():
         while True:
             view = follower.look()
-            screen.show(view)
+            waiting, told = person.look() if person and view.status == "RUNNING" else (None, [])
+            screen.show(replace(view, waiting=waiting))
+            for text in told:
+                screen.say(text)
             if view.status != "RUNNING":
                 return view
             if time.monotonic() > deadline:
@@ -202,6 +213,8 @@ def _conclude(console: Console, found: Mapping[str, Any], server: stack.Server, 
     console.print(table)
     for name in ("auto_share", "auto_mean_iou", "human_mean_iou", "models_promoted", "saving", "peak_memory_mib"):
         console.print(f"  {name:18} {found[name]}")
+    if found["by_hand"]:
+        console.print(f"  {'by your hand':18} {page.by_hand(found['by_hand'])}")
     for name in ("first_labels_seconds", "wall_seconds"):
         console.print(f"  {name:18} {found[name]}")
     for problem in found["problems"]:
@@ -269,10 +282,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, help="label your own pictures: the folder they are in")
     parser.add_argument("--truth", type=Path, help="with --images: a COCO file, from which the simulated people answer")
     parser.add_argument("--limit", type=int, help="with --images: at most this many")
+    parser.add_argument("--human", action="store_true", help="label some images of every round yourself, in a browser")
     parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (a free one)")
     parser.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
-    parser.add_argument("--timeout", type=float, default=60.0, help="minutes the execution may take (60)")
+    parser.add_argument("--timeout", type=float, help="minutes the execution may take (60; with --human 240)")
     options = parser.parse_args()
+    options.timeout = options.timeout or (TIMEOUT_MINUTES if options.human else 60.0)
     if (options.images is None) != (options.truth is None):
         parser.error("own pictures need both --images (a folder) and --truth (a COCO file)")
     if options.limit is not None and options.images is None:

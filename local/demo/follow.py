@@ -15,6 +15,7 @@ from labelloop.manifests import Annotation, split_lines
 
 from local import stack
 from local.demo.errors import DemoFailed
+from local.demo.person import Waiting
 from local.demo.progress import Line, Story, Training, read_story, read_training, training_name
 
 SECONDS_TO_START = 60.0
@@ -33,13 +34,16 @@ class Shards:
 
 @dataclass(frozen=True)
 class View:
-    """One look at the execution. `answered` = (pictures people have answered, pictures asked) of the open job."""
+    """One look at the execution. `answered` = (pictures people have answered, pictures asked) of the open job;
+    `waiting`: what of it waits for the person at this machine.
+    """
 
     status: str
     story: Story
     shards: Shards | None = None
     answered: tuple[int, int] | None = None
     first_labels: datetime | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)

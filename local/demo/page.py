@@ -57,9 +57,26 @@ def _head(summary: Summary) -> str:
     return (
         f"<h1>{escape(headline(summary))}</h1>"
         f"<p class=soft>{escape(summary['source'])}; classes: {escape(', '.join(summary['classes']))}. The loop ran "
-        "on the embedded AWS; people were simulated from the known truth, which the loop itself never sees.</p>"
+        f"on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
         f"{_left_over(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
     )
+
+
+def by_hand(work: Mapping[str, int]) -> str:
+    """What the person at this machine did, in one line."""
+    late = work["expired"] + work["stopped"]
+    rest = ((work["handed_over"], "handed over"), (late, "not in time"))
+    said = [
+        f"{work['answered']} of {work['asked']} images labelled",
+        *(f"{count} {how}" for count, how in rest if count),
+    ]
+    return ", ".join(said)
+
+
+def _people(summary: Summary) -> str:
+    if not summary["by_hand"]:
+        return "people were simulated"
+    return f"a person worked by hand ({escape(by_hand(summary['by_hand']))}), the others were simulated"
 
 
 def _left_over(summary: Summary) -> str:

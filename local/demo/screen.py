@@ -69,7 +69,14 @@ def panel(view: View, now: datetime) -> RenderableType:
         table.add_column(name, style=style, justify="left" if name in ("model", "challenger") else "right")
     for found in view.story.rounds:
         table.add_row(*_row(found, now))
-    return Group(table, Text(_moment(view, now)))
+    return Group(table, Text(_moment(view, now)), *_yours(view))
+
+
+def _yours(view: View) -> list[Text]:
+    if view.waiting is None:
+        return []
+    text = f"{view.waiting.open} of {view.waiting.asked} images wait for you, {view.waiting.seconds_left:.0f} s left:"
+    return [Text(text, style=HUMAN), Text(view.waiting.link, overflow="fold")]
 
 
 def _row(found: Round, now: datetime) -> tuple[str, ...]:

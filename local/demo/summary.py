@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """What the demo measured and was told about itself."""
+    """What the demo measured and was told about itself. by_hand: what the person at this machine was asked and did."""
 
     source: str
     workers: int
@@ -47,6 +47,7 @@ class Run:
     wall_seconds: float
     peak_memory_mib: float
     files: Mapping[str, str]
+    by_hand: Mapping[str, int] | None = None
 
 
 def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str, Any]:
@@ -84,6 +85,7 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "human_mean_iou": _rounded(evaluate.mean_quality(human)),
         "auto_iou_histogram": evaluate.histogram(auto),
         "gold_images": outcome.gold,
+        "by_hand": None if run.by_hand is None else dict(run.by_hand),
         "models": [_model(training, outcome) for training in outcome.trainings if training.model in outcome.scores],
         "trainings": [_training(training) for training in outcome.trainings],
         "audit": _audit(batch["audit"], auto),

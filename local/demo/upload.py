@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from local import stack
 from local.demo.errors import DemoFailed
@@ -16,8 +13,12 @@ AT_ONCE = 8
 
 
 def brief_annotators(server: stack.Server, pictures: Pictures, seed: int) -> None:
-    _put(server, "truth", truth_document(pictures.truth))
-    _put(server, "annotators", noise(pictures, seed))
+    """Raises DemoFailed when they refuse it."""
+    try:
+        stack.control(server, "PUT", "truth", truth_document(pictures.truth))
+        stack.control(server, "PUT", "annotators", noise(pictures, seed))
+    except stack.ControlRefused as error:
+        raise DemoFailed(f"The simulated annotators cannot work with this truth. {error}") from error
 
 
 def upload(server: stack.Server, bucket: str, pictures: Pictures) -> None:
@@ -36,15 +37,3 @@ def put_marker(server: stack.Server, bucket: str, pictures: Pictures) -> None:
     """Starts the batch; the count makes an incomplete upload an error instead of a small batch."""
     body = json.dumps({"count": len(pictures.names)}).encode()
     stack.client(server, "s3").put_object(Bucket=bucket, Key=f"{PREFIX}_READY.json", Body=body)
-
-
-def _put(server: stack.Server, name: str, document: dict[str, Any]) -> None:
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.endpoint}/_labelloop/{name}", json.dumps(document).encode(), method="PUT"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            answer.read()
-    except urllib.error.HTTPError as error:
-        said = error.read().decode("utf-8", "replace")[:500]
-        raise DemoFailed(f"The simulated annotators refused the {name}: {said}") from error

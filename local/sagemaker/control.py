@@ -2,6 +2,8 @@
 
 PUT /_labelloop/truth       known labels, see local.annotators.parse_truth; merged into what is known already
 PUT /_labelloop/annotators  how wrong the annotators are, see local.annotators.Noise; replaces the settings
+PUT /_labelloop/people      whether a person labels, too: {"person": true, "share": 12}, see
+                            local.sagemaker.store.People; false or 0 hands over what waits for him
 PUT /_labelloop/faults      faults to inject, see local.sagemaker.faults.Faults; replaces them, `{}` clears them
 PUT /_labelloop/forget      jobs, models and packages never were: their names, taken for ever on AWS, are free again
 GET /_labelloop/state       jobs, endpoints (instances, queue, process), notices sent so far
@@ -17,7 +19,7 @@ from typing import Any
 from local.annotators import Truth, parse_noise, parse_truth
 from local.http import Request, Response, json_response
 from local.sagemaker.faults import parse_faults
-from local.sagemaker.store import World
+from local.sagemaker.store import People, World
 
 _AT_WORK = ("Initializing", "InProgress", "Stopping")
 
@@ -26,6 +28,7 @@ def handle_control(world: World, request: Request) -> Response:
     actions: dict[tuple[str, str], Callable[[World, Any], Any]] = {
         ("PUT", "truth"): _put_truth,
         ("PUT", "annotators"): _put_annotators,
+        ("PUT", "people"): _put_people,
         ("PUT", "faults"): _put_faults,
         ("PUT", "forget"): _forget,
         ("GET", "state"): _get_state,
@@ -55,6 +58,16 @@ def _put_annotators(world: World, document: Any) -> Any:
     return asdict(world.annotators.noise)
 
 
+def _put_people(world: World, document: Any) -> Any:
+    if not isinstance(document, dict) or not set(document) <= {"person", "share"}:
+        raise ValueError('people are {"person": true or false, "share": how many objects of a job}')
+    people = People(**document)
+    if not isinstance(people.person, bool) or type(people.share) is not int or people.share < 0:
+        raise ValueError("person is true or false, share a whole number of objects >= 0")
+    world.people = people
+    return asdict(people)
+
+
 def _put_faults(world: World, document: Any) -> Any:
     world.faults.set(parse_faults(document))
     return asdict(world.faults.current)
@@ -80,6 +93,7 @@ def _forget(world: World, _: Any) -> Any:
         forgotten = sum(len(kind) for kind in kinds)
         for kind in kinds:
             kind.clear()
+        world.context.desk.forget()
     return {"forgotten": forgotten}
 
 
@@ -119,4 +133,6 @@ def _get_state(world: World, _: Any) -> Any:
             "scalable_targets": list(world.scalable_targets),
             "notices": list(world.notices),
             "faults": asdict(world.faults.current),
+            "people": asdict(world.people),
+            "desk": world.context.desk.counts(),
         }

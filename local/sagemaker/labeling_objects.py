@@ -19,6 +19,17 @@ class JobFailure(Exception):
     """The whole job ends Failed; the text is its FailureReason."""
 
 
+@dataclass(frozen=True)
+class Response:
+    """One worker's answer, when he took the task and when he submitted it; `seconds` of work in between."""
+
+    worker: str
+    content: Mapping[str, Any]
+    accepted: datetime
+    submitted: datetime
+    seconds: float
+
+
 @dataclass
 class LabelObject:
     """One manifest line. state: open, labeled, failed, unlabeled (not for humans) or kept (had its label before)."""
@@ -27,7 +38,7 @@ class LabelObject:
     raw: str
     line: dict[str, Any]
     state: str
-    answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
     response_uri: str = ""
     label: Any = None
     failure: str = ""
@@ -81,10 +92,14 @@ class OutputFiles:
         return uri
 
 
-def answer_task(task: Task, worker: str, truth: Truth, noise: Noise) -> dict[str, Any] | None:
-    """The simulated worker's answer; None declines the task."""
+def answer_task(task: Task, worker: str, truth: Truth, noise: Noise) -> Response | None:
+    """The simulated worker's answer, now, after a made-up time; None declines the task."""
     key = image_key(task.item.line)
-    return None if key is None else answer(truth, noise, worker, key, task.template, task.task_input)
+    content = None if key is None else answer(truth, noise, worker, key, task.template, task.task_input)
+    if content is None:
+        return None
+    submitted, seconds = datetime.now(UTC), round(random.Random(worker).uniform(5, 60), 3)
+    return Response(worker, content, submitted - timedelta(seconds=seconds), submitted, seconds)
 
 
 def parse_manifest(content: bytes, uri: str, attribute: str) -> list[LabelObject]:
@@ -131,33 +146,34 @@ def consolidation_payload(batch: list[LabelObject]) -> list[dict[str, Any]]:
             if "source-ref" in item.line
             else {"content": item.line["source"]},
             "annotations": [
-                {"workerId": worker, "annotationData": {"content": json.dumps(given, separators=(",", ":"))}}
-                for worker, given in item.answers
+                {
+                    "workerId": response.worker,
+                    "annotationData": {"content": json.dumps(response.content, separators=(",", ":"))},
+                }
+                for response in item.responses
             ],
         }
         for item in batch
     ]
 
 
-def worker_response(answers: list[tuple[str, dict[str, Any]]], region: str) -> dict[str, Any]:
+def worker_response(responses: list[Response], region: str) -> dict[str, Any]:
     """A worker-response file, one entry per worker, as recorded from Ground Truth."""
-    submitted = datetime.now(UTC)
-    return {"answers": [_response(worker, given, region, submitted) for worker, given in answers]}
+    return {"answers": [_answer(response, region) for response in responses]}
 
 
-def _response(worker: str, given: dict[str, Any], region: str, submitted: datetime) -> dict[str, Any]:
-    seconds = round(random.Random(worker).uniform(5, 60), 3)
+def _answer(response: Response, region: str) -> dict[str, Any]:
     return {
-        "acceptanceTime": _iso(submitted - timedelta(seconds=seconds)),
-        "answerContent": given,
-        "submissionTime": _iso(submitted),
-        "timeSpentInSeconds": seconds,
-        "workerId": worker,
+        "acceptanceTime": _iso(response.accepted),
+        "answerContent": response.content,
+        "submissionTime": _iso(response.submitted),
+        "timeSpentInSeconds": response.seconds,
+        "workerId": response.worker,
         "workerMetadata": {
             "identityData": {
                 "identityProviderType": "Cognito",
                 "issuer": f"https://cognito-idp.{region}.amazonaws.com/{region}_000000000",
-                "sub": worker.rsplit(".", 1)[-1].lower(),
+                "sub": response.worker.rsplit(".", 1)[-1].lower(),
             }
         },
     }

@@ -140,6 +140,18 @@ class Annotators:
     noise: Noise = field(default_factory=Noise)
 
 
+@dataclass(frozen=True)
+class People:
+    """Whether a person labels, too: of every job the first `share` objects wait for him."""
+
+    person: bool = False
+    share: int = 12
+
+    @property
+    def wanted(self) -> int:
+        return self.share if self.person else 0
+
+
 @dataclass
 class World:
     context: ServiceContext
@@ -149,6 +161,7 @@ class World:
     containers: Containers = field(default_factory=Containers)
     faults: FaultBox = field(default_factory=FaultBox)
     annotators: Annotators = field(default_factory=Annotators)
+    people: People = field(default_factory=People)
     lock: threading.RLock = field(default_factory=threading.RLock)
     closing: threading.Event = field(default_factory=threading.Event)
     threads: list[threading.Thread] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from PIL import Image
@@ -15,17 +16,14 @@ class Painter:
 
     def ready(self) -> Painter:
         """Raises the browser's TimeoutError when the picture does not appear or the page stays locked."""
-        self.page.wait_for_function(
-            "document.querySelector('.canvas')?.dataset.scale && !document.querySelector('.panel')?.inert"
-        )
+        self.page.wait_for_selector(".canvas[data-scale]")
+        self.page.wait_for_selector(".panel:not([inert])")
         return self
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Where an image point is in the window."""
-        corner = self.canvas.bounding_box()
-        view = self.canvas.evaluate("element => ({...element.dataset})")
-        scale = float(view["scale"])
-        return corner["x"] + float(view["x"]) + x * scale, corner["y"] + float(view["y"]) + y * scale
+        view, corner = self.view(), self.canvas.bounding_box()
+        return corner["x"] + view["x"] + x * view["scale"], corner["y"] + view["y"] + y * view["scale"]
 
     def click(self, x: float, y: float) -> None:
         self.page.mouse.click(*self.at(x, y))
@@ -52,6 +50,21 @@ class Painter:
             "buttons => buttons.map(button => button.getAttribute('aria-label'))"
         )
 
+    def selected(self) -> str | None:
+        chosen = self.page.locator(".marks li > button[aria-pressed=true]")
+        return chosen.get_attribute("aria-label") if chosen.count() else None
+
+    def box(self, index: int) -> dict[str, int]:
+        """The index-th box, as the list tells it."""
+        found = re.search(r"(\d+) × (\d+) at (-?\d+), (-?\d+)", self.marks()[index])
+        width, height, left, top = (int(number) for number in found.groups())
+        return {"left": left, "top": top, "width": width, "height": height}
+
+    def view(self) -> dict[str, float]:
+        """scale, and where the picture's corner is on the canvas; after everything that happened was drawn."""
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
+        return {name: float(value) for name, value in self.canvas.evaluate("e => ({...e.dataset})").items()}
+
     def submit(self) -> None:
         self.page.get_by_role("button", name="Submit and next").click()
 
@@ -65,6 +78,11 @@ class Painter:
 
     def screenshot(self) -> Image.Image:
         return Image.open(io.BytesIO(self.canvas.screenshot())).convert("RGB")
+
+
+def near(box: dict[str, int], left: float, top: float, width: float, height: float, pixels: float = 1.0) -> bool:
+    wanted = {"left": left, "top": top, "width": width, "height": height}
+    return all(abs(box[side] - value) <= pixels for side, value in wanted.items())
 
 
 def picture(width: int = 640, height: int = 480, colour: tuple[int, int, int] = (90, 100, 110)) -> bytes:

@@ -29,6 +29,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+ALWAYS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html; charset=utf-8"}
 MOST_BYTES = 1_000_000
 
@@ -68,6 +69,8 @@ class Portal:
         self.images: dict[str, bytes] = {}
         self.refusals: list[tuple[int, dict[str, Any]]] = []
         self.posts = 0
+        self.replies_to_lose = 0
+        self.released: list[str] = []
         self.worker = "private.local.people"
         self.token = secrets.token_urlsafe(16)
         self._cookie = secrets.token_urlsafe(16)
@@ -86,9 +89,9 @@ class Portal:
 
     def clear(self) -> None:
         with self._lock:
-            for table in (self.jobs, self.tasks, self.images, self.refusals):
+            for table in (self.jobs, self.tasks, self.images, self.refusals, self.released):
                 table.clear()
-            self.posts = 0
+            self.posts = self.replies_to_lose = 0
 
     def add_job(
         self,
@@ -139,6 +142,10 @@ class Portal:
     def refuse_next(self, status: int, message: str = "") -> None:
         """The next answer is met with this status instead of being stored."""
         self.refusals.append((status, {"message": message}))
+
+    def lose_next_reply(self) -> None:
+        """The next answer is stored, and the connection breaks before the page hears of it."""
+        self.replies_to_lose = 1
 
     # What the HTTP handler calls; `(status, body)`.
 
@@ -273,8 +280,14 @@ def _handler(portal: Portal) -> type[BaseHTTPRequestHandler]:
                 case ["api", "jobs", job, "hand-over"]:
                     return self._json(*portal.hand_over(job))
                 case ["api", "tasks", name, "answer"]:
-                    return self._json(*portal.take(portal.tasks[name], body))
+                    status, reply = portal.take(portal.tasks[name], body)
+                    if portal.replies_to_lose:
+                        portal.replies_to_lose -= 1
+                        self.close_connection = True
+                        return None
+                    return self._json(status, reply)
                 case ["api", "tasks", name, "release"]:
+                    portal.released.append(name)
                     return self._json(200, {})
                 case ["api", "tasks", name, "renew"]:
                     return self._json(200, {"image": portal.fresh_image(portal.tasks[name])})

@@ -140,6 +140,15 @@ def picture(size=(320, 240)):
     return data.getvalue()
 
 
+def test_what_a_person_did_by_hand_is_told():
+    work = {"asked": 12, "answered": 9, "handed_over": 2, "expired": 1, "stopped": 0}
+    found = summary.build(outcome(), truth(), PRICES, replace(run(), by_hand=work))
+    assert found["by_hand"] == work
+    assert page.by_hand(work) == "9 of 12 images labelled, 2 handed over, 1 not in time"
+    assert "a person worked by hand (9 of 12 images labelled" in page.render(found, [])
+    assert "people were simulated" in page.render(build(), [])
+
+
 def test_the_summary_has_the_documented_fields_first_and_adds_up():
     found = build()
     assert list(found)[: len(FIELDS)] == FIELDS

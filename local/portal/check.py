@@ -1,0 +1,27 @@
+"""Would consolidation take this answer? Asked before it is stored, while the person can still correct it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop.answers import OCCLUDED, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.errors import InvalidInputError
+
+_ANSWERED_BY = {
+    "<crowd-bounding-box": BoxAnswer,
+    "<crowd-keypoint": KeyPointAnswer,
+    "<crowd-image-classifier": Choice,
+    "cannot-judge": CannotJudge,
+}
+
+
+def refusal(template: str, task_input: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:
+    """Why consolidation would refuse the answer, naming the field; None when it would take it."""
+    labels = [str(label) for label in task_input.get("labels", ())]
+    try:
+        given = read_answer(content, labels, [label for label in labels if not label.endswith(OCCLUDED)])
+    except InvalidInputError as error:
+        return str(error)
+    asked = tuple(kind for element, kind in _ANSWERED_BY.items() if element in template)
+    return None if isinstance(given, asked) else "answer: this is the answer to another form"

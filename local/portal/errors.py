@@ -1,0 +1,34 @@
+"""Errors as people see them: a page that says what happened and what to do, or the same as JSON for the page's code."""
+
+from __future__ import annotations
+
+from html import escape
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Scope
+
+API = "/api/"
+
+
+class Refused(Exception):
+    """A request that is not done. `what` happened, then what to `do`; `more` goes into the JSON of an API answer."""
+
+    def __init__(self, status: int, what: str, do: str = "", more: dict[str, object] | None = None) -> None:
+        super().__init__(f"{what} {do}".strip())
+        self.status, self.what, self.do, self.more = status, what, do, more or {}
+
+
+def answer(scope: Scope, refused: Refused) -> Response:
+    if scope["path"].startswith(API):
+        return JSONResponse({"message": str(refused), **refused.more}, refused.status)
+    return HTMLResponse(page(refused.what, refused.do), refused.status)
+
+
+def page(what: str, do: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{escape(what)}</title>'
+        '<link rel="stylesheet" href="/static/portal.css"></head>'
+        f'<body class="message"><main><h1>{escape(what)}</h1><p>{escape(do)}</p>'
+        '<p><a href="/">Job list</a></p></main></body></html>'
+    )

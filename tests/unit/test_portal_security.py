@@ -1,0 +1,189 @@
+"""The portal lets in who has a link, answers its own pages only, and opens no path that anybody names (F30, F31)."""
+
+import pytest
+from portal_visitor import HOST, PNG, Place
+
+from local.portal.access import LINK_SECONDS, SESSION_SECONDS
+from local.portal.guard import LARGEST_BODY
+from local.portal.images import SECONDS
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_a_link_lets_a_browser_in_once(place):
+    token = place.token()
+    visitor = place.stranger()
+    answer = visitor.get(f"/?token={token}")
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Path=/" in cookie
+    assert visitor.get("/").text == "<p>jobs"
+
+    second = place.stranger().get(f"/?token={token}")
+    assert second.status == 403
+    assert "used before" in second.text and "run: get a link" in second.text
+    assert visitor.get(f"/?token={token}").status == 303, "who is in already may open his link again"
+
+
+@pytest.mark.parametrize("spoiled", ["", "x", "1.2.3", "9" * 400 + ".a.b", "٣.a.b", "é.ü.ö"])
+def test_a_made_up_token_lets_nobody_in(place, spoiled):
+    assert place.stranger().get(f"/?token={spoiled}").status == 403
+
+
+def test_a_token_with_a_later_expiry_or_another_key_lets_nobody_in(place):
+    expiry, nonce, signature = place.token().split(".")
+    assert place.stranger().get(f"/?token={int(expiry) + 1}.{nonce}.{signature}").status == 403
+    place.key = "other"
+    assert place.stranger().get(f"/?token={place.token()}").status == 403
+
+
+def test_links_and_sessions_end(place):
+    token, visitor = place.token(), place.visitor()
+    place.clock.pass_by(LINK_SECONDS + 1)
+    assert place.stranger().get(f"/?token={token}").status == 403
+    assert visitor.get("/").status == 200
+    place.clock.pass_by(SESSION_SECONDS)
+    assert visitor.get("/").status == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/api/jobs", "/tasks/x", "/images/x", "/api/tasks/x"])
+def test_without_a_session_nothing_is_told(place, path):
+    place.job()
+    answer = place.stranger().get(path)
+    assert answer.status == 403
+    assert "run: get a link" in answer.text
+    stranger = place.stranger(cookies={place.access.cookie: "x", "other": "y"})
+    assert stranger.get(path).status == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example:5000", "127.0.0.1", "127.0.0.1:5001", "localhost:5000.evil", None])
+def test_another_host_name_is_refused(place, host):
+    """DNS rebinding: the page of evil.example may reach 127.0.0.1, but its requests name evil.example."""
+    visitor = place.visitor()
+    visitor.host = host
+    assert visitor.get("/").status == 403
+    assert visitor.get("/static/crowd.js").status == 403
+    assert visitor.post("/api/jobs/job/next").status == 403
+
+
+@pytest.mark.parametrize("origin", ["", "null", "http://evil.example", "http://127.0.0.1:5001", f"https://{HOST}"])
+def test_a_post_from_another_page_is_refused(place, origin):
+    (task, _), visitor = place.job(), place.visitor()
+    assert visitor.post("/api/jobs/job/next", origin=origin).status == 403
+    assert visitor.post("/api/jobs/job/hand-over", origin=origin).status == 403
+    assert place.desk.look(task, "anybody")["revision"] == 0, "nothing was claimed or closed"
+
+
+def test_every_answer_carries_the_headers(place):
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    paths = ("/", "/api/jobs", f"/tasks/{task}", f"/api/tasks/{task}", "/static/crowd.js", "/none", "/static/none")
+    for answer in (*map(visitor.get, paths), place.stranger().get("/"), visitor.post("/api/jobs/none/next")):
+        assert answer.headers["content-security-policy"] == (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    for path in paths[:4]:
+        assert visitor.get(path).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "%2fetc%2fpasswd", "..",
+     "index.html", "package.json", "node_modules/konva/konva.min.js", "crowd.js/", "./crowd.js", "secret.js", "%00"],
+)  # fmt: skip
+def test_no_path_from_outside_is_opened(tmp_path, name):
+    outside = tmp_path / "outside.js"
+    outside.write_text("secret")
+    folder = tmp_path / "portal"
+    (folder / "node_modules" / "konva").mkdir(parents=True)
+    (folder / "node_modules" / "konva" / "konva.min.js").write_text("Konva")
+    (folder / "package.json").write_text("{}")
+    (folder / "secret.js").symlink_to(outside)
+    place = Place(folder)
+    visitor = place.visitor()
+    assert visitor.get(f"/static/{name}").status == 404
+    assert visitor.get(f"/images/{name}").status == 404
+    assert visitor.get(f"/tasks/{name}").status == 404
+    assert visitor.get("/static/konva.min.js").text == "Konva"
+    assert place.stranger().get("/static/crowd.js").text == "shim()", "an error page needs its style without a session"
+
+
+def test_pictures_have_ids_that_expire_and_are_renewed(place):
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    address = visitor.get(f"/tasks/{task}").text.split('src="/images/')[1].split('"')[0]
+    seen = visitor.get(f"/images/{address}")
+    assert (seen.status, seen.body, seen.headers["content-type"]) == (200, PNG, "image/png")
+    assert seen.headers["cache-control"].startswith("private")
+    assert place.stranger().get(f"/images/{address}").status == 403
+
+    place.clock.pass_by(min(SECONDS, 599))
+    place.desk.release(task, "nobody")
+    place.clock.pass_by(SECONDS)
+    assert visitor.get(f"/images/{address}").status == 410
+    assert visitor.get("/images/made-up").status == 404
+    visitor.post("/api/jobs/job/next")
+    fresh = visitor.post(f"/api/tasks/{task}/renew").json["image"]
+    assert fresh != f"/images/{address}"
+    assert visitor.get(fresh).body == PNG
+
+
+def test_a_file_that_is_no_picture_is_never_shown(place):
+    place.bucket["s3://b/1.png"] = b"<html><script>alert(1)</script>"
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    address = visitor.post(f"/api/tasks/{task}/renew").json["image"]
+    answer = visitor.get(address)
+    assert answer.status == 415 and b"alert" not in answer.body
+    del place.bucket["s3://b/1.png"]
+    assert visitor.get(address).status == 502
+
+
+def test_large_and_endless_bodies_are_refused(place):
+    (task, _), visitor = place.job(), place.visitor()
+    path, origin = f"/api/tasks/{task}/answer", {"origin": f"http://{HOST}"}
+    assert visitor.request("POST", path, [b"x"], {**origin, "content-length": str(LARGEST_BODY + 1)}).status == 413
+    assert visitor.request("POST", path, [b"x"], {**origin, "content-length": "many"}).status == 413
+    chunks = [b"x" * 100_000] * 11
+    answer = visitor.request("POST", path, chunks, origin)
+    assert answer.status == 413 and "1 MB" in answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"[]", "object"),
+        (b'{"answer": NaN}', "NaN"),
+        (b'{"answer": {"a": 1, "a": 2}}', "twice"),
+        (b'{"answer": {"__proto__": {}}}', "__proto__"),
+        (b'{"answer":' * 33 + b"1" + b"}" * 33, "deeper than 32"),
+        (b'{"answer":' + b"[" * 100_000, "deeper than 32"),
+        (b'{"answer": 1}', "'answer'"),
+        (b'{"answer": {}}', "'submission'"),
+        (b'{"answer": {}, "submission": "' + b"x" * 101 + b'"}', "'submission'"),
+        (b'{"answer": {}, "submission": "x", "seconds": "1"}', "'seconds'"),
+        (b'{"answer": {}, "submission": "x", "seconds": 1e999}', "'seconds'"),
+    ],
+)
+def test_a_malformed_body_is_refused_by_name(place, body, said):
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    answer = visitor.post(f"/api/tasks/{task}/answer", body)
+    assert answer.status == 422 and said in answer.json["message"]
+    assert visitor.get(f"/api/tasks/{task}").json["state"] == "open"
+
+
+def test_methods_and_kinds_that_do_not_exist(place):
+    (task, _), visitor = place.job(), place.visitor()
+    assert visitor.get(f"/api/tasks/{task}/answer").status == 405
+    assert visitor.post(f"/tasks/{task}").status == 405
+    assert visitor.request("PUT", "/api/jobs", headers={"origin": f"http://{HOST}"}).status == 405
