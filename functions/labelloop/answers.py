@@ -17,12 +17,12 @@ from typing import Any
 from labelloop import fields
 from labelloop.errors import InvalidInputError
 from labelloop.records import Box, KeyPoint
+from labelloop.task_input import OCCLUDED as OCCLUDED
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
 DEEPEST = 32
 OUTSIDE_TOLERANCE_PIXELS = 1.0
-OCCLUDED = " (occluded)"
 VERDICTS = ("accept", "reject")
 
 

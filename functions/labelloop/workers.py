@@ -14,13 +14,12 @@ from statistics import fmean, median
 from typing import Any
 
 from labelloop import fields
-from labelloop.answers import VERDICTS, Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
-from labelloop.augmented import read_boxes
+from labelloop.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.consolidation_key_points import same_point
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.errors import InvalidInputError
 from labelloop.quality import image_quality
-from labelloop.records import VISIBILITIES, Box, KeyPoint
+from labelloop.records import Box, KeyPoint
 
 PRIOR_HONEYPOTS = 4
 LEAST_RELIABILITY = 0.01
@@ -106,33 +105,6 @@ def score_workers(
             worker = fields.text(record, "workerId", f"worker response for {image}")
             given[worker].append(_Given(image, _answer(record, classes, key_points), _seconds(record)))
     return [_score(worker, given[worker], labels, truths) for worker in sorted(given)]
-
-
-def label_of(value: Mapping[str, Any]) -> Label | None:
-    """What a consolidated label value (labelloop.consolidation) says; None for one that is an error.
-
-    Raises InvalidInputError naming the field where it is no such value.
-    """
-    if "error" in value:
-        return None
-    if "verdict" in value:
-        return fields.choice(value, "verdict", "label value", VERDICTS)
-    annotations = [
-        fields.mapping(item, "label value", "annotations")
-        for item in fields.sequence(value, "annotations", "label value")
-    ]
-    if not any("visibility" in annotation for annotation in annotations):
-        return read_boxes(value, {}, (), "label value")
-    names = fields.mapping(value.get("class-map"), "label value", "class-map")
-    return [
-        KeyPoint(
-            fields.text(names, str(annotation.get("class_id")), "label value, class-map"),
-            fields.optional_number(annotation, "x", "label value"),
-            fields.optional_number(annotation, "y", "label value"),
-            fields.choice(annotation, "visibility", "label value", VISIBILITIES),
-        )
-        for annotation in annotations
-    ]
 
 
 def answer_quality(answer: Answer | None, label: Label) -> float:

@@ -9,22 +9,9 @@ from handling import handle
 from labelloop import ledger, storage
 from labelloop.errors import InvalidInputError
 from labelloop.storage import MissingObjectError, uri
+from labelloop.workers import WorkerScore
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
-
-
-@pytest.fixture
-def ledger_rows(monkeypatch):
-    """What the ledger knows of workers, and whom it was asked about."""
-    rows: dict[str, float] = {}
-    asked: list[list[str]] = []
-
-    def worker_reliabilities(workers):
-        asked.append(list(workers))
-        return {worker: rows[worker] for worker in workers if worker in rows}
-
-    monkeypatch.setattr(ledger, "worker_reliabilities", worker_reliabilities, raising=False)
-    return rows, asked
 
 
 def consolidate(payload, **event):
@@ -33,16 +20,15 @@ def consolidate(payload, **event):
     return [entry["consolidatedAnnotation"]["content"]["human-boxes"] for entry in response]
 
 
-def test_workers_count_as_the_ledger_says(aws, ledger_rows) -> None:
-    rows, asked = ledger_rows
+def test_workers_count_as_the_ledger_says(aws) -> None:
     payload = [item({"good": boxes(drawn()), "bad": boxes(drawn(left=300))})]
     assert len(consolidate(payload)[0]["annotations"]) == 2
-    rows["bad"] = 0.03
+    ledger.note_worker("job", WorkerScore("bad", 20, 0, 0, None, None, honeypots=20, honeypot_quality=0.03))
     (kept,) = consolidate(payload)[0]["annotations"]
-    assert kept["left"] == 10 and asked == [["bad", "good"]] * 2
+    assert kept["left"] == 10
 
 
-def test_the_answers_tell_the_task(aws, ledger_rows) -> None:
+def test_the_answers_tell_the_task(aws) -> None:
     forms = (boxes(drawn("bag")), key_points(placed("left eye")), verdict())
     some, points, vote = (consolidate([item([form])])[0] for form in forms)
     assert some["class-map"] == {"0": "head", "1": "bag"} and some["annotations"][0]["class_id"] == 1
@@ -50,13 +36,13 @@ def test_the_answers_tell_the_task(aws, ledger_rows) -> None:
     assert vote["verdict"] == "accept"
 
 
-def test_a_jobs_own_categories_win_over_the_stacks(aws, ledger_rows) -> None:
+def test_a_jobs_own_categories_win_over_the_stacks(aws) -> None:
     payload = [item([boxes(drawn("tail"))])]
     assert "error" in consolidate(payload, labelCategories=None)[0]
     assert consolidate(payload, labelCategories=["tail"])[0]["class-map"] == {"0": "tail"}
 
 
-def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_or_not_ours(aws, ledger_rows) -> None:
+def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_or_not_ours(aws) -> None:
     storage.write("answers/good.json", json.dumps(boxes(drawn())).encode())
     storage.write("answers/odd.json", b"\xff\xfe")
     places = (uri("answers/good.json"), uri("answers/odd.json"), "s3://another/answer.json")
@@ -65,25 +51,25 @@ def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_
     assert value["workers"] == 1 and [entry["worker"] for entry in value["refused"]] == ["1", "2"]
 
 
-def test_f19_a_payload_that_is_not_there_raises(aws, ledger_rows) -> None:
+def test_f19_a_payload_that_is_not_there_raises(aws) -> None:
     with pytest.raises(MissingObjectError, match=r"payload\.json"):
         handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName="a")
 
 
-def test_f19_an_answer_that_is_not_there_raises(aws, ledger_rows) -> None:
+def test_f19_an_answer_that_is_not_there_raises(aws) -> None:
     annotation = {"workerId": "a", "annotationData": {"s3Uri": uri("answers/gone.json")}}
     with pytest.raises(MissingObjectError, match=r"gone\.json"):
         consolidate([{"datasetObjectId": "0", "annotations": [annotation]}])
 
 
-def test_f19_a_payload_that_is_forbidden_raises(fake_service, ledger_rows) -> None:
+def test_f19_a_payload_that_is_forbidden_raises(fake_service) -> None:
     fake_service("s3", get_object=refused("AccessDenied"))
     with pytest.raises(Exception, match="AccessDenied"):
         handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName="a")
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"a"', b"\xff"])
-def test_f19_a_payload_that_is_no_list_of_objects_raises(aws, ledger_rows, content) -> None:
+def test_f19_a_payload_that_is_no_list_of_objects_raises(aws, content) -> None:
     place = storage.write("x/payload.json", content)
     with pytest.raises((InvalidInputError, ValueError)):
         handle("consolidate", payload={"s3Uri": place}, labelAttributeName="a")
@@ -93,6 +79,6 @@ def test_f19_a_ledger_that_cannot_be_read_raises(aws, monkeypatch) -> None:
     def denied(workers):
         raise PermissionError("the ledger")
 
-    monkeypatch.setattr(ledger, "worker_reliabilities", denied, raising=False)
+    monkeypatch.setattr(ledger, "worker_reliabilities", denied)
     with pytest.raises(PermissionError):
         consolidate([item([boxes()])])

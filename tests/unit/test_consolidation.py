@@ -321,6 +321,12 @@ def test_f20_an_object_that_makes_the_consolidation_itself_fail_costs_no_other(m
     assert first["annotations"] == [HEAD] and "ZeroDivisionError: a bug" in second["error"]
 
 
+def test_f14_more_overlapping_boxes_than_people_draw_cost_their_object_only() -> None:
+    crowded = boxes(*[drawn()] * 400)
+    hostile, good = labels([item([crowded, crowded], "0"), item([boxes(drawn())], "1")])
+    assert "boundingBoxes" in hostile["error"] and good["annotations"] == [HEAD]
+
+
 @pytest.mark.parametrize("payload", [{}, None, "[]", 7])
 def test_a_payload_that_is_no_list_is_refused(payload) -> None:
     with pytest.raises(InvalidInputError, match="payload"):

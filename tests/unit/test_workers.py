@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from answer_forms import CLASSES, NAMES, boxes, drawn, item, key_points, labels, placed, verdict
+from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, placed, verdict
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.answers import read_answer
@@ -16,7 +16,6 @@ from labelloop.workers import (
     WorkerScore,
     answer_quality,
     is_unreliable,
-    label_of,
     reliability,
     score_workers,
 )
@@ -102,19 +101,6 @@ def test_a_verdict_is_right_or_wrong_and_an_answer_to_another_task_is_wrong() ->
     assert quality(verdict(), (HEAD,)) == 0 and quality(boxes(drawn()), "accept") == 0
     assert quality(boxes(), [KeyPoint("nose", 1, 1, "visible")]) == 0 and quality(key_points(), (HEAD,)) == 0
     assert answer_quality(None, (HEAD,)) == 0
-
-
-def test_a_consolidated_label_can_be_compared_with() -> None:
-    some, points, vote, failed = (
-        labels([item([form])])[0] for form in (boxes(drawn()), key_points(placed()), verdict(), "x")
-    )
-    assert quality(boxes(drawn()), label_of(some)) == 1
-    assert quality(key_points(placed()), label_of(points)) == 1
-    assert label_of(vote) == "accept" and label_of(failed) is None
-    with pytest.raises(InvalidInputError, match="annotations"):
-        label_of({})
-    with pytest.raises(InvalidInputError, match="verdict"):
-        label_of({"verdict": "perhaps"})
 
 
 @pytest.mark.parametrize("document", [{}, {"answers": 1}, {"answers": [1]}, {"answers": [{"answerContent": {}}]}])
