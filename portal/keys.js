@@ -37,6 +37,7 @@ export function pageKeys(form) {
   const hold = (event) => onPicture(event) && pan(true);
   const cycle = (event) => onPicture(event) && annotator.cycle(event.shiftKey ? -1 : 1);
   document.addEventListener("keyup", (event) => event.key === " " && pan(false));
+  addEventListener("blur", () => pan(false));
   const bindings = [
     { keys: ["Enter"], does: "submit, and the next picture", run: (event) => event.repeat || void form.submit() },
     ...annotator.keys(),
