@@ -9,6 +9,7 @@ import { inkOn } from "./colours.js";
 const { Konva } = globalThis;
 const LARGEST_SCALE = 40;
 const KEPT_IN_SIGHT = 40;
+const LONGEST_TAG = 28;
 const CLICK_REACH = { touch: 10, pen: 6, mouse: 4 };
 export const GRIP_REACH = { touch: 18, pen: 10, mouse: 8 };
 
@@ -133,7 +134,8 @@ export class View {
   }
 
   /** A label on its colour, its lower left corner at an image point plus (dx, dy) screen pixels, kept on the stage. */
-  tag(at, text, colour, dx = 0, dy = 0) {
+  tag(at, name, colour, dx = 0, dy = 0) {
+    const text = name.length > LONGEST_TAG ? `${name.slice(0, LONGEST_TAG - 1)}…` : name;
     const { x, y } = this.toScreen(at);
     const label = new Konva.Label();
     label.add(new Konva.Tag({ fill: colour, cornerRadius: 2 }));

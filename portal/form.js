@@ -121,9 +121,7 @@ export class CrowdForm extends HTMLElement {
 
   #end(text) {
     this.phase = "done";
-    this.frame.lock(true);
-    this.frame.saved("");
-    this.frame.tell(text, { text: "Next picture", run: () => this.#goOn() });
+    this.frame.close(text, { text: "Next picture", run: () => this.#goOn() });
   }
 
   #leaveFor(task) {

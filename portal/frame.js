@@ -43,6 +43,14 @@ export class Frame {
     this.message.hidden = !text;
   }
 
+  /** Nothing is left to do here but `action`, which takes the place of submitting. */
+  close(text, action) {
+    this.lock(true);
+    this.saved("");
+    this.tell(text);
+    this.submit.replaceWith(button(action.text, () => action.run(), { class: "primary" }));
+  }
+
   saved(text) {
     this.savedState.textContent = text;
   }
