@@ -1,7 +1,7 @@
 /** What all annotating elements share: the stage with its tools, the list of marks, selection, undo, the draft.
  *
  * A state is `{marks, nothing, ...}`, never changed in place; every mark has an `id`. Subclasses say what a mark is:
- * `start(initial)`, `press`, `hover`, `drawTag`, `drawMark`, `describe`, `fields`, `answer`, `stateOf(answer)`, `problem`
+ * `start(initial)`, `press`, `hover`, `drawTag`, `drawMark`, `describe`, `answer`, `stateOf(answer)`, `problem`
  * and how marks are added, removed, shifted and emptied.
  */
 import { View } from "./canvas.js";
@@ -51,13 +51,18 @@ export class Annotator extends HTMLElement {
     return this.view.image;
   }
 
+  /** Whether nothing can be changed now: it is being sent, it is done, or the picture is not there yet. */
+  get idle() {
+    return this.locked || !this.size;
+  }
+
   colour(label) {
     return colourOf(this.labels, label);
   }
 
   /** The one way in which a worker changes anything. `kind` makes one undo step of equal changes in a row. */
   commit(change, kind = null) {
-    if (this.locked || !this.size) return this.refresh();
+    if (this.idle) return this.refresh();
     this.history.push({ ...this.state, ...change }, kind);
     this.#changed();
   }
@@ -67,7 +72,7 @@ export class Annotator extends HTMLElement {
   }
 
   travel(direction) {
-    if (this.locked || !this.history[direction]()) return this.say(`Nothing to ${direction}`);
+    if (this.idle || !this.history[direction]()) return this.say(`Nothing to ${direction}`);
     this.#changed();
     this.say(direction === "undo" ? "Undone" : "Done again");
   }
@@ -75,9 +80,12 @@ export class Annotator extends HTMLElement {
   select(id, reveal = false) {
     if (id === this.selectedId) return;
     this.selectedId = id;
-    if (this.selected?.label) this.label = this.selected.label;
-    if (this.selected) this.say(this.describe(this.selected));
-    if (reveal && this.selected && this.size) this.anchor(this.selected) && this.view.reveal(this.anchor(this.selected));
+    if (this.selected) {
+      this.label = this.selected.label;
+      this.say(this.describe(this.selected));
+      const anchor = this.anchor(this.selected);
+      if (reveal && anchor && this.size) this.view.reveal(anchor);
+    }
     this.refresh();
   }
 
@@ -108,15 +116,24 @@ export class Annotator extends HTMLElement {
   }
 
   keys() {
+    const { noun } = this;
     const digits = this.choices.slice(0, 9).map((_, index) => String(index + 1));
-    const choosing = { keys: digits, shown: "1 – 9", does: this.digits, run: (event) => this.choose(Number(event.key) - 1) };
-    if (this.readOnly) return [choosing];
+    const arrows = Object.keys(ARROWS);
+    const shift = (mark, dx, dy) => this.shifted(mark, dx, dy);
+    const run = ({ key }) => this.choose(Number(key) - 1);
+    const choose = { keys: digits, shown: "1 – 9", does: this.digits, run };
+    if (this.readOnly) return [choose];
     return [
-      choosing,
-      { keys: ["b"], does: `add a ${this.noun} in the middle of the view`, run: () => this.add() },
-      { keys: ["Delete", "Backspace"], shown: "Delete", does: `delete the selected ${this.noun}`, run: () => this.remove() },
+      choose,
+      { keys: ["b"], does: `add a ${noun} in the middle of the view`, run: () => this.idle || this.add() },
+      { keys: ["Delete", "Backspace"], shown: "Delete", does: `delete the selected ${noun}`, run: () => this.remove() },
       { keys: ["n"], does: "nothing here", run: () => this.setNothing(!this.state.nothing) },
-      { keys: Object.keys(ARROWS), shown: "Arrows", does: `move the selected ${this.noun} by 1 pixel, with Shift by 10`, run: (event) => this.nudge(event, (mark, dx, dy) => this.shifted(mark, dx, dy)) },
+      {
+        keys: arrows,
+        shown: "Arrows",
+        does: `move the selected ${noun} by 1 pixel, with Shift by 10`,
+        run: (event) => this.nudge(event, shift),
+      },
     ];
   }
 
@@ -130,9 +147,7 @@ export class Annotator extends HTMLElement {
     putRows(this.list, this.state.marks.map((mark, index) => this.#row(mark, index)));
     this.counted.textContent = this.count();
     this.#scrollToSelected();
-    this.editor.hidden = !this.selected;
-    if (this.selected) for (const [name, input] of this.inputs) this.fillInput(name, input, this.selected);
-    this.refreshed?.();
+    for (const [name, chip] of this.chips) chip.setAttribute("aria-pressed", String(this.isChosen(name)));
     this.view.draw();
   }
 
@@ -158,41 +173,57 @@ export class Annotator extends HTMLElement {
   }
 
   #build() {
-    const canvas = h("div", { class: "canvas", tabindex: 0, role: "application", "aria-label": `Picture. ${this.purpose} Press ? for the keys.` });
     this.status = h("p", { class: "status", role: "status" });
-    const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Picture tools" },
-      button("−", () => this.view.zoom(1 / 1.4), { "aria-label": "Zoom out", title: "Zoom out (−)" }),
-      button("Fit", () => this.view.fit(), { "aria-label": "Fit the picture", title: "Fit (0)" }),
-      button("+", () => this.view.zoom(1.4), { "aria-label": "Zoom in", title: "Zoom in (+)" }),
-      ...(this.readOnly ? [] : [
-        button("Undo", () => this.travel("undo"), { title: "Undo (U)" }),
-        button(`Add ${this.noun}`, () => this.add(), { title: `Add a ${this.noun} in the middle of the view (B)` }),
-        button("Delete", () => this.remove(), { title: "Delete the selected one (Delete)" }),
-      ]));
-    this.append(h("section", { class: "stage", "aria-label": "Picture" }, canvas, h("div", { class: "strip" }, tools, this.status)));
-    this.canvas = canvas;
-    this.view = new View(canvas, this);
+    const name = `Picture. ${this.purpose} Press ? for the keys.`;
+    this.canvas = h("div", { class: "canvas", tabindex: 0, role: "application", "aria-label": name });
+    const strip = h("div", { class: "strip" }, this.#tools(), this.status);
+    this.append(h("section", { class: "stage", "aria-label": "Picture" }, this.canvas, strip));
+    this.view = new View(this.canvas, this);
     this.#buildPanel();
   }
 
+  #tools() {
+    const { noun } = this;
+    const look = [
+      button("−", () => this.view.zoom(1 / 1.4), { "aria-label": "Zoom out", title: "Zoom out (−)" }),
+      button("Fit", () => this.view.fit(), { "aria-label": "Fit the picture", title: "Fit (0)" }),
+      button("+", () => this.view.zoom(1.4), { "aria-label": "Zoom in", title: "Zoom in (+)" }),
+    ];
+    const change = [
+      button("Undo", () => this.travel("undo"), { title: "Undo (U)" }),
+      button(`Add ${noun}`, () => this.idle || this.add(), { title: `Add a ${noun} in the middle of the view (B)` }),
+      button("Delete", () => this.remove(), { title: `Delete the selected ${noun} (Delete)` }),
+    ];
+    const tools = this.readOnly ? look : [...look, ...change];
+    return h("div", { class: "tools", role: "toolbar", "aria-label": "Picture tools" }, ...tools);
+  }
+
   #buildPanel() {
+    this.chips = new Map(this.choicesTitle ? this.choices.map((name, index) => [name, this.#chip(name, index)]) : []);
+    const chips = h("div", { class: "chips", role: "group", "aria-label": this.choicesTitle }, ...this.chips.values());
     this.list = h("ul", { class: "marks" });
     this.counted = h("span", { class: "count" });
-    this.inputs = this.fields();
-    this.editor = h("fieldset", { class: "editor", hidden: true }, h("legend", {}, `Selected ${this.noun}`),
-      ...[...this.inputs].map(([name, input]) => h("label", {}, name, input)));
-    for (const [name, input] of this.inputs) input.addEventListener("change", () => this.edited(name, input.value));
     this.nothingTick = this.closest("crowd-form")?.querySelector('crowd-checkbox[name="nothing-here"]')
       ?? h("crowd-checkbox", {}, "Nothing here: no object to mark");
     this.nothingTick.addEventListener("change", () => this.setNothing(this.nothingTick.checked));
-    this.panel = h("section", { class: "work", "aria-label": "Marks" }, ...this.palette(),
-      h("h2", {}, `${this.noun[0].toUpperCase()}${this.noun.slice(1)}${this.noun.endsWith("x") ? "es" : "s"} `, this.counted),
-      this.list, this.editor, ...(this.readOnly || this.nothingTick.isConnected ? [] : [this.nothingTick]));
+    this.panel = h("section", { class: "work", "aria-label": this.plural },
+      ...(this.chips.size ? [h("h2", {}, this.choicesTitle), chips] : []),
+      h("h2", {}, `${this.plural} `, this.counted), this.list,
+      ...(this.readOnly || this.nothingTick.isConnected ? [] : [this.nothingTick]));
     this.refresh();
   }
 
+  #chip(name, index) {
+    const swatch = h("span", { class: "swatch" });
+    swatch.style.setProperty("--colour", this.colour(name));
+    const chip = button("", () => this.choose(index), { class: "chip", "aria-label": `${this.choicesTitle} ${name}` });
+    const key = index < 9 ? [h("kbd", {}, String(index + 1))] : [];
+    chip.append(...(this.readOnly ? [] : [swatch]), h("span", { class: "name" }, name), ...key);
+    return chip;
+  }
+
   #row(mark, index) {
-    if (!this.rows.has(mark.id)) this.rows.set(mark.id, this.makeRow(mark));
+    if (!this.rows.has(mark.id)) this.rows.set(mark.id, this.#newRow(mark));
     const row = this.rows.get(mark.id);
     const [swatch, text, detail] = row.firstChild.children;
     swatch.style.setProperty("--colour", this.colour(mark.label));
@@ -215,7 +246,7 @@ export class Annotator extends HTMLElement {
     if (below > this.list.scrollTop) this.list.scrollTop = below;
   }
 
-  makeRow(mark) {
+  #newRow(mark) {
     const choose = () => this.select(mark.id, true);
     const main = button("", choose, { onfocus: choose });
     main.append(h("span", { class: "swatch" }), h("span", { class: "name" }), h("span", { class: "detail" }));
@@ -235,7 +266,8 @@ export class Annotator extends HTMLElement {
     image.onerror = async () => {
       this.say("The picture could not be loaded; trying again.");
       const fresh = await this.renew?.().catch(() => null);
-      setTimeout(() => this.#load(fresh ?? address, shown, Math.min(wait * 2, LONGEST_RETRY_MS)), fresh ? 0 : wait);
+      const again = () => this.#load(fresh ?? address, shown, Math.min(wait * 2, LONGEST_RETRY_MS));
+      setTimeout(again, fresh && wait === FIRST_RETRY_MS ? 0 : wait);
     };
     image.src = address;
   }

@@ -1,9 +1,7 @@
 /** crowd-bounding-box. A mark is `{id, label, left, top, width, height}` in whole pixels of the natural image. */
 import { Annotator, ARROWS } from "./annotator.js";
 import { GRIP_REACH } from "./canvas.js";
-import { button, h } from "./dom.js";
 
-const SIDES = ["left", "top", "width", "height"];
 
 const within = (value, largest) => Math.min(Math.max(Math.round(value), 0), largest);
 
@@ -53,10 +51,12 @@ export function smallestAt(boxes, at, reach) {
 /** What is shown of boxes, whether they can be changed or not. */
 export class BoxView extends Annotator {
   noun = "box";
+  plural = "Boxes";
 
   drawTag(view, box) {
     const number = this.state.marks.findIndex((mark) => mark.id === box.id) + 1;
-    view.tag({ x: box.left, y: box.top }, number ? `${number} ${box.label}` : box.label, this.colour(box.label), -1, -2);
+    const text = number ? `${number} ${box.label}` : box.label;
+    view.tag({ x: box.left, y: box.top }, text, this.colour(box.label), -1, -2);
   }
 
   drawMark(view, box, selected) {
@@ -92,6 +92,7 @@ export class BoxView extends Annotator {
 
 export class CrowdBoundingBox extends BoxView {
   purpose = "Drag to draw a box, click a box to select it.";
+  choicesTitle = "Label";
   digits = "choose the label, of the selected box or for the next";
 
   start(initial) {
@@ -109,12 +110,13 @@ export class CrowdBoundingBox extends BoxView {
   }
 
   get answer() {
-    const boundingBoxes = this.state.marks.map(({ height, label, left, top, width }) => ({ height, label, left, top, width }));
+    const shape = ({ height, label, left, top, width }) => ({ height, label, left, top, width });
+    const boundingBoxes = this.state.marks.map(shape);
     const { width, height } = this.size;
     const answer = { boundingBoxes, inputImageProperties: { height, width } };
-    const same = (a, b) => a.label === b.label && SIDES.every((side) => a[side] === b[side]);
-    const untouched = (boxes) => boxes.length === this.initial.length && boxes.every((box, i) => same(box, this.initial[i]));
-    return this.initial.length ? { ...answer, initialValueModified: !untouched(boundingBoxes) } : answer;
+    if (!this.initial.length) return answer;
+    const untouched = JSON.stringify(boundingBoxes) === JSON.stringify(this.initial.map(shape));
+    return { ...answer, initialValueModified: !untouched };
   }
 
   problem() {
@@ -148,7 +150,8 @@ export class CrowdBoundingBox extends BoxView {
     this.crossed = !grip;
     if (!grip) return "crosshair";
     const [across, down] = grip;
-    return !across && !down ? "move" : !down ? "ew-resize" : !across ? "ns-resize" : across === down ? "nwse-resize" : "nesw-resize";
+    if (across && down) return across === down ? "nwse-resize" : "nesw-resize";
+    return across ? "ew-resize" : down ? "ns-resize" : "move";
   }
 
   draw(view) {
@@ -156,19 +159,8 @@ export class CrowdBoundingBox extends BoxView {
     if (this.crossed && !this.locked) view.crosshair();
   }
 
-  palette() {
-    this.chips = this.labels.map((label, index) => {
-      const chip = button("", () => this.choose(index), { "aria-label": `Label ${label}`, class: "chip" });
-      const swatch = h("span", { class: "swatch" });
-      swatch.style.setProperty("--colour", this.colour(label));
-      chip.append(swatch, h("span", { class: "name" }, label), ...(index < 9 ? [h("kbd", {}, String(index + 1))] : []));
-      return chip;
-    });
-    return [h("h2", {}, "Label"), h("div", { class: "chips", role: "group", "aria-label": "Label of the selected or the next box" }, ...this.chips)];
-  }
-
-  refreshed() {
-    this.chips.forEach((chip, index) => chip.setAttribute("aria-pressed", String(this.labels[index] === this.label)));
+  isChosen(label) {
+    return label === this.label;
   }
 
   /** The label of the selected box, and of the next one. */
@@ -180,27 +172,11 @@ export class CrowdBoundingBox extends BoxView {
     if (!this.selected) this.say(`Next box: ${this.label}`);
   }
 
-  fields() {
-    const label = h("select", {}, ...this.labels.map((name) => h("option", { value: name }, name)));
-    return new Map([["label", label], ...SIDES.map((side) => [side, h("input", { type: "number", step: 1, min: 0 })])]);
-  }
-
-  fillInput(name, input, box) {
-    input.value = box[name];
-  }
-
-  edited(name, value) {
-    if (name === "label") return this.choose(this.labels.indexOf(value));
-    const given = { ...this.selected, [name]: Math.round(Number(value)) };
-    if (name === "left" || name === "top") return this.replace(moved(given, 0, 0, this.size));
-    const room = this.size[name] - (name === "width" ? given.left : given.top);
-    return this.replace({ ...given, [name]: Math.min(Math.max(given[name], 1), room) });
-  }
-
   add() {
     const { x, y } = this.view.middle();
-    const half = { x: Math.max(1, this.size.width / 10), y: Math.max(1, this.size.height / 10) };
-    this.#create({ label: this.label, ...boxBetween({ x: x - half.x, y: y - half.y }, { x: x + half.x, y: y + half.y }, this.size) });
+    const [across, down] = [this.size.width / 10, this.size.height / 10];
+    const sides = boxBetween({ x: x - across, y: y - down }, { x: x + across, y: y + down }, this.size);
+    this.#create({ label: this.label, ...sides });
   }
 
   remove(id = this.selectedId) {
@@ -230,9 +206,11 @@ export class CrowdBoundingBox extends BoxView {
   }
 
   keys() {
-    const stretch = (box, dx, dy) => resized(box, [Math.abs(Math.sign(dx)), Math.abs(Math.sign(dy))], dx, dy, this.size);
+    const side = (shift) => Math.abs(Math.sign(shift));
+    const stretch = (box, dx, dy) => resized(box, [side(dx), side(dy)], dx, dy, this.size);
     const keys = Object.keys(ARROWS).map((key) => `Ctrl+${key}`);
-    return [...super.keys(), { keys, shown: "Ctrl + arrows", does: "move its right or lower side, with Shift by 10", run: (event) => this.nudge(event, stretch) }];
+    const does = "move its right or lower side, with Shift by 10";
+    return [...super.keys(), { keys, shown: "Ctrl + arrows", does, run: (event) => this.nudge(event, stretch) }];
   }
 
   #create(box) {

@@ -1,7 +1,7 @@
 /** The picture on the screen: zoom, pan, pointers, and drawing in image coordinates.
  *
- * Image coordinates are pixels of the natural image, origin at its top left corner. Marks are drawn in screen pixels, so
- * that lines stay crisp at every zoom. Konva only draws; what lies under the pointer is computed from the marks.
+ * Image coordinates are pixels of the natural image, origin at its top left corner. Marks are drawn in screen pixels,
+ * so that lines stay crisp at every zoom. Konva only draws; what lies under the pointer is computed from the marks.
  */
 import "./konva.min.js";
 import { inkOn } from "./colours.js";
@@ -9,6 +9,7 @@ import { inkOn } from "./colours.js";
 const { Konva } = globalThis;
 const LARGEST_SCALE = 40;
 const KEPT_IN_SIGHT = 40;
+const LONGEST_TAG = 28;
 const CLICK_REACH = { touch: 10, pen: 6, mouse: 4 };
 export const GRIP_REACH = { touch: 18, pen: 10, mouse: 8 };
 
@@ -31,8 +32,12 @@ export class View {
     this.picture = new Konva.Layer({ listening: false });
     this.marks = new Konva.Layer({ listening: false });
     this.stage.add(this.picture, this.marks);
-    const handlers = { pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "cancel", pointerleave: "leave" };
-    for (const [type, name] of Object.entries(handlers)) container.addEventListener(type, (event) => this[`_${name}`](event));
+    const on = (type, run) => container.addEventListener(type, run);
+    on("pointerdown", (event) => this.image && this.#down(event));
+    on("pointermove", (event) => this.image && this.#move(event));
+    on("pointerup", (event) => this.#up(event));
+    on("pointercancel", (event) => this.#cancel(event));
+    on("pointerleave", () => this.#leave());
     container.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     new ResizeObserver(() => this.#resize()).observe(container);
   }
@@ -48,20 +53,22 @@ export class View {
   fit() {
     if (!this.image) return;
     const margin = Math.min(24, this.stage.height() / 20);
-    const [width, height] = [this.stage.width() - 2 * margin, this.stage.height() - 2 * margin];
-    this.scale = Math.min(Math.max(Math.min(width / this.image.width, height / this.image.height), 0.01), LARGEST_SCALE);
-    this.x = (this.stage.width() - this.image.width * this.scale) / 2;
-    this.y = (this.stage.height() - this.image.height * this.scale) / 2;
+    const fitting = (room, length) => Math.max(room - 2 * margin, 1) / length;
+    const { width, height } = this.image;
+    this.scale = Math.min(fitting(this.stage.width(), width), fitting(this.stage.height(), height), LARGEST_SCALE);
+    this.x = (this.stage.width() - width * this.scale) / 2;
+    this.y = (this.stage.height() - height * this.scale) / 2;
     this.smallest = Math.min(this.scale / 2, 1);
     this.#fitted = true;
     this.draw();
   }
 
-  /** Zooms so that what lies under (x, y), in screen pixels of the stage, stays there; default the pointer or the middle. */
-  zoom(factor, x = this.pointerAt?.x ?? this.stage.width() / 2, y = this.pointerAt?.y ?? this.stage.height() / 2) {
+  /** Zooms so that what lies under `at`, in pixels of the stage, stays there: by default the pointer or the middle. */
+  zoom(factor, at = this.pointerAt ?? { x: this.stage.width() / 2, y: this.stage.height() / 2 }) {
+    if (!this.image) return;
     const scale = Math.min(Math.max(this.scale * factor, this.smallest), LARGEST_SCALE);
-    this.x = x - ((x - this.x) * scale) / this.scale;
-    this.y = y - ((y - this.y) * scale) / this.scale;
+    this.x = at.x - ((at.x - this.x) * scale) / this.scale;
+    this.y = at.y - ((at.y - this.y) * scale) / this.scale;
     this.scale = scale;
     this.pan(0, 0);
   }
@@ -82,8 +89,11 @@ export class View {
     if (dx || dy) this.pan(dx, dy);
   }
 
+  /** The image point in the middle of the stage, or the nearest one. */
   middle() {
-    return this.#inside({ x: (this.stage.width() / 2 - this.x) / this.scale, y: (this.stage.height() / 2 - this.y) / this.scale });
+    const within = (value, largest) => Math.min(Math.max(value, 0), largest);
+    const { x, y } = this.toImage({ x: this.stage.width() / 2, y: this.stage.height() / 2 });
+    return { x: within(x, this.image.width), y: within(y, this.image.height) };
   }
 
   toScreen({ x, y }) {
@@ -115,7 +125,8 @@ export class View {
   /** A small square that can be gripped, centred on an image point. */
   grip(at, colour) {
     const { x, y } = this.toScreen(at);
-    this.marks.add(new Konva.Rect({ x: x - 4, y: y - 4, width: 8, height: 8, fill: "#fff", stroke: colour, strokeWidth: 2 }));
+    const square = { x: x - 4, y: y - 4, width: 8, height: 8 };
+    this.marks.add(new Konva.Rect({ ...square, fill: "#fff", stroke: colour, strokeWidth: 2 }));
   }
 
   circle(at, style) {
@@ -123,11 +134,13 @@ export class View {
   }
 
   /** A label on its colour, its lower left corner at an image point plus (dx, dy) screen pixels, kept on the stage. */
-  tag(at, text, colour, dx = 0, dy = 0) {
+  tag(at, name, colour, dx = 0, dy = 0) {
+    const text = name.length > LONGEST_TAG ? `${name.slice(0, LONGEST_TAG - 1)}…` : name;
     const { x, y } = this.toScreen(at);
     const label = new Konva.Label();
     label.add(new Konva.Tag({ fill: colour, cornerRadius: 2 }));
-    label.add(new Konva.Text({ text, fontSize: 12, fontFamily: "system-ui, sans-serif", padding: 3, fill: inkOn(colour) }));
+    const font = { fontSize: 12, fontFamily: "system-ui, sans-serif", padding: 3 };
+    label.add(new Konva.Text({ text, ...font, fill: inkOn(colour) }));
     label.position({ x: Math.max(0, x + dx), y: Math.max(0, y + dy - label.height()) });
     this.marks.add(label);
   }
@@ -141,19 +154,20 @@ export class View {
       for (const points of lines) this.marks.add(new Konva.Line({ points, stroke, strokeWidth }));
   }
 
-  _down(event) {
-    if (!this.image) return;
+  #down(event) {
     this.container.focus();
     this.container.setPointerCapture(event.pointerId);
     const at = this.#screen(event);
     this.#pointers.set(event.pointerId, at);
     if (this.#pointers.size === 2) this.#start({ ...this.#pinch(), cancel() {} });
     else if (event.button === 1 || this.panning) this.#start(this.#panned(at));
-    else if (event.button === 0) this.#start(this.tool.press(this.toImage(at), event), at, CLICK_REACH[event.pointerType] ?? 4);
+    else if (event.button === 0) {
+      this.#start(this.tool.press(this.toImage(at), event), at, CLICK_REACH[event.pointerType]);
+    }
     event.preventDefault();
   }
 
-  _move(event) {
+  #move(event) {
     const at = this.#screen(event);
     this.pointerAt = event.pointerType === "touch" ? null : at;
     if (this.#pointers.has(event.pointerId)) this.#pointers.set(event.pointerId, at);
@@ -161,13 +175,13 @@ export class View {
       const { from, reach } = this.#gesture;
       this.#gesture.moved ||= !from || Math.hypot(at.x - from.x, at.y - from.y) >= reach;
       if (this.#gesture.moved) this.#gesture.move(this.toImage(at), at);
-    } else if (this.image) {
+    } else {
       this.container.style.cursor = this.panning ? "grab" : this.tool.hover(this.toImage(at), event);
     }
     this.draw();
   }
 
-  _up(event) {
+  #up(event) {
     this.#pointers.delete(event.pointerId);
     const gesture = this.#gesture;
     this.#gesture = null;
@@ -175,17 +189,17 @@ export class View {
     this.draw();
   }
 
-  _cancel(event) {
+  #cancel(event) {
     this.#pointers.delete(event.pointerId);
     this.#start(null);
   }
 
-  _leave() {
+  #leave() {
     this.pointerAt = null;
     this.draw();
   }
 
-  #start(gesture, from = null, reach = 0) {
+  #start(gesture, from = null, reach = CLICK_REACH.mouse) {
     this.#gesture?.cancel?.();
     this.#gesture = gesture && Object.assign(gesture, { from, reach, moved: false });
     this.draw();
@@ -211,7 +225,7 @@ export class View {
       move: () => {
         if (this.#pointers.size < 2) return;
         const now = measure();
-        this.zoom(now.apart / last.apart, last.x, last.y);
+        this.zoom(now.apart / last.apart, last);
         this.pan(now.x - last.x, now.y - last.y);
         last = now;
       },
@@ -221,19 +235,13 @@ export class View {
   #wheel(event) {
     if (!this.image) return;
     event.preventDefault();
-    const { x, y } = this.#screen(event);
     const step = Math.min(Math.max(event.deltaY, -200), 200);
-    this.zoom(Math.exp(-step * (event.ctrlKey ? 0.01 : 0.002)), x, y);
+    this.zoom(Math.exp(-step * (event.ctrlKey ? 0.01 : 0.002)), this.#screen(event));
   }
 
   #screen(event) {
     const corner = this.container.getBoundingClientRect();
     return { x: event.clientX - corner.left, y: event.clientY - corner.top };
-  }
-
-  #inside({ x, y }) {
-    const within = (value, largest) => Math.min(Math.max(value, 0), largest);
-    return { x: within(x, this.image.width), y: within(y, this.image.height) };
   }
 
   #resize() {

@@ -10,9 +10,12 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A button that a mouse does not take the focus with, so that Enter goes on meaning "submit and next". */
+/** A button that a mouse does not give the focus to, so that Enter goes on meaning "submit and next". */
 export function button(text, run, attributes = {}) {
-  const keepFocus = (event) => event.preventDefault();
+  const keepFocus = (event) => {
+    event.preventDefault();
+    if (document.activeElement.matches("textarea")) document.activeElement.blur();
+  };
   return h("button", { type: "button", onmousedown: keepFocus, onclick: run, ...attributes }, text);
 }
 

@@ -1,4 +1,4 @@
-/** The small answering elements. Each has `answer` (Ground Truth's shape), `state` (for the draft) and `restore(answer)`. */
+/** The small answering elements: `answer` in Ground Truth's shape, `state` for the draft, and `restore(answer)`. */
 import { button, h } from "./dom.js";
 
 export class CrowdCheckbox extends HTMLElement {

@@ -6,6 +6,9 @@ import { call, callUntilHeard, path } from "./net.js";
 const LOOK_AGAIN_MS = 3000;
 const KINDS = { annotate: "draw", adjust: "correct", verify: "check" };
 
+const UNREACHED = "The server cannot be reached; trying again.";
+const ENDED = "Your session has ended. Open the link you were given again.";
+
 const [worker, message, list] = ["worker", "message", "jobs"].map((id) => document.getElementById(id));
 const cards = new Map();
 
@@ -15,8 +18,7 @@ await look();
 async function look() {
   const reply = await call("GET", path("jobs")).catch(() => null);
   if (reply?.status === 200) show(reply.body);
-  else if (reply?.status === 401 || reply?.status === 403) tell("Your session has ended. Open the link you were given again.");
-  else tell("The server cannot be reached; trying again.");
+  else tell(reply?.status === 403 ? ENDED : UNREACHED);
   setTimeout(look, LOOK_AGAIN_MS);
 }
 
@@ -49,15 +51,17 @@ function card(job) {
 }
 
 function newCard({ job, title, description, kind }) {
+  const heading = h("h2", { id: `job-${job}` }, title);
+  const named = { "aria-describedby": heading.id };
   const parts = {
     bar: h("progress", { "aria-label": `Progress of ${title}` }),
     count: h("span", { class: "count" }),
     times: h("span", { class: "times" }),
-    label: button("Label", () => label(job), { class: "primary", "aria-describedby": `job-${job}` }),
-    rest: button("Let the others do the rest", () => handOver(job, title), { "aria-describedby": `job-${job}` }),
+    label: button("Label", () => label(job), { class: "primary", ...named }),
+    rest: button("Let the others do the rest", () => handOver(job, title), named),
   };
   const element = h("li", {},
-    h("div", { class: "what" }, h("h2", { id: `job-${job}` }, title), h("span", { class: `kind ${kind}` }, KINDS[kind] ?? kind), h("code", {}, job)),
+    h("div", { class: "what" }, heading, h("span", { class: "kind" }, KINDS[kind] ?? kind), h("code", {}, job)),
     h("p", {}, description ?? ""),
     parts.bar,
     h("p", { class: "numbers" }, parts.count, parts.times),
@@ -66,7 +70,8 @@ function newCard({ job, title, description, kind }) {
 }
 
 async function label(job) {
-  const { body } = await callUntilHeard("POST", path("jobs", job, "next"), undefined, (seconds) => seconds && tell("The server cannot be reached; trying again."));
+  const waiting = (seconds) => tell(seconds ? UNREACHED : "");
+  const { body } = await callUntilHeard("POST", path("jobs", job, "next"), undefined, waiting);
   if (body.task) location.assign(`/tasks/${encodeURIComponent(body.task)}`);
   else tell(body.message ?? "No picture of this job waits for you now.");
 }
@@ -77,5 +82,6 @@ function handOver(job, title) {
     const { body } = await callUntilHeard("POST", path("jobs", job, "hand-over"));
     tell(`${body.handed_over} pictures of “${title}” were handed over.`);
   }, { class: "primary" });
-  const dialog = openDialog("Let the others do the rest?", h("p", {}, `The other workers answer every picture of “${title}” that is left. What you submitted stays.`), go);
+  const text = `The other workers answer every picture of “${title}” that is left. What you submitted stays.`;
+  const dialog = openDialog("Let the others do the rest?", h("p", {}, text), go);
 }

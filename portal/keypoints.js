@@ -1,11 +1,10 @@
 /** crowd-keypoint, one point per name. A mark is `{id, label, x, y, visibility}`; the id is the name.
  *
- * Visibility is `visible`, `occluded`, `outside` or `undecided`; x, y are whole pixels of the natural image, or null where
- * no point was placed yet. In answers an occluded point has the label "<name> (occluded)", and one outside has no entry.
+ * Visibility is `visible`, `occluded`, `outside` or `undecided`; x, y are whole pixels of the natural image, or null
+ * where no point was placed yet. In answers an occluded point has the label "<name> (occluded)", one outside no entry.
  */
 import { Annotator } from "./annotator.js";
 import { GRIP_REACH } from "./canvas.js";
-import { h } from "./dom.js";
 
 const OCCLUDED = " (occluded)";
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
@@ -28,11 +27,13 @@ export function marksFrom(names, points, missing) {
 }
 
 export function pointsFrom(marks) {
-  return marks.filter(isPlaced).map(({ label, x, y, visibility }) => ({ label: visibility === "occluded" ? label + OCCLUDED : label, x, y }));
+  const spelled = ({ label, visibility }) => (visibility === "occluded" ? label + OCCLUDED : label);
+  return marks.filter(isPlaced).map((mark) => ({ label: spelled(mark), x: mark.x, y: mark.y }));
 }
 
 export class CrowdKeypoint extends Annotator {
   noun = "point";
+  plural = "Points";
   purpose = "Click to place the next point, drag a point to move it.";
   digits = "choose the point to place or to work on";
 
@@ -64,7 +65,8 @@ export class CrowdKeypoint extends Annotator {
     const { marks } = this.state;
     const from = Math.max(0, marks.indexOf(this.selected));
     const inOrder = [...marks.slice(from), ...marks.slice(0, from)];
-    return inOrder.find((mark) => mark.visibility === "undecided") ?? (this.selected?.visibility === "outside" ? this.selected : undefined);
+    const undecided = inOrder.find((mark) => mark.visibility === "undecided");
+    return undecided ?? (this.selected?.visibility === "outside" ? this.selected : undefined);
   }
 
   press(at, event) {
@@ -110,11 +112,12 @@ export class CrowdKeypoint extends Annotator {
     const radius = selected ? 7 : 6;
     if (selected) view.circle(mark, { radius: 12, stroke: "#fff", strokeWidth: 1.5, dash: [3, 3] });
     view.circle(mark, { radius, stroke: "#000b", strokeWidth: solid ? 4 : 6 });
-    view.circle(mark, { radius, stroke: solid ? "#fff" : colour, strokeWidth: solid ? 2 : 3, fill: solid ? colour : null });
+    const style = solid ? { stroke: "#fff", strokeWidth: 2, fill: colour } : { stroke: colour, strokeWidth: 3 };
+    view.circle(mark, { radius, ...style });
   }
 
   describe(mark) {
-    return isPlaced(mark) ? `${mark.label}, ${mark.visibility}, at ${mark.x}, ${mark.y}` : `${mark.label}, ${SHOWN[mark.visibility]}`;
+    return `${mark.label}, ${SHOWN[mark.visibility]}${isPlaced(mark) ? `, at ${mark.x}, ${mark.y}` : ""}`;
   }
 
   detail(mark) {
@@ -128,31 +131,6 @@ export class CrowdKeypoint extends Annotator {
 
   anchor(mark) {
     return isPlaced(mark) ? mark : null;
-  }
-
-  palette() {
-    return [];
-  }
-
-  fields() {
-    const options = (values) => values.map(([value, text]) => h("option", { value }, text));
-    return new Map([
-      ["label", h("select", {}, ...options(this.names.map((name) => [name, name])))],
-      ["visibility", h("select", {}, ...options(Object.entries(SHOWN)))],
-      ["x", h("input", { type: "number", step: 1, min: 0 })],
-      ["y", h("input", { type: "number", step: 1, min: 0 })],
-    ]);
-  }
-
-  fillInput(name, input, mark) {
-    input.value = mark[name] ?? "";
-    if (name === "x" || name === "y") input.disabled = !isPlaced(mark);
-  }
-
-  edited(name, value) {
-    if (name === "label") return this.#swap(value);
-    if (name === "visibility") return this.#see(this.selected, value);
-    return this.replace(this.#placed({ ...this.selected, [name]: Number(value) }));
   }
 
   /** Digits choose a point: the next one to place, or the one to work on. */
@@ -173,13 +151,13 @@ export class CrowdKeypoint extends Annotator {
 
   sideButton(mark, element) {
     element.textContent = SHOWN[mark.visibility];
-    element.setAttribute("aria-label", `${mark.label} is ${SHOWN[mark.visibility]}: change to ${SHOWN[NEXT[mark.visibility]]}`);
+    const [now, next] = [mark.visibility, NEXT[mark.visibility]].map((visibility) => SHOWN[visibility]);
+    element.setAttribute("aria-label", `${mark.label} is ${now}: change to ${next}`);
     element.className = `side visibility ${mark.visibility}`;
   }
 
   sideAction(id) {
-    this.select(id);
-    this.#see(this.selected);
+    this.#turn(this.state.marks.find((mark) => mark.id === id));
   }
 
   emptied() {
@@ -191,23 +169,15 @@ export class CrowdKeypoint extends Annotator {
   }
 
   keys() {
-    return [...super.keys(), { keys: ["v"], does: "the point is visible, occluded, outside", run: () => this.#see(this.selected ?? this.target) }];
+    const turn = () => this.#turn(this.selected ?? this.target);
+    return [...super.keys(), { keys: ["v"], does: "the point is visible, occluded, outside", run: turn }];
   }
 
-  #see(mark, visibility = NEXT[mark?.visibility]) {
-    if (!mark) return;
+  #turn(mark) {
+    if (!mark || this.idle) return;
     this.selectedId = mark.id;
-    const seen = { ...mark, visibility };
+    const seen = { ...mark, visibility: NEXT[mark.visibility] };
     this.replace(isPlaced(seen) ? this.#placed(seen, mark.x === null ? this.view.middle() : mark) : seen);
-  }
-
-  /** Left taken for right is the usual mistake: the two points change places. */
-  #swap(name) {
-    const [one, other] = [this.selected, this.state.marks.find((mark) => mark.id === name)];
-    const as = (mark, { id, label }) => ({ ...mark, id, label });
-    const swapped = this.state.marks.map((mark) => (mark === one ? as(other, one) : mark === other ? as(one, other) : mark));
-    this.selectedId = name;
-    this.commit({ marks: swapped });
   }
 
   #placed(mark, { x, y } = mark) {
@@ -216,17 +186,19 @@ export class CrowdKeypoint extends Annotator {
     return { ...mark, x: within(x, this.size.width - 1), y: within(y, this.size.height - 1), visibility };
   }
 
-  /** The point under the pointer; none while a point that was chosen waits to be placed, however close the others are. */
+  /** The point under the pointer; none while a chosen one waits to be placed, however close the others are. */
   #touched(at, event) {
     if (this.selected?.visibility === "undecided") return undefined;
     const reach = Math.max(10, GRIP_REACH[event.pointerType] ?? 0) / this.view.scale;
     const apart = (mark) => Math.hypot(mark.x - at.x, mark.y - at.y);
-    return this.state.marks.filter((mark) => isPlaced(mark) && apart(mark) <= reach).sort((a, b) => apart(a) - apart(b))[0];
+    const near = this.state.marks.filter((mark) => isPlaced(mark) && apart(mark) <= reach);
+    return near.sort((a, b) => apart(a) - apart(b))[0];
   }
 
   /** A placed point ends "nothing here". */
   commit(change, kind) {
     const marks = change.marks ?? this.state.marks;
-    super.commit({ ...change, nothing: marks.some(isPlaced) ? false : (change.nothing ?? this.state.nothing) }, kind);
+    const nothing = !marks.some(isPlaced) && (change.nothing ?? this.state.nothing);
+    super.commit({ ...change, nothing }, kind);
   }
 }

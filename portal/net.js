@@ -13,7 +13,7 @@ export async function call(method, path, body) {
   return { status: reply.status, body: await reply.json().catch(() => ({})) };
 }
 
-/** Calls until the server has said something final; `waiting(seconds, tryNow)` is told of every pause, null at its end. */
+/** Calls until the server says something final; `waiting(seconds, tryNow)` hears of every pause, null at its end. */
 export async function callUntilHeard(method, path, body, waiting = () => {}) {
   for (let seconds = 1; ; seconds = Math.min(seconds * 2, LONGEST_WAIT_S)) {
     const reply = await call(method, path, body).catch(() => null);

@@ -1,9 +1,9 @@
 /** crowd-image-classifier with an overlay of boxes: they can be looked at, and one category is chosen. */
 import { BoxView, smallestAt } from "./boxes.js";
-import { button, h } from "./dom.js";
 
 export class CrowdImageClassifier extends BoxView {
   purpose = "The boxes can be looked at, not changed.";
+  choicesTitle = "Verdict";
   digits = "choose the verdict";
   readOnly = true;
 
@@ -23,7 +23,8 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   problem() {
-    return this.state.category ? "" : `Choose: ${this.choices.map((name, index) => `${name} (${index + 1})`).join(" or ")}.`;
+    const choices = this.choices.map((name, index) => `${name} (${index + 1})`);
+    return this.state.category ? "" : `Choose ${choices.join(" or ")}.`;
   }
 
   press(at, event) {
@@ -34,24 +35,13 @@ export class CrowdImageClassifier extends BoxView {
     return "default";
   }
 
-  palette() {
-    this.chips = this.choices.map((name, index) =>
-      button("", () => this.choose(index), { class: `chip verdict ${index ? "" : "first"}`, "aria-label": name }));
-    this.chips.forEach((chip, index) => chip.append(h("span", { class: "name" }, this.choices[index]), h("kbd", {}, String(index + 1))));
-    return [h("h2", {}, "Verdict"), h("div", { class: "chips", role: "group", "aria-label": "Verdict" }, ...this.chips)];
-  }
-
-  refreshed() {
-    this.chips.forEach((chip, index) => chip.setAttribute("aria-pressed", String(this.choices[index] === this.state.category)));
+  isChosen(category) {
+    return category === this.state.category;
   }
 
   choose(index) {
     if (!this.choices[index]) return;
     this.commit({ category: this.choices[index] });
     this.say(`Verdict: ${this.state.category}`);
-  }
-
-  fields() {
-    return new Map();
   }
 }

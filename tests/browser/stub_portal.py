@@ -218,12 +218,11 @@ class Portal:
         environment.add_filter("to_json", lambda value: json.dumps(value))
         environment.add_filter("grant_read_access", lambda uri: self.fresh_image(task))
         form = environment.from_string(task.template).render(task={"input": task.task_input})
-        form = CROWD_SCRIPT.sub("", form)
+        form = CROWD_SCRIPT.sub('<script type="module" src="/static/crowd.js"></script>', form)
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Task</title>'
-            '<link rel="stylesheet" href="/static/portal.css">'
-            '<script type="module" src="/static/crowd.js"></script></head>'
+            '<link rel="stylesheet" href="/static/portal.css"></head>'
             f'<body data-task="{escape(task.name)}" data-job="{escape(task.job)}">{form}</body></html>'
         )
 

@@ -152,17 +152,6 @@ def test_who_cannot_judge_may_submit_anything(portal, open_task, task) -> None:
     assert answer["cannot-judge"] == {"cannot-judge": True} and answer["note"] == 'too dark "here"\nreally'
 
 
-def test_numbers_can_be_typed(open_task, adjusted) -> None:
-    painter = open_task(adjusted)
-    painter.click(130, 115)
-    for name, value in {"left": "10", "top": "20", "width": "9999", "height": "0"}.items():
-        painter.page.get_by_label(name, exact=True).fill(value)
-        painter.page.get_by_label(name, exact=True).press("Tab")
-    assert near(painter.box(0), 10, 20, 630, 1, pixels=0)
-    painter.page.get_by_role("combobox", name="label").select_option("bag")
-    assert "bag" in painter.marks()[0]
-
-
 def test_the_time_spent_is_sent(portal, open_task, adjusted) -> None:
     open_task(adjusted).submit_and_leave()
     assert portal.tasks[adjusted].seconds >= 0

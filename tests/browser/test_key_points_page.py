@@ -109,16 +109,6 @@ def test_nothing_here_and_points_exclude_each_other(open_task, adjusted) -> None
     assert not nothing.is_checked() and "visible" in painter.marks()[0]
 
 
-def test_left_and_right_change_places(open_task, task) -> None:
-    painter = open_task(task)
-    for x, y in ((100, 120), (140, 100), (105, 90)):
-        painter.click(x, y)
-    painter.press("2")
-    painter.page.get_by_role("combobox", name="label").select_option("right eye")
-    assert painter.marks()[1:] == ["2: left eye, visible, at 105, 90", "3: right eye, visible, at 140, 100"]
-    assert painter.selected() == painter.marks()[2]
-
-
 def test_a_chosen_point_is_placed_however_close_another_one_is(open_task, task) -> None:
     painter = open_task(task)
     painter.click(100, 120)

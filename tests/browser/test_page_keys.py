@@ -107,5 +107,20 @@ def test_letters_in_the_note_are_only_letters(painter) -> None:
     assert len(painter.marks()) == 3
 
 
+def test_after_a_click_on_a_button_keys_no_longer_go_into_the_note(painter) -> None:
+    note = painter.page.get_by_label("Note")
+    note.fill("ok")
+    painter.page.get_by_role("button", name="1: head, 60 × 70 at 100, 80").click()
+    painter.press("ArrowRight", "b")
+    assert note.input_value() == "ok" and painter.box(0)["left"] == 101 and len(painter.marks()) == 3
+
+
+def test_escape_leads_past_the_marks_to_the_panel(painter) -> None:
+    painter.press("Tab", "Escape", "Escape")
+    assert painter.page.evaluate("document.activeElement.getAttribute('aria-label')") == "Label head"
+    painter.press("Escape")
+    assert painter.page.evaluate("document.activeElement.className") == "canvas"
+
+
 def _sides(box: dict) -> dict:
     return {side: box[side] for side in ("left", "top", "width", "height")}
