@@ -1,7 +1,8 @@
 """Worker templates (Liquid and crowd HTML elements): no value of a task can become markup, and Ground Truth takes them.
 
 Contract: sms-custom-templates-step2. Ground Truth escapes every value unless `skip_autoescape` says otherwise; the
-filter `escape` is asked for all the same, because not every renderer does.
+filter `escape` is asked for all the same, because not every renderer does. Only a signed address must not be escaped
+twice: `&amp;amp;` breaks its signature.
 """
 
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from lint.project import Finding, Project
 
 FOLDER = "functions/labelloop/worker_ui"
-ESCAPING = ("escape", "escape_once")
+ENDINGS = ("escape", "escape_once", "grant_read_access")
 OPENED_BY_TEXT = re.compile(r"<(/?[A-Za-z][^\s/>]*)|\{\{")
 IN_TAG = re.compile(r"[\"'>]|\{\{")
 
@@ -31,7 +32,7 @@ def _template(path: Path) -> Iterator[tuple[int, str]]:
     for match in re.finditer(r"skip_autoescape", text):
         yield _line(text, match.start()), "skip_autoescape lets a file name or label become markup: leave it out"
     for start, expression, place in _outputs(text):
-        escaped = expression.split("|")[-1].strip() in ESCAPING
+        escaped = expression.split("|")[-1].strip() in ENDINGS
         if place == "attribute" and not escaped:
             yield _line(text, start), f"{expression.strip()} stands in an attribute: end it with | escape"
         elif place == "tag":
