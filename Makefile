@@ -27,7 +27,7 @@ down:
 
 ## make test [ARGS=...]                             unit and workflow tests
 test: setup
-	$(DEV) -m pytest $(ARGS)
+	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 ifndef ARGS
 	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
 endif

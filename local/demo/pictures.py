@@ -69,25 +69,26 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
     """Template parameters for `count` pictures, on top of samconfig's section `local`.
 
     A batch of some hundred pictures is small for a loop that must also measure itself: so people label the whole random
-    sample in the first round, most of it calibrates and judges, and the first model only has to be good enough to ask
-    the right questions. Steps shrink with the pictures' size, so that a training takes minutes on two cores.
+    sample in the first round, most of it calibrates and judges, and some more to train on. Two rounds of people make
+    two models; what is left for people afterwards is too little for a third. Steps shrink with the pictures' size, so
+    that a training takes minutes on two cores.
     """
     size = image_size(longer)
-    asked = min(count, max(80, count * 14 // 100))
+    sampled, asked = min(count, max(80, count * 15 // 100)), min(count, max(100, count * 18 // 100))
     return {
         "Classes": ",".join(classes),
         "ImageSize": str(size),
         "SampleRate": "0.01",  # the minimum decides
-        "SampleMinimum": str(asked),
+        "SampleMinimum": str(sampled),
         "HumanBudget": str(asked),
         "MaxRounds": "10",
         "CalibrationShare": "0.3",
         "GoldShare": "0.3",
         "GoldMinimum": "15",
-        "RetrainMinimum": "25",
-        "TargetMeanIou": "0.78",
-        "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1400 * SMALL // max(size, SMALL)),
+        "RetrainMinimum": "45",
+        "TargetMeanIou": "0.8",
+        "TrainingSteps": str(900 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
     }
 
 
