@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from labelloop import aws, callbacks, jobs, labeling, outcomes, storage
 from labelloop.batches import Files
-from labelloop.errors import InvalidInputError
+from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
@@ -14,10 +14,6 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number = Files(event["batch_id"]), int(event["round"])
-    if not settings().work_team_arn:
-        raise InvalidInputError(
-            "no work team is set: deploy again with WorkTeamArn=<the ARN of your private work team>"
-        )
     job = jobs.find(files, number, int(event["job"]))
     callback = callbacks.remember(
         "labeling", job.name, event["task_token"], event["execution"], int(event["timeout_seconds"])
@@ -26,11 +22,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         callbacks.deliver(callback, again=True)
         return {"labeling_job": job.name}
     try:
-        aws.client("sagemaker").create_labeling_job(**_request(files, number, job))
-    except ClientError as error:
-        if aws.error_code(error) != "ResourceInUse":
-            callbacks.forget(callback)
-            raise
+        labeling.check_ready(settings())
+        created = labeling.create(_request(files, number, job))
+    except (ClientError, LimitReachedError, InvalidInputError):
+        callbacks.forget(callback)
+        raise
+    if not created:
         _answer_if_ended(callback, job.name)
     callbacks.mark_started(callback)
     count("LabelingJobRequested")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lint import cloudformation, permissions, states, vocabulary
+from lint import cloudformation, permissions, states, vocabulary, worker_templates
 from lint.project import Finding, Project
 
 
@@ -14,7 +14,7 @@ def main() -> int:
     findings = check(Project(parser.parse_args().project.resolve()))
     for finding in findings:
         print(finding)
-    print(f"lint: {len(findings)} findings" if findings else "lint: template and state machines are in order")
+    print(f"lint: {len(findings)} findings" if findings else "lint: template, state machines and pages are in order")
     return 1 if findings else 0
 
 
@@ -23,7 +23,8 @@ def check(project: Project) -> list[Finding]:
     found = states.check(project)
     if any(finding.where == "statemachines" for finding in found):
         return found
-    return found + vocabulary.check(project) + permissions.check(project) + cloudformation.check(project)
+    checks = (vocabulary, permissions, worker_templates, cloudformation)
+    return found + [finding for each in checks for finding in each.check(project)]
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from typing import Any
 from labelloop import fields
 from labelloop.errors import InvalidInputError
 from labelloop.records import Box, KeyPoint
+from labelloop.task_input import OCCLUDED as OCCLUDED
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
 DEEPEST = 32
 OUTSIDE_TOLERANCE_PIXELS = 1.0
-OCCLUDED = " (occluded)"
 VERDICTS = ("accept", "reject")
 
 
@@ -188,14 +188,15 @@ def _box(mark: Any, number: int, width: int, height: int, classes: Sequence[str]
 def _span(record: Mapping[str, Any], start: str, extent: str, limit: int, context: str) -> tuple[float, float]:
     """(start, extent) of the box along one axis, inside 0..limit."""
     first = fields.number(record, start, context, -OUTSIDE_TOLERANCE_PIXELS, limit)
-    last = first + fields.number(record, extent, context, 0)
+    size = fields.number(record, extent, context, 0)
+    last = first + size
     if last > limit + OUTSIDE_TOLERANCE_PIXELS:
         raise fields.refuse(context, extent, f"a box inside the image, which ends at {limit}", last)
-    inside = max(first, 0.0)
-    size = min(last, float(limit)) - inside
+    if first < 0 or last > limit:
+        first, size = max(first, 0.0), min(last, float(limit)) - max(first, 0.0)
     if size <= 0:
         raise fields.refuse(context, extent, "a positive number of pixels inside the image", record.get(extent))
-    return inside, size
+    return first, size
 
 
 def _points(marks: Sequence[Any], width: int, height: int, names: Sequence[str]) -> tuple[KeyPoint, ...]:

@@ -19,9 +19,7 @@ from labelloop.consolidation_boxes import ABOUT_HALF, FusedBox, fuse_boxes
 from labelloop.consolidation_key_points import FusedKeyPoint, fuse_key_points
 from labelloop.consolidation_objects import LONGEST_REASON, DatasetObject, ReadUri, read_objects
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
-from labelloop.quality import image_quality
-
-LEAST_RELIABILITY = 0.01
+from labelloop.workers import LEAST_RELIABILITY
 
 Value = dict[str, Any]
 
@@ -109,12 +107,19 @@ def _box_values(items: Sequence[DatasetObject], classes: Sequence[str], trust: M
 
 def _box_value(answers: Mapping[str, BoxAnswer], fused: Sequence[FusedBox], classes: Sequence[str]) -> Value:
     boxes = [entry.box for entry in fused]
-    agreement = fmean(image_quality(answer.boxes, boxes) for answer in answers.values())
     some = next(iter(answers.values()))
+    objects = [(entry.box.confidence, math.fsum(entry.overlaps.values()) / len(answers)) for entry in fused]
+    agreement = fmean(_quality(worker, len(answer.boxes), fused) for worker, answer in answers.items())
     return {
         **label_value(some.width, some.height, boxes, classes),
-        **_shared([(entry.box.confidence, entry.agreement) for entry in fused], classes, len(answers), agreement),
+        **_shared(objects, classes, len(answers), agreement),
     }
+
+
+def _quality(worker: str, drawn: int, fused: Sequence[FusedBox]) -> float:
+    """How good the worker's answer is if the fused boxes are the truth, measured as `quality.image_quality` does."""
+    common = math.fsum(entry.overlaps.get(worker, 0.0) for entry in fused)
+    return common / max(drawn, len(fused)) if drawn or fused else 1.0
 
 
 def _key_point_values(items: Sequence[DatasetObject], names: Sequence[str], trust: Mapping[str, float]) -> list[Value]:

@@ -17,10 +17,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import islice, permutations
 
 from labelloop import fusion
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY, dawid_skene
+from labelloop.errors import InvalidInputError
 from labelloop.quality import iou
 from labelloop.records import Box
 
@@ -28,6 +29,7 @@ SAME_OBJECT_IOU = 0.5
 ABOUT_HALF = 0.45
 PRIOR_OBJECTS = 10.0
 AGREEMENT_ROUNDS = 10
+MOST_PAIRS = 100_000
 
 Drawn = Mapping[str, Sequence[Box]]
 Cluster = dict[str, Box]
@@ -35,12 +37,12 @@ Cluster = dict[str, Box]
 
 @dataclass(frozen=True)
 class FusedBox:
-    """`box.confidence`: the share of the weight that drew it. `agreement`: the mean over all who looked of the overlap
-    of the worker's box with this one, 0 for none and for another class.
+    """`box.confidence`: the share of the weight that drew it. `overlaps`: for each worker who drew it and named its
+    class, how much of the worker's box and this one is common (intersection over union).
     """
 
     box: Box
-    agreement: float
+    overlaps: Mapping[str, float]
 
 
 def fuse_boxes(
@@ -50,7 +52,7 @@ def fuse_boxes(
 
     `reliability`: of every worker who looked, in (0, 1].
     """
-    clusters = [_clusters(drawn) for drawn in images]
+    clusters = [same_objects(drawn) for drawn in images]
     weights = _weights(images, clusters, reliability)
     votes = {
         (image, number): {worker: box.label for worker, box in cluster.items()}
@@ -72,20 +74,23 @@ def fuse_boxes(
                 (box,) = cluster.values()
             else:
                 box = _fuse(cluster, consensus.label((image, number)), spread, weights)
-            kept.append(FusedBox(replace(box, confidence=share), _agreement(box, cluster, len(drawn))))
+            overlaps = {w: iou(box, mark) for w, mark in cluster.items() if mark.label == box.label}
+            kept.append(FusedBox(replace(box, confidence=share), overlaps))
         results.append(sorted(kept, key=lambda fused: order(fused.box)))
     return results
 
 
-def order(box: Box) -> tuple[float, float, float, float, str]:
-    return box.left, box.top, box.width, box.height, box.label
+def same_objects(drawn: Drawn) -> list[Cluster]:
+    """The boxes of one image that mean the same object, as {worker: box}; a box that only one drew is one too.
 
-
-def _clusters(drawn: Drawn) -> list[Cluster]:
-    """Boxes that mean the same object, as {worker: box}."""
+    Raises InvalidInputError for more overlapping boxes than people draw, before they can hold up everybody's answers.
+    """
     marks = sorted(((worker, box) for worker, boxes in drawn.items() for box in boxes), key=_by_place)
     cluster_of = {index: [index] for index in range(len(marks))}
-    for *_, i, j in sorted(_pairs(marks)):
+    pairs = list(islice(_pairs(marks), MOST_PAIRS + 1))
+    if len(pairs) > MOST_PAIRS:
+        raise InvalidInputError(f"boxes: field 'boundingBoxes': over {MOST_PAIRS:,} pairs of boxes overlap by half")
+    for *_, i, j in sorted(pairs):
         one, other = cluster_of[i], cluster_of[j]
         # All of a cluster overlap, so that no mixture of their edges turns a box inside out.
         if one is not other and all(
@@ -95,6 +100,10 @@ def _clusters(drawn: Drawn) -> list[Cluster]:
             cluster_of.update((k, one) for k in other)
     distinct = {id(cluster): cluster for cluster in cluster_of.values()}
     return [{marks[k][0]: marks[k][1] for k in cluster} for cluster in distinct.values()]
+
+
+def order(box: Box) -> tuple[float, float, float, float, str]:
+    return box.left, box.top, box.width, box.height, box.label
 
 
 def _pairs(marks: Sequence[tuple[str, Box]]) -> Iterator[tuple[bool, float, int, int]]:
@@ -161,7 +170,3 @@ def _edges(cluster: Cluster) -> list[dict[str, fusion.Position]]:
 def _fuse(cluster: Cluster, label: str, spread: Mapping[str, float], weights: Mapping[str, float]) -> Box:
     left, top, right, bottom = (round(fusion.fuse(edge, spread, weights)[0], 2) for edge in _edges(cluster))
     return Box(label, left, top, round(right - left, 2), round(bottom - top, 2))
-
-
-def _agreement(box: Box, cluster: Cluster, looked: int) -> float:
-    return math.fsum(iou(box, drawn) for drawn in cluster.values() if drawn.label == box.label) / looked

@@ -9,5 +9,9 @@ class InvalidInputError(Exception):
     """A record, message or file breaks its contract, in the field the text names: it fails again, never retry."""
 
 
+class LimitReachedError(Exception):
+    """A limit of the account is reached; it frees up when other work ends: wait, then ask for the same again."""
+
+
 class ConservationError(Exception):
     """The images of a batch do not add up (lost, invented or decided twice): publish nothing until a person looks."""

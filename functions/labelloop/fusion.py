@@ -18,7 +18,7 @@ FINEST_SPREAD_PIXELS = 0.5  # a page gives whole pixels
 MAD_TO_DEVIATION = 1.4826  # a normal distribution's standard deviation over its median absolute deviation
 OUTLIER_DEVIATIONS = 3.5  # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993)
 PRIOR_COORDINATES = 8
-ROUNDS = 5
+ROUNDS = 10
 
 
 def spreads(samples: Sequence[Positions]) -> dict[str, float]:
@@ -35,10 +35,9 @@ def spreads(samples: Sequence[Positions]) -> dict[str, float]:
             for worker, position in sample.items():
                 others = {other: found[other] ** -2 for other in sample if other != worker}
                 expected = weighted_mean(sample, others)
-                # The others' mean is uncertain too: part of the distance is theirs.
-                as_many = math.fsum(others.values()) ** 2 / math.fsum(weight**2 for weight in others.values())
-                own = math.sqrt(as_many / (as_many + 1))
-                residuals[worker] += [own * abs(a - b) for a, b in zip(position, expected, strict=True)]
+                # The others' mean is uncertain too: only a share of the squared distance is this worker's own.
+                own = found[worker] ** 2 / (found[worker] ** 2 + 1 / math.fsum(others.values()))
+                residuals[worker] += [math.sqrt(own) * abs(a - b) for a, b in zip(position, expected, strict=True)]
         together = _deviation([residual for listed in residuals.values() for residual in listed])
         found = {worker: _shrunk(residuals[worker], together) for worker in found}
     return found

@@ -66,12 +66,17 @@ class Honeypot:
         )
 
 
-def gold(lines: Iterable[str], taken: Collection[str] = ()) -> list[Annotation]:
-    """The gold-labelled human images of a dataset that are not in `taken`, the images that people are asked about."""
+def gold(lines: Iterable[str], attribute: str, taken: Collection[str] = ()) -> list[Annotation]:
+    """The gold-labelled human images of a dataset that are not in `taken`, the images that people are asked about.
+
+    `attribute` is `boxes` or `key-points`: what people are asked for now.
+    """
     found = []
     for line in lines:
         record = json.loads(line)
-        human = record[f"{own_attribute(record)}-metadata"]["human-annotated"] == "yes"
+        if own_attribute(record) != attribute:
+            continue
+        human = record[f"{attribute}-metadata"]["human-annotated"] == "yes"
         if human and record.get("provenance", {}).get("role") == "gold" and record["source-ref"] not in taken:
             found.append(Annotation.from_line(line))
     return found

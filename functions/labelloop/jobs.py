@@ -32,6 +32,15 @@ class Job:
     honeypots: int
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The round's own images of one job to be."""
+
+    name: str
+    kind: str
+    lines: Sequence[Line]
+
+
 def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: str) -> int:
     """Pins the round's jobs for these input lines by kind, honeypots mixed in; returns how many there are.
 
@@ -39,29 +48,27 @@ def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: 
     """
     knobs = settings()
     most = honeypots.most_objects(knobs.objects_per_job, knobs.honeypot_rate)
-    planned = [(kind, part) for kind in naming.JOB_KINDS for part in parts(lines.get(kind, ()), most)]
-    names = [_name(files, number, index, kind) for index, (kind, _) in enumerate(planned, start=1)]
-    pots = _honeypots(files, number, list(zip(names, planned, strict=True)), model)
-    for index, (name, (kind, part)) in enumerate(zip(names, planned, strict=True), start=1):
-        own = [pot.line for pot in pots if pot.job == name]
-        pin(files, number, index, kind, honeypots.mixed(part, own, knobs.seed, name), len(own))
+    cut = [(kind, some) for kind in naming.JOB_KINDS for some in parts(lines.get(kind, ()), most)]
+    planned = [_Part(_name(files, number, index, kind), kind, some) for index, (kind, some) in enumerate(cut, start=1)]
+    pots = _honeypots(files, number, planned, model)
+    for index, part in enumerate(planned, start=1):
+        own = [pot.line for pot in pots if pot.job == part.name]
+        pin(files, number, index, part.kind, honeypots.mixed(part.lines, own, knobs.seed, part.name), len(own))
     return len(planned)
 
 
-def _honeypots(
-    files: Files, number: int, planned: Sequence[tuple[str, tuple[str, Sequence[Line]]]], model: str
-) -> list[Honeypot]:
+def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) -> list[Honeypot]:
     """The round's honeypots, pinned before the jobs that they are mixed into."""
     knobs = settings()
     if not knobs.honeypot_rate or not planned:
         return []
-    taken = {line["source-ref"] for _, (_, part) in planned for line in part}
-    known = honeypots.gold(datasets.current().lines, taken)
-    counts = [honeypots.share(len(part), knobs.honeypot_rate) for _, (_, part) in planned]
+    taken = {line["source-ref"] for part in planned for line in part.lines}
+    known = honeypots.gold(datasets.current().lines, knobs.task, taken)
+    counts = [honeypots.share(len(part.lines), knobs.honeypot_rate) for part in planned]
     shown = honeypots.chosen(known, counts, knobs.seed, f"{files.batch_id}/{number}")
     made = [
-        honeypots.make(name, kind, images, knobs.label_names, model, knobs.seed)
-        for (name, (kind, _)), images in zip(planned, shown, strict=True)
+        honeypots.make(part.name, part.kind, images, knobs.label_names, model, knobs.seed)
+        for part, images in zip(planned, shown, strict=True)
     ]
     stored = storage.create_lines(files.honeypots(number), [pot.to_json() for pots in made for pot in pots])
     return [Honeypot.from_json(record) for record in stored]

@@ -12,12 +12,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws, storage
+from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.settings import Settings
 
 ANSWER_ATTRIBUTE = "human-boxes"
 TEMPLATES = Path(__file__).parent / "worker_ui"
 LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
 LONGEST_TITLE = 128
+_UNAVAILABLE = re.compile(
+    r"new (customers|accounts)|(not|no longer) (available|open|offered|enabled)|not subscribed", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,53 @@ def _plain(text: str) -> str:
 
 def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
     return {"document-version": "2018-11-28", "labels": [{"label": name} for name in names]}
+
+
+def check_ready(settings: Settings) -> None:
+    """Raises InvalidInputError, with what to do, where every task of a job would fail: better now than in front of
+    people. Ground Truth's page reads the images through CORS (sms-cors-update).
+    """
+    if not settings.work_team_arn:
+        raise InvalidInputError(
+            "no work team is set: deploy again with WorkTeamArn=<the ARN of your private work team>"
+        )
+    try:
+        rules = aws.client("s3").get_bucket_cors(Bucket=settings.data_bucket)["CORSRules"]
+    except ClientError as error:
+        if aws.error_code(error) != "NoSuchCORSConfiguration":
+            raise
+        rules = []
+    if not any("GET" in rule.get("AllowedMethods", ()) for rule in rules):
+        raise InvalidInputError(
+            f"the data bucket {settings.data_bucket} has no CORS rule that allows GET, so people would see no image: "
+            "put back the rule that template.yaml gives DataBucket (aws s3api put-bucket-cors), then start the batch "
+            "again with the same input"
+        )
+
+
+def create(request: dict[str, Any]) -> bool:
+    """Creates the job. False: it exists, an earlier attempt or execution made it.
+
+    Raises LimitReachedError while the account has too many jobs, and InvalidInputError, with what to do, where the
+    account has no Ground Truth.
+    """
+    try:
+        aws.client("sagemaker").create_labeling_job(**request)
+    except ClientError as error:
+        code, message = aws.error_code(error), aws.error_message(error)
+        if code == "ResourceInUse":
+            return False
+        if code == "ResourceLimitExceeded":
+            raise LimitReachedError(f"too many labelling jobs at once: {message}") from error
+        if code in ("AccessDeniedException", "ValidationException") and _UNAVAILABLE.search(message):
+            raise InvalidInputError(
+                f"SageMaker Ground Truth is not available to this account (AWS says: {message}). It is closed to "
+                "accounts that did not use it before 2026-07-30. LabelingBackend=ground-truth cannot work here: use "
+                "an account that has Ground Truth, or deploy again with another LabelingBackend; nothing is lost, "
+                "start the batch again with the same input"
+            ) from error
+        raise
+    return True
 
 
 def deploy_template(name: str) -> str:

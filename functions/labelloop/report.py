@@ -89,7 +89,8 @@ def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
             *(job["job"], job["kind"], job["status"], job["objects"]),
-            *(job["labelled"], job["rejected"], job["unanswered"], job["reason"]),
+            *(job["labelled"], job["rejected"], job["unanswered"]),
+            job["reason"] or "; ".join(job["problems"]),
         )
         for job in jobs
     ]

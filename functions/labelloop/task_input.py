@@ -36,7 +36,7 @@ def task_input(line: Any, settings: Settings) -> dict[str, Any]:
     """
     record = fields.mapping(line, "manifest line", "dataObject")
     reference = _own_image(record, settings.data_bucket)
-    context = f"line of {fields.shown(reference)}"
+    context = f"line of {reference}"
     if settings.task == "key-points":
         points = _proposed_key_points(record, settings.key_points, context)
         labels = [label for name in settings.key_points for label in (name, name + OCCLUDED)]

@@ -18,6 +18,7 @@ class Faults:
     fail_training: reasons; the next training jobs fail with them, one job each.
     fail_labeling: the next labelling jobs end as told, one job each: "Failed" (nothing labelled), "Stopped" (half of
     the objects labelled) or {"objects": n} (the first n objects fail).
+    refuse_labeling: error codes; the next requests for a labelling job are refused with them, one request each.
     hold_labeling: tasks are offered, but nobody answers while this is true.
     answers_before_hold: so many objects of a held job are answered all the same.
     drop_events: detail-types of EventBridge events that are never published.
@@ -29,6 +30,7 @@ class Faults:
     invocation_failures: int = 0
     fail_training: tuple[str, ...] = ()
     fail_labeling: tuple[Any, ...] = ()
+    refuse_labeling: tuple[str, ...] = ()
     hold_labeling: bool = False
     answers_before_hold: int = 0
     drop_events: tuple[str, ...] = ()

@@ -45,6 +45,9 @@ def create_labeling_job(world: World, call: Call) -> dict[str, Any]:
     arn = world.arn("labeling-job", name)
     _check(world, call)
     check_passed_role(world.context, call.request, call["RoleArn"])
+    refusal = world.faults.take_next("refuse_labeling")
+    if refusal is not None:
+        raise ServiceFault(refusal, "injected fault")
     with world.lock:
         if name in world.labeling_jobs:
             raise ServiceFault(

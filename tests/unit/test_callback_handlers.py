@@ -4,11 +4,11 @@ import json
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from fake_service import refused
 from handling import handle, handle_event
 from labelloop import callbacks, storage
-from labelloop.errors import TransientError
+from labelloop.errors import InvalidInputError, LimitReachedError, TransientError
 from made_up_stack import BUCKET, CALLBACKS, arn
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, described, hear, heard, notice
 
@@ -137,6 +137,62 @@ def test_a_throttled_request_is_named_so_that_the_state_retries_it(states, sagem
         ask_for_labels()
 
 
+def test_a_bucket_without_a_cors_rule_is_told_before_any_job_is_created(states, sagemaker) -> None:
+    """F27: without it people would see no image, and every task would fail."""
+    s3 = boto3.client("s3")
+    s3.delete_bucket_cors(Bucket=BUCKET)
+    with pytest.raises(InvalidInputError, match=r"no CORS rule that allows GET.*put-bucket-cors"):
+        ask_for_labels()
+    other = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["*"]}
+    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [other]})
+    with pytest.raises(InvalidInputError, match="CORS"):
+        ask_for_labels()
+    assert sagemaker.requests_of("create_labeling_job") == [] and list(callbacks.open_callbacks()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDeniedException", "Amazon SageMaker Ground Truth is no longer open to new customers"),
+        ("ValidationException", "Ground Truth is not available for this account"),
+    ],
+)
+def test_an_account_without_ground_truth_is_told_what_to_do(states, sagemaker, code, message) -> None:
+    """F28: the message names the parameter LabelingBackend."""
+    sagemaker.answering(create_labeling_job=refused(code, message))
+    with pytest.raises(InvalidInputError, match="LabelingBackend=ground-truth cannot work here") as told:
+        ask_for_labels()
+    assert message in str(told.value) and list(callbacks.open_callbacks()) == []
+
+
+def test_a_missing_permission_is_not_taken_for_a_missing_service(states, sagemaker) -> None:
+    denied = "User: x is not authorized to perform: sagemaker:CreateLabelingJob on resource: y"
+    sagemaker.answering(create_labeling_job=refused("AccessDeniedException", denied))
+    with pytest.raises(ClientError, match="not authorized"):
+        ask_for_labels()
+
+
+def test_a_limit_of_the_account_has_an_error_of_its_own_that_the_machine_waits_for(states, sagemaker) -> None:
+    """F07: nobody waits on a token meanwhile."""
+    sagemaker.answering(create_labeling_job=refused("ResourceLimitExceeded", "20 jobs at once"))
+    with pytest.raises(LimitReachedError, match="20 jobs at once"):
+        ask_for_labels()
+    assert list(callbacks.open_callbacks()) == []
+
+
+def test_a_request_that_timed_out_is_made_again_and_adopts_the_job_it_made(states, sagemaker) -> None:
+    """F08: one job, and the newest token waits for it."""
+    lost = ReadTimeoutError(endpoint_url="https://api.sagemaker")
+    sagemaker.answering(create_labeling_job=lost)
+    with pytest.raises(TransientError, match="ReadTimeout"):
+        ask_for_labels("t1")
+    sagemaker.answering(create_labeling_job=TAKEN, describe_labeling_job=described("InProgress"))
+    job = ask_for_labels("t2")
+    (waiting,) = callbacks.open_callbacks()
+    assert (waiting.external_id, waiting.token, waiting.started) == (job, "t2", True)
+    assert [request["LabelingJobName"] for request in sagemaker.requests_of("create_labeling_job")] == [job, job]
+
+
 @pytest.mark.parametrize("status", ["Completed", "Stopped", "Failed"])
 def test_a_job_that_an_earlier_execution_made_and_that_has_ended_answers_at_once(states, sagemaker, status) -> None:
     manifest = storage.write("batches/b/labeling/2/out.manifest", b"")
@@ -157,6 +213,7 @@ def test_a_job_that_an_earlier_execution_made_and_that_goes_on_is_waited_for(sta
 
 
 def test_the_event_of_a_labelling_job_answers_the_round(states, sagemaker) -> None:
+    """F09: an event that comes again has no second effect."""
     job = ask_for_labels()
     event = {"resources": [arn("sagemaker", f"labeling-job/{job}")], "detail": {"LabelingJobStatus": "Completed"}}
     sagemaker.answering(describe_labeling_job=described("InProgress"))

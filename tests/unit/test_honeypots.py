@@ -27,8 +27,9 @@ def shown(pot: Honeypot) -> tuple[Box, ...]:
 def test_only_gold_labels_of_people_are_honeypots_and_none_that_people_are_asked_about() -> None:
     lines = [line("a.jpg", role="gold"), line("b.jpg", role="train"), line("c.jpg", human=False)]
     lines.append(line("d.jpg", role="gold"))
-    found = honeypots.gold(lines, {annotation("d.jpg").source_ref})
+    found = honeypots.gold(lines, "boxes", {annotation("d.jpg").source_ref})
     assert [image.source_ref for image in found] == [annotation("a.jpg").source_ref]
+    assert honeypots.gold(lines, "key-points") == [], "a label of another task says nothing about this one"
 
 
 @given(st.integers(1, 100_000), st.floats(0, 0.5))

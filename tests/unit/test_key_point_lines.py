@@ -148,6 +148,26 @@ def test_a_wrong_field_of_a_key_point_is_named(value, field):
         Annotation.from_line(line(value))
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(json_values, st.sampled_from(["class_id", "x", "y", "visibility", "annotations", "image_size", "key-points"]))
+def test_any_json_in_a_key_point_line_is_read_or_refused_cleanly(value, field):
+    if field == "key-points":
+        text = line(value)
+    else:
+        text = line({**VALUE, field: value} if field in VALUE else changed(0, **{field: value}))
+    for attribute in ("key-points", None):
+        try:
+            read_labeled(text, attribute)
+        except InvalidInputError as error:
+            assert "field" in str(error)
+
+
 @pytest.mark.parametrize(
     "point",
     [KeyPoint("nose", 1, 2, "outside"), KeyPoint("nose", 1, None, "visible"), KeyPoint("nose", None, None, "occluded")],

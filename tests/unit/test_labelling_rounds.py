@@ -12,7 +12,7 @@ from labelloop import batches, datasets, jobs, ledger, scores, storage
 from labelloop.batches import Files
 from labelloop.errors import TransientError
 from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.records import Box, KeyPoint
 from labelloop.settings import settings
 from labelloop.workers import LEAST_RELIABILITY, UNKNOWN_RELIABILITY, WorkerScore
 
@@ -60,7 +60,7 @@ def merged(batch: str) -> list[dict[str, Any]]:
     return storage.read_lines(Files(batch).round_annotations(1))
 
 
-def gold_dataset(count: int = 6, task: str = "boxes") -> None:
+def gold_dataset(count: int = 6) -> None:
     lines = []
     for number in range(count):
         label = Annotation(
@@ -327,3 +327,33 @@ def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_settin
     assert line["key-points-metadata"]["human-annotated"] == "yes" and line["provenance"]["role"]
     handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
     assert json.loads(storage.read(f"batches/{batch}/annotations.manifest").split(b"\n")[0]) == line
+
+
+def test_people_who_place_key_points_are_measured_by_honeypots_too(change_setting) -> None:
+    change_setting("TASK", "key-points")
+    change_setting("HONEYPOT_RATE", "0.5")
+    gold_dataset()  # of boxes: no use here
+    names = settings().key_points
+    place = KeyPoint(names[0], 3, 4, "visible"), *(KeyPoint(name, None, None, "outside") for name in names[1:])
+    label = Annotation(
+        storage.uri("incoming/older/points.png"),
+        *(None, *SIZE, (), True, "2026-11-20T10:00:00", "job", {"role": "gold"}),
+        key_points=place,
+    )
+    datasets.publish([label.to_line(names)], {})
+    batch = judged(4)
+    (job,) = pinned(batch)
+    assert (job.objects, job.honeypots) == (4, 1)
+    form = {
+        "annotatedKeyPoints": {
+            "keypoints": [{"label": names[0], "x": 3, "y": 4}],
+            "inputImageProperties": {"width": SIZE[0], "height": SIZE[1]},
+        }
+    }
+    for index in range(len(lines_of(job))):
+        folder = f"{Files(batch).labeling(1)}/{job.name}/annotations/worker-response/iteration-1/{index}"
+        storage.write_json(f"{folder}/a.json", {"answers": [{"workerId": "one", "answerContent": form}]})
+    end(batch, 1, points)
+    (score,) = storage.read_json(Files(batch).workers(1, job.name))["workers"]
+    assert (score["answers"], score["honeypots"], score["honeypot-quality"]) == (5, 1, 1.0)
+    assert len(merged(batch)) == 4

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from lint import cloudformation, permissions, states, vocabulary
+from lint import cloudformation, permissions, states, vocabulary, worker_templates
 from lint.__main__ import check
 from lint.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = "functions/labelloop/worker_ui/boxes.liquid.html"
 BATCH, TRAIN = "label_batch", "train_model"
 BY_NAME = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${ResourcePrefix}-Consolidate"
 Fault = Callable[[Path], None]
@@ -221,6 +222,52 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         permissions,
         in_template("{StringEquals: {iam:PassedToService: sagemaker.amazonaws.com}}", "{}"),
         "without the condition iam:PassedToService",
+    ),
+    # F18: what a file is called, or a class, must never become markup on somebody's page.
+    "worker template that switches escaping off": (
+        worker_templates,
+        in_file(PAGE, "task.input.header | escape", "task.input.header | skip_autoescape"),
+        "skip_autoescape lets a file name or label become markup",
+    ),
+    "worker template with an unescaped attribute": (
+        worker_templates,
+        in_file(PAGE, "task.input.labels | to_json | escape", "task.input.labels | to_json"),
+        "task.input.labels | to_json stands in an attribute: end it with | escape",
+    ),
+    "worker template that escapes before another filter": (
+        worker_templates,
+        in_file(PAGE, "task.input.labels | to_json | escape", "task.input.labels | escape | to_json"),
+        "stands in an attribute: end it with | escape",
+    ),
+    "worker template with an attribute without quotes": (
+        worker_templates,
+        in_file(PAGE, '"{{ task.input.header | escape }}"', "{{ task.input.header | escape }}"),
+        "task.input.header | escape stands in a tag without quotes",
+    ),
+    "worker template with an unescaped text": (
+        worker_templates,
+        in_file(PAGE, "</crowd-bounding-box>", "<p>{{ task.input.header }}</p></crowd-bounding-box>"),
+        "task.input.header is shown as it is",
+    ),
+    "worker template with a value in a script": (
+        worker_templates,
+        in_file(PAGE, "<crowd-form>", "<script>var x = '{{ task.input.header | escape }}';</script><crowd-form>"),
+        "stands in a script or style",
+    ),
+    "worker template without a form": (
+        worker_templates,
+        in_file(PAGE, "<crowd-form>", "<form>"),
+        "needs exactly one <crowd-form>",
+    ),
+    "worker template whose form does not end": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", "</form>"),
+        "needs exactly one </crowd-form>",
+    ),
+    "no worker template at all": (
+        worker_templates,
+        rename("functions/labelloop/worker_ui", "functions/labelloop/pages"),
+        "holds no worker template",
     ),
 }
 

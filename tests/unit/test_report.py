@@ -87,6 +87,7 @@ def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() ->
         {"audit": [{"model": HOSTILE, "auto_labels": 1, "sentence": HOSTILE}]},
         {"rounds": [{**summary()["rounds"][0], "model_version": HOSTILE}]},
         {"jobs": [{**summary()["jobs"][0], "reason": HOSTILE}]},
+        {"jobs": [{**summary()["jobs"][0], "reason": "", "problems": [HOSTILE]}]},
         {"workers": [{**summary()["workers"][0], "worker": HOSTILE}]},
     ],
 )

@@ -158,6 +158,11 @@ def test_the_shares_of_the_sample_leave_something_to_train_on() -> None:
     assert sum(bounds) < 1
 
 
+def test_a_labelling_job_is_stopped_by_us_before_ground_truth_lets_it_expire() -> None:
+    """F06: after 30 days."""
+    assert TEMPLATE["Parameters"]["LabelingTimeoutSeconds"]["MaxValue"] == 25 * 24 * 3600
+
+
 def test_the_environment_is_exactly_what_settings_read() -> None:
     wanted = {field.name.upper() for field in fields(Settings)}
     assert set(ENVIRONMENT) - PLATFORM_NAMES == wanted

@@ -568,4 +568,5 @@ def _marker(prefix: str) -> str:
 
 
 def _by(line: Mapping[str, Any]) -> str:
-    return "human" if line["boxes-metadata"]["human-annotated"] == "yes" else "auto"
+    metadata = line.get("boxes-metadata") or line["key-points-metadata"]
+    return "human" if metadata["human-annotated"] == "yes" else "auto"

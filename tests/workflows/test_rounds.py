@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
-import tarfile
 from datetime import datetime
 from typing import Any
 
+from given_model import starting_model
 from loop import Loop, Run
 
 from tests.support.pictures import CLASS, SIDE, Picture, pictures
@@ -272,17 +271,3 @@ def older_line(loop: Loop, number: int) -> str:
     line = json.loads(label_line(pictures(1)[0], f"s3://{loop.bucket}/incoming/older/{number:05d}.png"))
     boxes, metadata = line.pop("heads"), line.pop("heads-metadata")
     return json.dumps({**line, "boxes": boxes, "boxes-metadata": metadata, "provenance": {"role": "train"}})
-
-
-def starting_model(loop: Loop) -> str:
-    """A model of the scripted engine that learned elsewhere, as the container packs it."""
-    description = {"classes": [CLASS], "image_size": 64, "engine": "scripted_engine", "weights-sha256": "e" * 64}
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, content in (("weights.pt", {"learned": 30}), ("model.json", description)):
-            body = json.dumps(content).encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(body)
-            tar.addfile(member, io.BytesIO(body))
-    loop.put("models/given/model.tar.gz", archive.getvalue())
-    return f"s3://{loop.bucket}/models/given/model.tar.gz"

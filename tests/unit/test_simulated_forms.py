@@ -1,0 +1,69 @@
+"""Simulated annotators fill in the deployed templates: what they submit is what consolidation reads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import labelloop
+import pytest
+from labelloop.consolidation import consolidate_payload
+from labelloop.proposals import key_point_proposal_line, proposal_line
+from labelloop.records import KeyPoint
+from labelloop.settings import Settings
+from labelloop.task_input import box_mark, point_mark, task_input
+from made_up_stack import BUCKET, SETTINGS
+
+from local.annotators import Noise, answer, parse_truth, worker_names
+from local.annotators.noise import PROFILES
+from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
+
+KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)
+TEMPLATES = sorted((Path(labelloop.__file__).parent / "worker_ui").glob("*.liquid.html"))
+DRAWN = pictures(8)
+KNOWN = parse_truth(truth("b", DRAWN))
+NOISY = Noise(2, 0.3, 0.3, 0.3, wrong_visibility_rate=0.3)
+
+
+def shown(template: str, key: str, proposed: bool):
+    image, reference = KNOWN.images[key], f"s3://{BUCKET}/{key}"
+    if "crowd-keypoint" in template:
+        points = [KeyPoint(name, 5, 6, "occluded", 0.5) for name in KEY_POINTS[:2]] if proposed else None
+        line = key_point_proposal_line(reference, SIDE, SIDE, points, KEY_POINTS, "m")
+        return task_input(line, replace(KNOBS, task="key-points"))
+    boxes = [replace(box, left=box.left + 1, confidence=0.5) for box in image.boxes] if proposed else None
+    return task_input(proposal_line(reference, SIDE, SIDE, boxes, (CLASS,), "m"), KNOBS)
+
+
+@pytest.mark.parametrize("proposed", [True, False], ids=["adjust", "annotate"])
+@pytest.mark.parametrize("profile", [None, *PROFILES])
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_answer_is_usable(path, profile, proposed) -> None:
+    pytest.importorskip("labelloop.answers", reason="consolidation without it knows boxes only")
+    template, workers = path.read_text("utf-8"), worker_names(3)
+    noise = replace(NOISY, workers={"1": profile} if profile else {})
+    payload = []
+    for key in KNOWN.images:
+        page = shown(template, key, proposed)
+        forms = {worker: answer(KNOWN, noise, worker, key, template, page) for worker in workers}
+        annotations = [
+            {"workerId": worker, "annotationData": {"content": json.dumps(form)}} for worker, form in forms.items()
+        ]
+        payload.append({"datasetObjectId": key, "annotations": annotations})
+    for label in consolidate_payload(payload, "a", (CLASS,), key_points=KEY_POINTS):
+        value = label["consolidatedAnnotation"]["content"]["a"]
+        assert value.get("workers") == 3 and "refused" not in value, value
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_perfect_worker_marks_the_truth(path) -> None:
+    template = path.read_text("utf-8")
+    for key, image in KNOWN.images.items():
+        form = answer(KNOWN, Noise(), worker_names(1)[0], key, template, shown(template, key, True))
+        said = next(iter(form.values()))
+        placed = [point for point in image.key_points if point.x is not None]
+        if "keypoints" in said:
+            assert said["keypoints"] == [point_mark(point) for point in placed]
+        elif "boundingBoxes" in said:
+            assert said["boundingBoxes"] == [box_mark(box) for box in image.boxes]
+        else:
+            assert said == {"label": "accept"}
