@@ -54,11 +54,14 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
-def new_context(chromium, portal: Portal) -> Iterator[Callable[..., object]]:
-    """Opens a logged-in browser session; whatever its pages complain about on the console fails the test."""
-    contexts, complaints = [], []
+@pytest.fixture(scope="session")
+def complaints() -> list[str]:
+    """What pages said on the console, of errors and warnings; emptied after every test."""
+    return []
 
+
+@pytest.fixture(scope="session")
+def open_context(chromium, complaints: list[str]) -> Callable[..., object]:
     def heard(message) -> None:
         if message.type in ("error", "warning") and not any(part in message.text for part in HARMLESS):
             complaints.append(message.text)
@@ -68,23 +71,48 @@ def new_context(chromium, portal: Portal) -> Iterator[Callable[..., object]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}") or dialog.dismiss())
 
-    def open_context(**options):
+    def opened(**options):
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         context.set_default_timeout(20_000)
         context.on("page", watch)
-        contexts.append(context)
-        context.request.get(f"{portal.url}/?token={portal.token}")
         return context
 
-    yield open_context
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return opened
+
+
+@pytest.fixture(scope="session")
+def shared_context(open_context):
+    """One browser session, for its cache makes pages open fast; drafts do not meet, every task has its own name."""
+    context = open_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def context(new_context):
-    return new_context()
+def context(shared_context, portal: Portal, complaints: list[str]):
+    """A logged-in session without pages; a complaint on the console fails the test."""
+    shared_context.request.get(f"{portal.url}/?token={portal.token}")
+    yield shared_context
+    shared_context.set_offline(False)
+    for page in shared_context.pages:
+        page.close()
+    told, complaints[:] = complaints[:], []
+    assert told == []
+
+
+@pytest.fixture
+def new_context(open_context, context, portal: Portal) -> Iterator[Callable[..., object]]:
+    """Opens logged-in sessions with options of their own."""
+    contexts = []
+
+    def opened(**options):
+        contexts.append(open_context(**options))
+        contexts[-1].request.get(f"{portal.url}/?token={portal.token}")
+        return contexts[-1]
+
+    yield opened
+    for one in contexts:
+        one.close()
 
 
 @pytest.fixture

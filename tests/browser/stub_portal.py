@@ -75,8 +75,7 @@ class Portal:
         self.token = secrets.token_urlsafe(16)
         self._cookie = secrets.token_urlsafe(16)
         self._lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -227,6 +226,13 @@ class Portal:
         )
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Browsers drop connections as they like."""
+
+
 def _problem(answer: dict[str, Any]) -> str:
     ticked = {name for name in ("nothing-here", "cannot-judge") if answer.get(name, {}).get(name)}
     points = answer.get("annotatedKeyPoints", {}).get("keypoints")
@@ -296,7 +302,8 @@ def _handler(portal: Portal) -> type[BaseHTTPRequestHandler]:
             table = {path.name: path for path in PAGE.iterdir() if path.is_file()} | {KONVA.name: KONVA}
             if name not in table:
                 return self._json(404, {"message": "no such file"})
-            return self._send(200, table[name].read_bytes(), TYPES[table[name].suffix])
+            kept = {"Cache-Control": "max-age=3600"}
+            return self._send(200, table[name].read_bytes(), TYPES[table[name].suffix], kept)
 
         def _json(self, status: int, body: Any) -> None:
             self._send(status, json.dumps(body), "application/json")

@@ -47,8 +47,9 @@ def test_outside_points_of_a_draft_survive_a_reload(portal, open_task) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["{", "[]", '{"fields": {"annotatedResult": 7, "note": 3}}'])
-def test_a_damaged_draft_is_left_aside(context, open_task, tasks, damaged) -> None:
-    painter = open_task(tasks[0])
+def test_a_damaged_draft_is_left_aside(new_context, open_task, tasks, damaged) -> None:
+    context = new_context()
+    painter = open_task(tasks[0], context)
     context.add_init_script(f"Object.keys(localStorage).forEach(key => localStorage.setItem(key, {damaged!r}))")
     painter.page.reload()
     painter.ready()
