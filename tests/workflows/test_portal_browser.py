@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from loop import Loop
+from test_labeling_jobs import EVERY_FUNCTION
 from test_portal_labeling import COUNT, begin, responses
 
 from local import stack
 from local.desk import PERSON
 from tests.browser.painter import Painter, near
-from tests.support.pictures import pictures
+from tests.support.pictures import KEY_POINTS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 KONVA = stack.REPO_ROOT / "portal" / "node_modules" / "konva" / "konva.min.js"
@@ -51,21 +52,13 @@ def page() -> Iterator[Any]:
 
 
 def test_boxes_drawn_by_hand_are_labels_in_the_merged_manifest(loop: Loop, page: Any) -> None:
-    begin(loop, "by hand in a browser")
-    page.goto(stack.portal_link(loop.server))
-    page.get_by_role("button", name="Label", exact=True).click()
-    page.wait_for_url("**/tasks/*")
-    first = Painter(page).ready()
+    first = begin_in_browser(loop, page, "boxes in a browser")
     first.drag((6, 8), (26, 38))
     first.press("Escape")
     first.drag((36, 10), (56, 22))
     first.submit_and_leave()
-    Painter(page).ready()
-    page.get_by_role("link", name="Jobs").click()
-    page.get_by_text(f"1 of {SHARE} pictures done").wait_for()
-    page.get_by_role("button", name="Let the others do the rest").click()
-    page.get_by_role("button", name="Let them").click()
-    run = loop.wait("by hand in a browser")
+    leave_the_rest_to_others(page)
+    run = loop.wait("boxes in a browser")
     loop.assert_sound(run)
     assert loop.summary(run.batch)["human"] == COUNT
     (given,) = [each for each in responses(loop, run) if each["workerId"] == PERSON]
@@ -78,4 +71,44 @@ def test_boxes_drawn_by_hand_are_labels_in_the_merged_manifest(loop: Loop, page:
         if line["boxes-metadata"]["human-annotated"] == "yes"
     }
     assert sorted(wanted, key=lambda box: box["left"]) in merged.values()
-    assert len(merged) == COUNT == len(pictures(COUNT))
+    assert len(merged) == COUNT
+
+
+def test_key_points_placed_by_hand_are_labels_with_their_visibility(loop: Loop, page: Any) -> None:
+    with loop.settings(*EVERY_FUNCTION, TASK="key-points", KEY_POINTS=",".join(KEY_POINTS), RETRAIN_MINIMUM="1000"):
+        first = begin_in_browser(loop, page, "points in a browser")
+        first.click(10, 12)
+        first.click(40, 20)
+        first.press("v", "3", "v", "4", "v")
+        first.submit_and_leave()
+        leave_the_rest_to_others(page)
+        run = loop.wait("points in a browser")
+    loop.assert_sound(run)
+    (given,) = [each for each in responses(loop, run) if each["workerId"] == PERSON]
+    placed = given["answerContent"]["annotatedKeyPoints"]["keypoints"]
+    assert [point["label"] for point in placed] == [KEY_POINTS[0], f"{KEY_POINTS[1]} (occluded)"]
+    seen, hidden = ((point["x"], point["y"]) for point in placed)
+    told = [("visible", *seen), ("occluded", *hidden), ("outside", None, None), ("outside", None, None)]
+    merged = [
+        [(point["visibility"], point.get("x"), point.get("y")) for point in line["key-points"]["annotations"]]
+        for line in loop.manifest(run.batch)
+        if line["key-points-metadata"]["human-annotated"] == "yes"
+    ]
+    assert told in merged and len(merged) == COUNT
+
+
+def begin_in_browser(loop: Loop, page: Any, prefix: str) -> Painter:
+    """The first task of the batch's first job, open in the browser that came in by the printed link."""
+    begin(loop, prefix)
+    page.goto(stack.portal_link(loop.server))
+    page.get_by_role("button", name="Label", exact=True).click()
+    page.wait_for_url("**/tasks/*")
+    return Painter(page).ready()
+
+
+def leave_the_rest_to_others(page: Any) -> None:
+    Painter(page).ready()
+    page.get_by_role("link", name="Jobs").click()
+    page.get_by_text(f"1 of {SHARE} pictures done").wait_for()
+    page.get_by_role("button", name="Let the others do the rest").click()
+    page.get_by_role("button", name="Let them").click()
