@@ -69,12 +69,11 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
     """Template parameters for `count` pictures, on top of samconfig's section `local`.
 
     A batch of some hundred pictures is small for a loop that must also measure itself: so people label the whole random
-    sample in the first round, most of it calibrates and judges, and some more to train on. Two rounds of people make
-    two models; what is left for people afterwards is too little for a third. Steps shrink with the pictures' size, so
-    that a training takes minutes on two cores.
+    sample in the first round, most of it calibrates and judges, and some more to train on. Steps shrink with the
+    pictures' size, so that a training takes minutes on two cores.
     """
     size = image_size(longer)
-    sampled, asked = min(count, max(80, count * 15 // 100)), min(count, max(100, count * 18 // 100))
+    sampled, asked = min(count, max(80, count * 14 // 100)), min(count, max(90, count * 16 // 100))
     return {
         "Classes": ",".join(classes),
         "ImageSize": str(size),
@@ -85,10 +84,10 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "CalibrationShare": "0.3",
         "GoldShare": "0.3",
         "GoldMinimum": "15",
-        "RetrainMinimum": "45",
+        "RetrainMinimum": "30",
         "TargetMeanIou": "0.8",
-        "TrainingSteps": str(900 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
+        "TrainingSteps": str(750 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1000 * SMALL // max(size, SMALL)),
     }
 
 
