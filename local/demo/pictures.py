@@ -85,7 +85,7 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "GoldShare": "0.3",
         "GoldMinimum": "15",
         "RetrainMinimum": "30",
-        "TargetMeanIou": "0.8",
+        "TargetMeanIou": "0.78",
         "TrainingSteps": str(750 * SMALL // max(size, SMALL)),
         "WarmSteps": str(1000 * SMALL // max(size, SMALL)),
     }
