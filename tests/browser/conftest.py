@@ -44,7 +44,8 @@ def portal(served: Portal) -> Iterator[Portal]:
     served.clear()
 
 
-@pytest.fixture(scope="session")
+# Not for longer: the loop that Playwright leaves running would be in the way of whoever calls asyncio.run() next.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
@@ -54,13 +55,13 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def complaints() -> list[str]:
     """What pages said on the console, of errors and warnings; emptied after every test."""
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_context(chromium, complaints: list[str]) -> Callable[..., object]:
     def heard(message) -> None:
         if message.type in ("error", "warning") and not any(part in message.text for part in HARMLESS):
@@ -80,7 +81,7 @@ def open_context(chromium, complaints: list[str]) -> Callable[..., object]:
     return opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_context(open_context):
     """One browser session, for its cache makes pages open fast; drafts do not meet, every task has its own name."""
     context = open_context()

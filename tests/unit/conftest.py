@@ -14,6 +14,7 @@ from made_up_stack import ACCOUNT, BUCKET, CALLBACKS, CREDENTIALS, LEDGER, PLATF
 
 with contextlib.suppress(ImportError):
     import hypothesis
+    import moto  # noqa: F401 - before anybody makes a session: later ones alone are moto's to answer
 
     # The machine that runs the tests may be busy: time limits per example only make noise.
     hypothesis.settings.register_profile("unit", deadline=None)
