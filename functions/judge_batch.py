@@ -5,9 +5,9 @@ from typing import Any
 from labelloop import batches, jobs, judgement, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate, Policy
-from labelloop.manifests import proposal_line
 from labelloop.naming import JOB_KINDS
 from labelloop.observability import count, entry, logger
+from labelloop.proposals import proposal_line
 from labelloop.records import Decision, Prediction
 from labelloop.settings import settings
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelloop import fields
+from labelloop.answers import VERDICTS
 from labelloop.augmented import PROPOSALS
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation, Failed, Labelled, read_labeled
 
 VERIFIED = "verified-boxes"
-VERDICTS = ("accept", "reject")
 REASONS_KEPT = 5
 _NOBODY = "nobody looked at it"
 _REJECTED = "people rejected the proposal"

@@ -37,7 +37,6 @@ from labelloop.augmented import (
     read_key_points,
 )
 from labelloop.errors import InvalidInputError
-from labelloop.proposals import proposal_line as proposal_line
 from labelloop.records import Box, KeyPoint, dump_line
 
 _OWN = ("source-ref", "original-ref", "provenance")

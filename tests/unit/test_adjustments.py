@@ -161,7 +161,6 @@ def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
 
 @given(points=strategies.key_points(), workers=st.integers(1, 3))
 def test_an_unchanged_submit_of_key_points_is_exactly_the_pre_label(points, workers):
-    pytest.importorskip("labelloop.answers", reason="consolidation without it knows boxes only")
     line = key_point_proposal_line(f"s3://{BUCKET}/k.png", 15, 15, points, KEY_POINTS, "m")
     shown = task_input(json.loads(dump_line(line)), KEY_POINTS_STACK)["initial"]
     answer = {

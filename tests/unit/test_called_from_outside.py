@@ -7,7 +7,7 @@ import pytest
 from fake_service import refused
 from handling import handle, handle_event
 from labelloop import storage
-from labelloop.manifests import proposal_line
+from labelloop.proposals import proposal_line
 from labelloop.records import Box
 from labelloop.settings import settings
 from made_up_stack import BUCKET, arn

@@ -7,7 +7,7 @@ import people
 import pytest
 from annotation_lines import CLASSES
 from labelloop.collected import collect
-from labelloop.manifests import proposal_line
+from labelloop.proposals import proposal_line
 from labelloop.records import Box, dump_line
 
 SHOWN = Box("head", 3, 4, 20, 10, 0.9)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from labelloop import honeypots
 from labelloop.collected import proposal_of
 from labelloop.honeypots import Honeypot
-from labelloop.manifests import proposal_line
+from labelloop.proposals import proposal_line
 from labelloop.quality import image_quality
 from labelloop.records import Box, dump_line
 

@@ -9,7 +9,8 @@ from annotation_lines import CLASSES
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.collected import collect
-from labelloop.manifests import Annotation, Labelled, Unlabelled, proposal_line, read_labeled, split_lines
+from labelloop.manifests import Annotation, Labelled, Unlabelled, read_labeled, split_lines
+from labelloop.proposals import proposal_line
 from labelloop.records import Box, dump_line
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"

@@ -38,7 +38,6 @@ def shown(template: str, key: str, proposed: bool):
 @pytest.mark.parametrize("profile", [None, *PROFILES])
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_answer_is_usable(path, profile, proposed) -> None:
-    pytest.importorskip("labelloop.answers", reason="consolidation without it knows boxes only")
     template, workers = path.read_text("utf-8"), worker_names(3)
     noise = replace(NOISY, workers={"1": profile} if profile else {})
     payload = []
