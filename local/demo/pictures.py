@@ -73,7 +73,7 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
     pictures' size, so that a training takes minutes on two cores.
     """
     size = image_size(longer)
-    sampled, asked = min(count, max(80, count * 14 // 100)), min(count, max(90, count * 16 // 100))
+    sampled, asked = min(count, max(70, count * 13 // 100)), min(count, max(80, count * 14 // 100))
     return {
         "Classes": ",".join(classes),
         "ImageSize": str(size),
@@ -84,10 +84,10 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "CalibrationShare": "0.3",
         "GoldShare": "0.3",
         "GoldMinimum": "15",
-        "RetrainMinimum": "30",
+        "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
-        "TrainingSteps": str(750 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1000 * SMALL // max(size, SMALL)),
+        "TrainingSteps": str(700 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(900 * SMALL // max(size, SMALL)),
     }
 
 

@@ -28,6 +28,13 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
     return {name: body.get("Properties", {}) for name, body in DEPLOYED.items() if body["Type"] == kind}
 
 
+def test_the_longest_settings_fit_into_the_environment_of_a_function() -> None:
+    """Lambda allows 4 KB. The rest was counted: ARNs, names and numbers of a stack whose name has 40 characters."""
+    names, rest = sum(len(name) for name in ENVIRONMENT), 2100
+    free_texts = [TEMPLATE["Parameters"][name]["MaxLength"] for name in ("Classes", "KeyPoints", "LabelingInstructions")]
+    assert names + rest + sum(free_texts) <= 4096
+
+
 @pytest.mark.parametrize("name", [name for name, body in RESOURCES.items() if body["Type"] in STATEFUL])
 def test_what_holds_data_outlives_the_stack(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
