@@ -31,8 +31,8 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 def test_the_longest_settings_fit_into_the_environment_of_a_function() -> None:
     """Lambda allows 4 KB. The rest was counted: ARNs, names and numbers of a stack whose name has 40 characters."""
     names, rest = sum(len(name) for name in ENVIRONMENT), 2100
-    free_texts = [TEMPLATE["Parameters"][name]["MaxLength"] for name in ("Classes", "KeyPoints", "LabelingInstructions")]
-    assert names + rest + sum(free_texts) <= 4096
+    longest = [TEMPLATE["Parameters"][name]["MaxLength"] for name in ("Classes", "KeyPoints", "LabelingInstructions")]
+    assert names + rest + sum(longest) <= 4096
 
 
 @pytest.mark.parametrize("name", [name for name, body in RESOURCES.items() if body["Type"] in STATEFUL])
