@@ -68,28 +68,26 @@ def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
 def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) -> dict[str, str]:
     """Template parameters for `count` pictures, on top of samconfig's section `local`.
 
-    A batch of some hundred pictures is small for a loop that must also measure itself. Its random sample is as large as
-    the first two rounds of people, and CalibrationMinimum is more than the first round brings: the first model, of few
-    labels and few steps, only teaches the second, whose thresholds rest on enough images. Steps shrink with the
-    pictures' size, so that a training takes minutes on two cores.
+    A batch of some hundred pictures is small for a loop that must also measure itself: so people label the whole random
+    sample in the first round, most of it calibrates and judges, and the first model only has to be good enough to ask
+    the right questions. Steps shrink with the pictures' size, so that a training takes minutes on two cores.
     """
     size = image_size(longer)
-    sampled, asked = min(count, max(80, count * 26 // 100)), min(count, max(70, count * 14 // 100))
+    asked = min(count, max(80, count * 14 // 100))
     return {
         "Classes": ",".join(classes),
         "ImageSize": str(size),
         "SampleRate": "0.01",  # the minimum decides
-        "SampleMinimum": str(sampled),
+        "SampleMinimum": str(asked),
         "HumanBudget": str(asked),
         "MaxRounds": "10",
-        "CalibrationShare": "0.25",
-        "GoldShare": "0.25",
-        "CalibrationMinimum": str(max(5, count * 5 // 100)),
-        "GoldMinimum": "10",
+        "CalibrationShare": "0.3",
+        "GoldShare": "0.3",
+        "GoldMinimum": "15",
         "RetrainMinimum": "25",
-        "TargetMeanIou": "0.75",
-        "TrainingSteps": str(450 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1050 * SMALL // max(size, SMALL)),
+        "TargetMeanIou": "0.78",
+        "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1000 * SMALL // max(size, SMALL)),
     }
 
 
