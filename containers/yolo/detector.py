@@ -59,17 +59,16 @@ STRIDE = 32
 NMS_SECONDS_PER_IMAGE = 3600.0
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-# Serving leaves one core to fetching and decoding: threads that wait for one another slow down without a core each. A
-# training job has the machine to itself.
-SERVING_THREADS = ASKED_THREADS or max(1, CORES - 1)
-torch_utils.NUM_THREADS = ASKED_THREADS or CORES  # what the trainer asks torch for
+# One core is left to fetching and decoding: threads that wait for one another slow down tenfold without a core each.
+THREADS = ASKED_THREADS or max(1, CORES - 1)
+torch_utils.NUM_THREADS = THREADS
 
 
 class Detector:
     """One loaded model. Not safe for concurrent use."""
 
     def __init__(self, weights: Path, image_size: int) -> None:
-        torch.set_num_threads(SERVING_THREADS)
+        torch.set_num_threads(THREADS)
         self.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         self.half = self.device.type == "cuda"
         self.batch_size = 32 if self.half else 8
@@ -101,7 +100,7 @@ class Detector:
         return {
             "engine": "ultralytics " + ultralytics.__version__,
             "torch": torch.__version__,
-            "device": torch.cuda.get_device_name(0) if self.half else f"cpu, {SERVING_THREADS} threads",
+            "device": torch.cuda.get_device_name(0) if self.half else f"cpu, {THREADS} threads",
             "batch-size": self.batch_size,
             "classes": [self.model.names[index] for index in sorted(self.model.names)],
         }
