@@ -27,13 +27,9 @@ down:
 
 ## make test [ARGS=...]                             unit and workflow tests
 test: setup
-ifdef ARGS
-	$(DEV) -m pytest $(ARGS)
-else
-	@mkdir -p build
-	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py >build/container-tests.log 2>&1 & \
-	container=$$!; $(DEV) -m pytest -n 2 --dist loadfile; tests=$$?; \
-	wait $$container; container=$$?; cat build/container-tests.log; test $$tests = 0 -a $$container = 0
+	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+ifndef ARGS
+	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
 endif
 
 ## make lint                                        ruff, mypy, the template and the state machines
