@@ -10,10 +10,10 @@ from labelloop.manifests import (
     Failed,
     Labelled,
     Unlabelled,
-    proposal_line,
     read_labeled,
     split_lines,
 )
+from labelloop.proposals import proposal_line
 from labelloop.records import Box, dump_line
 
 from tests.support import strategies
