@@ -127,14 +127,14 @@ class Loop:
         self.upload(prefix, drawn, {} if marker is None else marker)
         return self.wait(prefix, seconds, number=before + 1)
 
-    def well_mixed(self, stem: str, drawn: Sequence[Picture], labelled: int | None = None) -> str:
+    def well_mixed(self, stem: str, drawn: Sequence[Picture], labelled: int | None = None, train: int = 4) -> str:
         """A prefix whose random draw puts some of each role among the pictures that people see first.
 
         Those are the first round's, or the first `labelled` pictures where labels are supplied. The name of the bucket
         takes part in the draw and is new in every stack: without this, some stacks would draw too few gold or
-        calibration pictures to judge a model by.
+        calibration pictures to judge a model by. `train`: how many the first model learns from, at least.
         """
-        wanted = {"train": 4, "calibration": 3, "gold": 3}
+        wanted = {"train": train, "calibration": 3, "gold": 3}
         for prefix in (f"{stem} {number}" for number in itertools.count()):
             roles = _roles_seen_first(self.batch_id(prefix), f"incoming/{prefix}/", drawn, labelled)
             if all(roles[role] >= least for role, least in wanted.items()):

@@ -18,7 +18,7 @@ COUNT = 36
 
 def test_a_batch_without_any_model_is_labelled_by_people_and_by_the_models_they_taught(loop: Loop) -> None:
     drawn = pictures(COUNT, seed="cold")
-    run = loop.label(loop.well_mixed("cold", drawn), drawn)
+    run = loop.label(loop.well_mixed("cold", drawn, train=5), drawn)
     loop.assert_sound(run)
 
     assert run.states[:4] == ("Register Batch", "Already Owned?", "Empty Batch?", "Inspect Shards")
@@ -32,8 +32,7 @@ def test_a_batch_without_any_model_is_labelled_by_people_and_by_the_models_they_
     assert "Record Failure" not in run.all_states and "Record Training Failure" not in run.all_states
 
     summary = loop.summary(run.batch)
-    # How many the model may label follows from the random sample, which differs between stacks.
-    assert summary["auto"] > 0 and summary["human"] < COUNT and summary["deferred"] == 0
+    assert summary["auto"] >= COUNT // 4 and summary["human"] < COUNT and summary["deferred"] == 0
     assert summary["rounds"][0]["model_version"] == "" and summary["rounds"][-1]["model_version"]
     champion = loop.champion()
     assert champion and champion["version"] == promoted[-1].output["comparison"]["model_version"]
