@@ -49,9 +49,7 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
         known = _objects_of_earlier_deliveries(bucket, prefix, delivery)
         objects = [entry for entry in _list(prefix, marker) if _identity(entry) not in known]
         items = [
-            InventoryItem(
-                entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(batch_id, entry), False, 0.0
-            )
+            InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
             for entry in objects
         ]
         items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum)
@@ -60,9 +58,9 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
     return inventory
 
 
-def _draw(batch_id: str, entry: dict[str, Any]) -> float:
-    # The ETag, not the version id, which is random: the same files in the same batch draw the same sample.
-    return sampling.draw(settings().seed, batch_id, entry["Key"], entry["ETag"])
+def _draw(entry: dict[str, Any]) -> float:
+    # The ETag, not the version id, which is random: the same files draw the same sample, in whichever bucket.
+    return sampling.draw(settings().seed, entry["Key"], entry["ETag"])
 
 
 def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:

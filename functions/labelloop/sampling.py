@@ -1,6 +1,6 @@
 """The one random draw of a batch, and who of the humanly labelled may train, calibrate or judge.
 
-Both are hashes, not generator states: the same seed, batch and object give the same draw on every machine, in every
+Both are hashes, not generator states: the same seed, key and content give the same draw on every machine, in every
 order and on every replay. `draw` and `role` are salted differently, so the role says nothing about the draw.
 """
 
@@ -31,9 +31,9 @@ class Shares:
             raise ValueError(f"the role shares must be non-negative and not all zero, but are {shares}")
 
 
-def draw(seed: int, batch_id: str, key: str, version: str | None) -> float:
-    """The place of one pinned object in the batch's random order, uniform in [0, 1)."""
-    return _uniform("draw", seed, batch_id, key, version)
+def draw(seed: int, key: str, etag: str) -> float:
+    """The place of one pinned object in its batch's random order, uniform in [0, 1). The key holds the prefix."""
+    return _uniform("draw", seed, key, etag)
 
 
 def draw_sample(items: Sequence[InventoryItem], rate: float, minimum: int) -> list[InventoryItem]:
@@ -66,7 +66,7 @@ def role_of(sha256: str, sampled: bool, shares: Shares, seed: int) -> str:
     return "calibration" if point < shares.gold + shares.calibration else "train"
 
 
-def _uniform(salt: str, *parts: int | str | None) -> float:
+def _uniform(salt: str, *parts: int | str) -> float:
     """The first 53 bits of a SHA-256, as a fraction; JSON keeps ("a", "bc") and ("ab", "c") apart."""
     digest = hashlib.sha256(json.dumps([salt, *parts]).encode("ascii")).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53

@@ -130,13 +130,13 @@ class Loop:
     def well_mixed(self, stem: str, drawn: Sequence[Picture], labelled: int | None = None, train: int = 4) -> str:
         """A prefix whose random draw puts some of each role among the pictures that people see first.
 
-        Those are the first round's, or the first `labelled` pictures where labels are supplied. The name of the bucket
-        takes part in the draw and is new in every stack: without this, some stacks would draw too few gold or
-        calibration pictures to judge a model by. `train`: how many the first model learns from, at least.
+        Those are the first round's, or the first `labelled` pictures where labels are supplied. The prefix takes part
+        in the draw: without this, some batches would have too few gold or calibration pictures to judge a model by.
+        `train`: how many the first model learns from, at least.
         """
         wanted = {"train": train, "calibration": 3, "gold": 3}
         for prefix in (f"{stem} {number}" for number in itertools.count()):
-            roles = _roles_seen_first(self.batch_id(prefix), f"incoming/{prefix}/", drawn, labelled)
+            roles = _roles_seen_first(f"incoming/{prefix}/", drawn, labelled)
             if all(roles[role] >= least for role, least in wanted.items()):
                 return prefix
         raise AssertionError("unreachable")
@@ -549,11 +549,11 @@ def eventually(ask: Callable[[], T], seconds: float) -> T:
     return answer
 
 
-def _roles_seen_first(batch: str, folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
+def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
     seed, items, hashes = int(PARAMETERS["Seed"]), [], {}
     for each in drawn:
         key, etag = folder + each.name, hashlib.md5(each.body).hexdigest()
-        items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, batch, key, etag), False, 0.0))
+        items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, key, etag), False, 0.0))
         hashes[key] = hashlib.sha256(each.body).hexdigest()
     items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(PARAMETERS["SampleMinimum"]))
     if labelled is None:
