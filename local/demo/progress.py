@@ -143,10 +143,11 @@ def _told(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[
         return story, [Line(step.ended, f"round {story.rounds[-1].number}: the model has seen its images")]
     if step.name == "Judge Batch" and story.rounds:
         return _judged(story, step.ended, step.output["decisions"])
-    if step.name == "Request Labels" and story.rounds:
-        return story, [Line(step.ended, f"round {story.rounds[-1].number}: people have answered")]
+    if step.name == "First Job" and story.rounds:
+        last = story.rounds[-1]
+        return story, [Line(step.ended, f"round {last.number}: {_images(last.asked or 0)} with people")]
     if step.name == "Merge Annotations":
-        return _merged(story, step.ended, step.output["progress"])
+        return _merged(story, step, step.ended)
     if step.name == "Report Batch":
         return story, [Line(step.ended, "merged manifest and batch report written")]
     return story, []
@@ -157,9 +158,6 @@ def _announced(story: Story, step: Step) -> list[Line]:
         return [Line(step.began, "the loop failed and records why")]
     if step.name == "Infer Images Singly":
         return [Line(step.began, "some predictions are missing: asking for those images one by one")]
-    if step.name == "Request Labels" and story.rounds:
-        asked = story.rounds[-1].asked or 0
-        return [Line(step.began, f"round {story.rounds[-1].number}: {_images(asked)} with people")]
     return []
 
 
@@ -178,7 +176,8 @@ def _judged(story: Story, at: datetime, decided: Mapping[str, int]) -> tuple[Sto
     return _with_last(story, judged), [Line(at, text)]
 
 
-def _merged(story: Story, at: datetime, progress: Mapping[str, Any]) -> tuple[Story, list[Line]]:
+def _merged(story: Story, step: Step, at: datetime) -> tuple[Story, list[Line]]:
+    progress, lines = step.output["progress"], []
     totals = {name: progress[name] for name in ("auto", "human", "rejected", "deferred")}
     text = (
         f"so far {totals['human']} by people, {totals['auto']} by the model, {totals['rejected']} rejected, "
@@ -186,8 +185,10 @@ def _merged(story: Story, at: datetime, progress: Mapping[str, Any]) -> tuple[St
     )
     story = replace(story, totals=totals)
     if story.rounds:
-        story = _with_last(story, replace(story.rounds[-1], ended=at))
-    return story, [Line(at, text)]
+        last = story.rounds[-1]
+        lines = [Line(step.began, f"round {last.number}: people have answered")] if last.asked else []
+        story = _with_last(story, replace(last, ended=at))
+    return story, [*lines, Line(at, text)]
 
 
 def _train(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[Story, list[Line]]:

@@ -46,7 +46,8 @@ def registered():
 def one_round(history, number=1, model="", auto=0, human=120, deferred=480):
     history.visit("Begin Round", {"round": {"number": number, "model": model, "open": auto + human + deferred}})
     history.visit("Judge Batch", {"decisions": {"auto": auto, "human": human, "rejected": 0, "deferred": deferred}})
-    history.visit("Request Labels")
+    history.visit("First Job").visit("Request Labels").visit("Collect Labels")
+    history.visit("Request Labels").visit("Collect Labels")  # a second job of the round
     merged = {"auto": auto, "human": human, "rejected": 5, "deferred": deferred, "dataset_version": "v000001-aa"}
     return history.visit("Merge Annotations", {"progress": merged})
 
@@ -87,6 +88,7 @@ def test_a_round_is_told_step_by_step():
         "batch demo-1: 605 files registered",
         "round 1: 600 images without a label, no model yet",
         "round 1: 0 machine labels accepted, 120 to people, 480 wait for a better model",
+        "round 1: 120 images with people",
         "round 1: people have answered",
         "so far 120 by people, 0 by the model, 5 rejected, 480 open: dataset v000001-aa",
     ]
@@ -144,7 +146,7 @@ def test_a_log_file_gets_each_change_once_with_its_seconds():
         one_round(history)
         screen.show(view(history))
     lines = out.getvalue().splitlines()
-    assert len(lines) == len(set(lines)) == 5
+    assert len(lines) == len(set(lines)) == 6
     assert lines[0] == "[   2.0 s] batch demo-1: 605 files registered"
     assert "\x1b" not in out.getvalue()
 
