@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from painter import Painter
-from stub_portal import KONVA, Portal
+from served_portal import KONVA, Portal
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 NO_BROWSER = "no Chromium: install it (Debian: apt-get install chromium) or put its path into CHROMIUM"

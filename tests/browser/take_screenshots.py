@@ -11,7 +11,7 @@ from typing import Any
 from painter import Painter, png
 from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Page, sync_playwright
-from stub_portal import ROOT, Portal
+from served_portal import ROOT, Portal
 
 from local.scenes import Scene, render
 

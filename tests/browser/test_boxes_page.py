@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from painter import near, picture
-from stub_portal import wait_until
+from served_portal import wait_until
 
 HEAD = {"label": "head", "left": 100, "top": 80, "width": 60, "height": 70}
 BAG = {"label": "bag", "left": 300, "top": 200, "width": 90, "height": 50}
@@ -43,11 +43,14 @@ def test_an_untouched_proposal_comes_back_as_it_was(portal, open_task, adjusted)
     assert boxes(answer) == [HEAD, BAG] and answer["annotatedResult"]["initialValueModified"] is False
 
 
-def test_a_proposal_outside_the_picture_comes_back_as_it_was(portal, open_task) -> None:
-    odd = {"label": "elbow", "left": -1, "top": 470, "width": 700, "height": 11}
+def test_a_proposal_outside_the_picture_is_not_silently_changed_but_refused_by_name(portal, open_task) -> None:
+    odd = {"label": "head", "left": -1, "top": 470, "width": 700, "height": 11}
     task = portal.add_job("boxes", [picture()], ["head"], [odd], kind="adjust")[0]
-    open_task(task).submit_and_leave()
-    assert boxes(portal.answer(task)) == [odd]
+    painter = open_task(task)
+    painter.submit()
+    painter.page.locator(".message:not(:empty)").wait_for()
+    assert "boundingBoxes[0]" in painter.message() and "inside the image" in painter.message()
+    assert portal.answer(task) is None and len(painter.marks()) == 1
 
 
 def test_a_box_is_moved_resized_and_relabelled(portal, open_task, adjusted) -> None:
@@ -154,7 +157,7 @@ def test_who_cannot_judge_may_submit_anything(portal, open_task, task) -> None:
 
 def test_the_time_spent_is_sent(portal, open_task, adjusted) -> None:
     open_task(adjusted).submit_and_leave()
-    assert portal.tasks[adjusted].seconds >= 0
+    assert portal.seconds(adjusted) >= 0
 
 
 def test_the_wheel_zooms_where_the_pointer_is_and_space_pans(open_task, adjusted) -> None:

@@ -9,7 +9,7 @@ import pytest
 from labelloop.pixels import ORIENTATION_TAG, canonicalise, png_bytes
 from painter import Painter, near
 from PIL import Image
-from stub_portal import wait_until
+from served_portal import wait_until
 
 SIZE = (720, 540)
 SQUARE = (401, 187, 60, 60)  # left, top, width, height in canonical pixels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from painter import Painter, picture
-from stub_portal import wait_until
+from served_portal import wait_until
 
 HEAD = {"label": "head", "left": 100, "top": 80, "width": 60, "height": 70}
 
