@@ -92,7 +92,7 @@ def steps(events: Iterable[Mapping[str, Any]]) -> list[Step]:
 
 
 def training_name(batch_id: str, round_number: int, attempt: int) -> str:
-    """Name of the nested execution, as the state Train Model gives it."""
+    """Name of the nested execution, as the states Train Model and Start Training give it."""
     return f"{batch_id}-r{round_number}-a{attempt}"
 
 
@@ -123,7 +123,7 @@ def read_story(events: Sequence[Mapping[str, Any]], trainings: Mapping[str, Trai
 
 def _told(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[Story, list[Line]]:
     """The story with this visit, and what to say about it."""
-    if step.name == "Train Model" and story.rounds:
+    if step.name in ("Train Model", "Start Training") and story.rounds:
         return _train(story, step, trainings)
     if step.ended is None:
         return story, _announced(story, step)
@@ -193,8 +193,11 @@ def _merged(story: Story, step: Step, at: datetime) -> tuple[Story, list[Line]]:
 
 def _train(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[Story, list[Line]]:
     number = story.rounds[-1].number
-    lines = [Line(step.began, f"round {number}: training a challenger")]
     training = trainings.get(training_name(story.batch_id, number, story.attempt))
+    if step.name == "Start Training":
+        lines = [Line(step.began, "a training for the next batch has started; nobody waits for it")]
+        return _with_last(story, replace(story.rounds[-1], training=training)), lines
+    lines = [Line(step.began, f"round {number}: training a challenger")]
     if training is None:
         return story, lines
     if training.promoted:

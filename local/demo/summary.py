@@ -118,7 +118,7 @@ def _work(batch: Mapping[str, Any], counts: Mapping[str, int], outcome: Outcome,
         workers=workers,
         inferred=sum(row["auto"] + row["human"] + row["rejected"] + row["deferred"] for row in inferring),
         inference_rounds=len(inferring),
-        trainings=sum(training.train > 0 for training in outcome.trainings),
+        trainings=sum(training.train > 0 or training.status == "RUNNING" for training in outcome.trainings),
     )
 
 
@@ -147,6 +147,8 @@ def _model(training: Training, outcome: Outcome) -> dict[str, Any]:
 def _training(training: Training) -> dict[str, Any]:
     if training.promoted:
         said = f"{training.model} promoted. {training.reason}"
+    elif training.status == "RUNNING":
+        said = "training for the next batch goes on; the batch did not wait for it"
     elif training.better is False:
         said = f"{training.model} not promoted. {training.reason}"
     else:

@@ -181,10 +181,12 @@ class Loop:
         return [arn for arn in top if arn not in self._forgotten and self._key_of(arn) == _marker(prefix)]
 
     def wait(self, execution: str, seconds: float = DEADLINE, number: int = 1) -> Run:
-        """The end of an execution, given by its ARN or as the `number`th of a prefix."""
+        """The end of an execution, given by its ARN or as the `number`th of a prefix; and of the training that it
+        started for the next batch.
+        """
         deadline = time.monotonic() + seconds
         arn = execution if execution.startswith("arn:") else self.started(execution, number, seconds)
-        while self.status(arn) == "RUNNING":
+        while "RUNNING" in {self.status(each) for each in (arn, *self._trainings_of(arn))}:
             assert time.monotonic() < deadline, f"after {seconds} s {arn} stands at {self.run(arn).states[-3:]}"
             time.sleep(0.1)
         return self.run(arn)
@@ -194,13 +196,13 @@ class Loop:
         return eventually(lambda: self.executions(prefix)[number - 1 : number], seconds)[0]
 
     def reach(self, arn: str, state: str, seconds: float = DEADLINE) -> Run:
-        """Wait until the execution, or a training that it waits for, stands in this state."""
+        """Wait until the execution, or a training that it started, stands in this state."""
 
         def look() -> Run | None:
             run = self.run(arn)
-            assert run.status == "RUNNING", f"{arn} ended {run.status} without {state}: {run.states}, {run.cause}"
-            current = [run.states[-1:], *(each.states[-1:] for each in run.trainings if each.status == "RUNNING")]
-            return run if (state,) in current else None
+            at_work = [each for each in (run, *run.trainings) if each.status == "RUNNING"]
+            assert at_work, f"{arn} ended {run.status} without {state}: {run.states}, {run.cause}"
+            return run if (state,) in [each.states[-1:] for each in at_work] else None
 
         return eventually(look, seconds)
 

@@ -23,7 +23,8 @@ def test_a_batch_without_any_model_is_labelled_by_people_and_by_the_models_they_
 
     assert run.states[:4] == ("Register Batch", "Already Owned?", "Empty Batch?", "Inspect Shards")
     assert set(run.states[4:6]) == {"Labels Supplied?", "Starting Model?"}
-    assert run.states[-2:] == ("Report Batch", "Batch Labeled")
+    assert run.states[run.states.index("Report Batch") :][:2] == ("Report Batch", "Train For Next Batch?")
+    assert run.states[-1] == "Batch Labeled"
     first_round = ("Begin Round", "Model Available?", "Judge Batch", "Humans Needed?", "First Job", "Request Labels")
     assert run.states[6:12] == first_round, "without a model nothing is inferred"
     assert {"Infer Shards", "Find Missing Predictions", "Merge Annotations", "Train Model"} <= run.all_states
@@ -107,7 +108,8 @@ def test_without_any_model_a_batch_ends_with_deferred_images_and_goes_on_when_re
     assert (summary["human"], summary["deferred"], len(summary["rounds"])) == (20, COUNT - 20, 4)
     assert run.trainings and {training.status for training in run.trainings} == {"FAILED"}
     assert all("the disk is full" in training.cause for training in run.trainings)
-    assert run.states.count("Training Lost") == len(run.trainings) and loop.champion() is None
+    assert run.states.count("Training Lost") == run.states.count("Train Model") == len(run.trainings) - 1
+    assert run.states[-2:] == ("Start Training", "Batch Labeled") and loop.champion() is None
     before = {line["source-ref"]: line for line in loop.manifest(run.batch)}
 
     loop.faults()
