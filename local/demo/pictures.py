@@ -68,26 +68,27 @@ def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
 def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) -> dict[str, str]:
     """Template parameters for `count` pictures, on top of samconfig's section `local`.
 
-    A batch of some hundred pictures is small for a loop that must also measure itself: so people label the whole random
-    sample in the first round, most of it calibrates and judges, and the first model only has to be good enough to ask
-    the right questions. Steps shrink with the pictures' size, so that a training takes minutes on two cores.
+    A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the random
+    sample, a fifth of the batch: half of it judges and calibrates, half teaches a first model that asks the right
+    questions. What they answer then makes the second model. Steps shrink as the pictures' size grows, so that a
+    training takes minutes on two cores.
     """
     size = image_size(longer)
-    asked = min(count, max(80, count * 14 // 100))
     return {
         "Classes": ",".join(classes),
         "ImageSize": str(size),
-        "SampleRate": "0.01",  # the minimum decides
-        "SampleMinimum": str(asked),
-        "HumanBudget": str(asked),
+        "SampleRate": "0.2",
+        "SampleMinimum": "100",
+        "HumanBudget": str(max(70, count * 2 // 15)),
         "MaxRounds": "10",
         "CalibrationShare": "0.3",
-        "GoldShare": "0.3",
+        "GoldShare": "0.2",
         "GoldMinimum": "15",
+        "CalibrationMinimum": "15",
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
         "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1000 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
     }
 
 
