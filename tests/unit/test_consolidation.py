@@ -107,6 +107,25 @@ def test_people_who_agree_are_believed(form, count) -> None:
     assert agreed["agreement"] == 1 and agreed["workers"] == count
 
 
+@given(
+    st.lists(st.sampled_from(CLASSES), min_size=1, max_size=5),
+    st.integers(2, 4),
+    st.dictionaries(st.sampled_from("abcd"), st.floats(1e-9, 1)),
+)
+def test_people_who_agree_are_believed_however_unreliable_they_are(classes, count, reliability) -> None:
+    payload = [item([boxes(drawn(name))] * count, str(number)) for number, name in enumerate(classes)]
+    values = labels(payload, reliability=reliability)
+    assert [[CLASSES[a["class_id"]] for a in value["annotations"]] for value in values] == [[name] for name in classes]
+
+
+def test_f22_the_vote_of_a_worker_known_to_be_unreliable_is_no_vote_against_what_he_says() -> None:
+    payload = [item([boxes(drawn())] * 3)]
+    trust = {"a": 0.8, "b": 0.01, "c": 0.8}
+    (response,) = consolidate_payload(payload, "human-boxes", ["head", "hand"], reliability=trust)
+    value = response["consolidatedAnnotation"]["content"]["human-boxes"]
+    assert value["annotations"] == [HEAD] and value["agreement"] == 1
+
+
 def test_f21_two_of_three_two_of_four_and_one_of_two_keep_a_box_and_one_of_three_does_not() -> None:
     one, none = boxes(drawn()), boxes()
     assert label(one, one, none)["annotations"] == [HEAD]

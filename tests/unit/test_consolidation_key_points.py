@@ -107,6 +107,18 @@ def test_f21_visibility_is_voted_and_weighted() -> None:
     assert label(seen, key_points(), key_points())["annotations"][0] == {"class_id": 0, "visibility": "outside"}
 
 
+@given(
+    st.lists(st.sampled_from(["visible", "occluded", "outside"]), min_size=1, max_size=5),
+    st.integers(2, 4),
+    st.dictionaries(st.sampled_from("abcd"), st.floats(1e-9, 1)),
+)
+def test_people_who_agree_on_a_visibility_are_believed_however_unreliable_they_are(said, count, reliability) -> None:
+    form_of = {"visible": key_points(placed()), "occluded": key_points(placed("nose (occluded)"))}
+    payload = [item([form_of.get(each, key_points())] * count, str(number)) for number, each in enumerate(said)]
+    values = labels(payload, reliability=reliability)
+    assert [value["annotations"][0]["visibility"] for value in values] == said
+
+
 def test_f22_a_worker_known_to_be_unreliable_hardly_moves_a_point() -> None:
     nose = label(key_points(placed(x=10)), key_points(placed(x=30)), reliability={"b": 0.02})["annotations"][0]
     assert nose["x"] == pytest.approx(10.5, abs=0.1)
