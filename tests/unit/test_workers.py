@@ -7,14 +7,16 @@ import pytest
 from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, placed, verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.answers import read_answer
+from labelloop.answers import BoxAnswer, CannotJudge, Choice, read_answer
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.errors import InvalidInputError
 from labelloop.records import Box, KeyPoint
 from labelloop.workers import (
     History,
+    Known,
     WorkerScore,
     answer_quality,
+    honeypot_quality,
     is_unreliable,
     reliability,
     score_workers,
@@ -22,7 +24,7 @@ from labelloop.workers import (
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD, HAND = Box("head", 10, 20, 30, 40), Box("hand", 100, 100, 50, 50)
-histories = st.builds(History, st.integers(0, 1000), st.floats(0, 1))
+histories = st.builds(History, st.integers(0, 1000), st.floats(-1, 1))
 
 
 def response(*answers, seconds=10.0):
@@ -40,7 +42,8 @@ def response(*answers, seconds=10.0):
 
 
 def score(responses, labels=None, truths=None):
-    return score_workers(responses, labels or {}, truths or {}, CLASSES, NAMES)
+    known = {image: Known(truth) for image, truth in (truths or {}).items()}
+    return score_workers(responses, labels or {}, known, CLASSES, NAMES)
 
 
 def quality(form, label):
@@ -101,6 +104,19 @@ def test_a_verdict_is_right_or_wrong_and_an_answer_to_another_task_is_wrong() ->
     assert quality(verdict(), (HEAD,)) == 0 and quality(boxes(drawn()), "accept") == 0
     assert quality(boxes(), [KeyPoint("nose", 1, 1, "visible")]) == 0 and quality(key_points(), (HEAD,)) == 0
     assert answer_quality(None, (HEAD,)) == 0
+
+
+def test_a_honeypot_measures_what_goes_beyond_an_answer_without_looking() -> None:
+    assert [honeypot_quality(Choice(said), Known("accept")) for said in ("accept", "reject")] == [1, -1]
+    assert honeypot_quality(None, Known("accept")) == honeypot_quality(CannotJudge(), Known("accept")) == 0
+    shown = BoxAnswer((Box("head", 10, 20, 15, 40),), 640, 480)
+    known = Known((HEAD,), untouched=shown)
+    better, worse = (BoxAnswer((Box("head", 10, 20, width, 40),), 640, 480) for width in (24, 6))
+    assert [honeypot_quality(each, known) for each in (shown, better, worse)] == [0, pytest.approx(0.6), 0]
+    assert honeypot_quality(BoxAnswer((HEAD,), 640, 480), known) == 1
+    assert honeypot_quality(shown, Known((HEAD,))) == 0.5, "nothing was shown"
+    right = BoxAnswer((HEAD,), 640, 480)
+    assert [honeypot_quality(each, Known((HEAD,), untouched=right)) for each in (right, shown)] == [1, 0.5]
 
 
 @pytest.mark.parametrize("document", [{}, {"answers": 1}, {"answers": [1]}, {"answers": [{"answerContent": {}}]}])
