@@ -1,15 +1,19 @@
 """Several people's key points become one label: places without outliers, visibilities by vote."""
 
 import json
+from functools import partial
 
+import answer_forms
 import pytest
-from answer_forms import NAMES, boxes, item, key_points, label, labels, placed
+from answer_forms import KEY_POINTS, NAMES, boxes, item, key_points, placed
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_key_points import same_point
 from labelloop.records import KeyPoint
 
+label = partial(answer_forms.label, attribute=KEY_POINTS)
+labels = partial(answer_forms.labels, attribute=KEY_POINTS)
 marks = st.builds(
     placed,
     st.sampled_from([*NAMES, *(f"{name} (occluded)" for name in NAMES)]),
@@ -41,7 +45,10 @@ def test_f21_no_order_of_objects_workers_or_points_changes_a_byte(objects, rando
         for n in random.sample(range(len(objects)), len(objects))
     ]
     by_id = [
-        {entry["datasetObjectId"]: json.dumps(entry) for entry in consolidate_payload(given, "a", (), key_points=NAMES)}
+        {
+            entry["datasetObjectId"]: json.dumps(entry)
+            for entry in consolidate_payload(given, KEY_POINTS, (), key_points=NAMES)
+        }
         for given in (payload, shuffled)
     ]
     assert by_id[0] == by_id[1]
