@@ -88,6 +88,8 @@ def by_worker(records: Sequence[Mapping[str, Any]], histories: Mapping[str, Hist
             {
                 "worker": worker,
                 "answers": sum(score["answers"] for score in scores),
+                "refused": sum(score["refused"] for score in scores),
+                "cannot_judge": sum(score["cannot-judge"] for score in scores),
                 "seconds": round(median(seconds), 1) if seconds else None,
                 "agreement": _mean(scores, "agreement", "answers"),
                 "honeypots": sum(score["honeypots"] for score in scores),

@@ -42,7 +42,8 @@ class Known:
 class WorkerScore:
     """One worker in one job.
 
-    `answers` counts all that were submitted, `refused` and `cannot_judge` are among them. `seconds` is the median.
+    `answers` counts all that were submitted, `refused` and `cannot_judge` are among them. Who cannot judge an image
+    neither agrees nor disagrees, but misses a honeypot: somebody could label that. `seconds` is the median.
     `agreement` with the consolidated labels is a mean in 0..1, `honeypot_quality` one in -1..1 (`honeypot_quality`
     below); both are None where there was nothing to compare with.
     """
@@ -161,7 +162,7 @@ def _score(
     seconds = [item.seconds for item in given if item.seconds is not None]
     judged = [item for item in given if not isinstance(item.answer, CannotJudge)]
     agreements = [answer_quality(item.answer, labels[item.image]) for item in judged if item.image in labels]
-    on_honeypots = [honeypot_quality(item.answer, honeypots[item.image]) for item in judged if item.image in honeypots]
+    on_honeypots = [honeypot_quality(item.answer, honeypots[item.image]) for item in given if item.image in honeypots]
     return WorkerScore(
         worker=worker,
         answers=len(given),

@@ -65,6 +65,13 @@ def test_a_job_is_scored_per_worker() -> None:
     assert score(dict(reversed(responses.items())), labels_of, truths) == score(responses, labels_of, truths)
 
 
+def test_who_cannot_judge_a_honeypot_has_missed_it() -> None:
+    blind = response(("a", boxes(cannot_judge=True)))
+    for truth in ((HEAD,), "accept"):
+        (one,) = score({"s3://b/1": blind, "s3://b/2": blind}, {"s3://b/1": truth}, {"s3://b/1": truth})
+        assert (one.cannot_judge, one.agreement, one.honeypots, one.honeypot_quality) == (2, None, 1, 0)
+
+
 def test_nothing_to_compare_with_is_no_score() -> None:
     (one,) = score({"s3://b/1": response(("a", boxes()))})
     assert (one.agreement, one.honeypots, one.honeypot_quality) == (None, 0, None)
