@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from labelloop import fields
@@ -79,7 +79,7 @@ def _read_object(
     except InvalidInputError as error:
         item.error = str(error)
         return item
-    read: list[tuple[str, Answer]] = []
+    read: list[tuple[str, str, Answer]] = []
     for annotation in annotations:
         worker = annotation.get("workerId") if isinstance(annotation, dict) else None
         name = str(worker) if _is_id(worker) else ""
@@ -87,17 +87,32 @@ def _read_object(
             answer = read_answer(_content(annotation, read_uri), classes, key_points)
             if not isinstance(answer, task | CannotJudge):
                 raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[task]}")
-            read.append((name, answer))
+            read.append((_submitted(annotation), name, answer))
         except InvalidInputError as error:
             item.refuse(name or "unnamed", str(error))
-    # A worker has one answer: of several under one id, which a resubmission makes, the last one counts.
-    by_worker = {worker: answer for worker, answer in read if worker}
-    unnamed = sorted((answer for worker, answer in read if not worker), key=repr)
+    read.sort(key=lambda one: (one[0], _canonical(one[2])))
+    # A worker has one answer: of several under one id, which a resubmission makes, the one submitted last counts. What
+    # the order in the payload means is documented nowhere, so without times any of them does, but always the same.
+    by_worker = {worker: answer for _, worker, answer in read if worker}
+    unnamed = [answer for _, worker, answer in read if not worker]
     by_worker.update({f"unnamed {number}": answer for number, answer in enumerate(unnamed, start=1)})
     item.notes = sorted({answer.note[:LONGEST_NOTE] for answer in by_worker.values() if answer.note})[:MOST_NOTES]
     item.cannot_judge = sum(isinstance(answer, CannotJudge) for answer in by_worker.values())
     item.answers = {worker: answer for worker, answer in by_worker.items() if not isinstance(answer, CannotJudge)}
     return item
+
+
+def _submitted(annotation: Mapping[str, Any]) -> str:
+    """When, as worker responses write it, of one form so that the text compares as the time; "" where nothing tells."""
+    time = annotation.get("submissionTime")
+    return time if isinstance(time, str) else ""
+
+
+def _canonical(answer: Answer) -> str:
+    """The same for answers that differ in the order of their boxes only."""
+    if isinstance(answer, BoxAnswer):
+        return repr(replace(answer, boxes=tuple(sorted(answer.boxes, key=repr))))
+    return repr(answer)
 
 
 def _content(annotation: Any, read_uri: ReadUri | None) -> str | Mapping[str, Any]:

@@ -44,11 +44,12 @@ def verdict(label: str = "accept", note: str = "") -> dict[str, Any]:
 
 
 def item(answers: dict[str, Any] | list[Any], object_id: str = "0") -> dict[str, Any]:
-    """A dataset object with one answer per worker; the workers of a list are named a, b, c..."""
-    by_worker = answers if isinstance(answers, dict) else dict(zip("abcdefgh", answers, strict=False))
+    """A dataset object with the answers by worker; the workers of a list are named a, b, c... or are in pairs."""
+    named = answers.items() if isinstance(answers, dict) else zip("abcdefgh", answers, strict=False)
+    by_worker = [said if isinstance(said, tuple) else (name, said) for name, said in named]
     annotations = [
         {"workerId": worker, "annotationData": {"content": form if isinstance(form, str) else json.dumps(form)}}
-        for worker, form in by_worker.items()
+        for worker, form in by_worker
     ]
     return {"datasetObjectId": object_id, "dataObject": {"s3Uri": "s3://b/k"}, "annotations": annotations}
 

@@ -64,6 +64,21 @@ def shuffled_form(form, random):
 # --- boxes
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("ab"), box_forms), min_size=1, max_size=4), min_size=1, max_size=3),
+    st.randoms(),
+)
+def test_f21_no_order_changes_a_byte_where_workers_answer_an_object_twice(objects, random) -> None:
+    def payload(several):
+        return [item(answers, str(number)) for number, answers in several]
+
+    shuffled = [
+        (number, [(worker, shuffled_form(form, random)) for worker, form in random.sample(answers, len(answers))])
+        for number, answers in enumerate(objects)
+    ]
+    assert labels(payload(enumerate(objects))) == labels(payload(shuffled))
+
+
 @given(box_objects, st.randoms(), st.dictionaries(st.sampled_from("abcd"), st.sampled_from([0.1, 0.5, 0.9])))
 def test_f21_no_order_of_objects_workers_or_boxes_changes_a_byte(objects, random, reliability) -> None:
     payload = payload_of(objects)
@@ -265,11 +280,13 @@ def test_a_label_and_an_error_come_back_out_of_the_manifest() -> None:
             assert result.annotation.boxes == (Box("head", 10, 20, 30, 40, 1.0),)
 
 
-def test_a_resubmitted_answer_replaces_the_first() -> None:
-    twice = item([boxes(drawn()), boxes()])
-    twice["annotations"][1]["workerId"] = "a"
-    (value,) = labels([twice])
-    assert value["annotations"] == [] and value["workers"] == 1
+@pytest.mark.parametrize("forms", [(boxes(drawn()), boxes()), (boxes(), boxes(drawn()))])
+def test_of_two_answers_of_one_worker_the_later_one_counts_whatever_their_order(forms) -> None:
+    twice = item([("a", form) for form in forms])
+    for annotation, second in zip(twice["annotations"], "12", strict=True):
+        annotation["submissionTime"] = f"2026-11-20T10:00:0{second}.000Z"
+    backwards = {**twice, "annotations": twice["annotations"][::-1]}
+    assert labels([twice]) == labels([backwards]) == [label(forms[1])]
 
 
 def test_nameless_workers_count_each() -> None:
