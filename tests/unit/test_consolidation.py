@@ -125,7 +125,7 @@ def test_one_workers_label_is_kept_exactly(form) -> None:
 
 
 def test_one_workers_fractions_are_not_rounded() -> None:
-    exact = drawn(left=1 / 3, top=2 / 7, width=123.456789, height=1e-7)
+    exact = drawn(left=1 / 3, top=2 / 7, width=123.456789, height=1 + 1e-7)
     (kept,) = label(boxes(exact))["annotations"]
     assert {side: kept[side] for side in SIDES} == {side: exact[side] for side in SIDES}
 
