@@ -16,8 +16,8 @@ from typing import Any
 
 from labelloop import fields
 from labelloop.errors import InvalidInputError
+from labelloop.records import OCCLUDED as OCCLUDED
 from labelloop.records import Box, KeyPoint
-from labelloop.task_input import OCCLUDED as OCCLUDED
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
