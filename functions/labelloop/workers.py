@@ -77,12 +77,6 @@ class History:
     honeypots: int = 0
     quality: float = 0.0
 
-    def plus(self, score: WorkerScore) -> History:
-        seen = self.honeypots + score.honeypots
-        if score.honeypot_quality is None or seen == 0:
-            return self
-        return History(seen, (self.honeypots * self.quality + score.honeypots * score.honeypot_quality) / seen)
-
 
 def reliability(history: History) -> float:
     """How far to trust a worker, in (0, 1]: the honeypots' mean quality, smoothed with that of a stranger."""

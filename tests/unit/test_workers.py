@@ -140,13 +140,6 @@ def test_reliability_is_a_weight_and_more_honeypots_move_it_further_from_a_stran
     assert abs(reliability(more) - history.quality) <= abs(reliability(history) - history.quality) + 1e-9
 
 
-def test_histories_add_up() -> None:
-    worker = WorkerScore("a", 5, 0, 0, None, None, 2, 0.5)
-    history = History().plus(worker).plus(WorkerScore("a", 5, 0, 0, None, None, 0, None)).plus(worker)
-    assert history == History(4, 0.5)
-    assert History(6, 1.0).plus(worker) == History(8, 0.875)
-
-
 def test_f22_unreliable_is_who_fell_below_the_bound_often_enough() -> None:
     assert is_unreliable(History(5, 0.4), bound=0.5, minimum=5)
     assert not is_unreliable(History(4, 0.4), bound=0.5, minimum=5)
