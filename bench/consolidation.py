@@ -27,6 +27,7 @@ from typing import Any
 
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_boxes import same_objects
+from labelloop.labeling import ANSWER_ATTRIBUTE
 from labelloop.ledger import FEWEST_HONEYPOTS
 from labelloop.quality import image_quality
 from labelloop.records import Box
@@ -120,8 +121,8 @@ def consolidated(
     labels: dict[str, list[Box]] = {}
     for start in range(0, len(images), objects):
         payload = [_dataset_object(image, answers) for image in images[start : start + objects]]
-        for entry in consolidate_payload(payload, "label", CLASSES, reliability=trust):
-            value = entry["consolidatedAnnotation"]["content"]["label"]
+        for entry in consolidate_payload(payload, ANSWER_ATTRIBUTE, CLASSES, reliability=trust):
+            value = entry["consolidatedAnnotation"]["content"][ANSWER_ATTRIBUTE]
             labels[entry["datasetObjectId"]] = [
                 Box(CLASSES[box["class_id"]], box["left"], box["top"], box["width"], box["height"])
                 for box in value["annotations"]

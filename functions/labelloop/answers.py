@@ -16,13 +16,14 @@ from typing import Any
 
 from labelloop import fields
 from labelloop.errors import InvalidInputError
+from labelloop.records import OCCLUDED as OCCLUDED
 from labelloop.records import Box, KeyPoint
-from labelloop.task_input import OCCLUDED as OCCLUDED
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
 DEEPEST = 32
 OUTSIDE_TOLERANCE_PIXELS = 1.0
+SMALLEST_BOX_PIXELS = 1.0
 VERDICTS = ("accept", "reject")
 
 
@@ -74,7 +75,7 @@ def read_answer(
 
     Raises InvalidInputError, naming the field, for everything a page should never send: not JSON, over 1 MB, nested
     deeper than 32, NaN, a name twice or `__proto__`, several drawings or none, over 2,000 marks, wrong types, a mark
-    outside the image, an empty box, a label that is not asked for, one key point twice, no point without
+    outside the image, a box under 1 pixel, a label that is not asked for, one key point twice, no point without
     `nothing-here`, a point with it.
     """
     form = _form(content)
@@ -194,8 +195,8 @@ def _span(record: Mapping[str, Any], start: str, extent: str, limit: int, contex
         raise fields.refuse(context, extent, f"a box inside the image, which ends at {limit}", last)
     if first < 0 or last > limit:
         first, size = max(first, 0.0), min(last, float(limit)) - max(first, 0.0)
-    if size <= 0:
-        raise fields.refuse(context, extent, "a positive number of pixels inside the image", record.get(extent))
+    if size < SMALLEST_BOX_PIXELS:
+        raise fields.refuse(context, extent, "at least 1 pixel inside the image", record.get(extent))
     return first, size
 
 

@@ -16,7 +16,6 @@ from labelloop.augmented import PROPOSALS
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation, Failed, Labelled, read_labeled
 
-VERIFIED = "verified-boxes"
 REASONS_KEPT = 5
 _NOBODY = "nobody looked at it"
 _REJECTED = "people rejected the proposal"

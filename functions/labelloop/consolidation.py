@@ -22,6 +22,12 @@ from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.workers import LEAST_RELIABILITY
 
 Value = dict[str, Any]
+# What the label attribute of a labelling job (labeling.form) asks people for.
+TASKS: dict[str, type[Answer]] = {
+    "human-boxes": BoxAnswer,
+    "human-key-points": KeyPointAnswer,
+    "verified-boxes": Choice,
+}
 
 
 def consolidate_payload(
@@ -34,20 +40,25 @@ def consolidate_payload(
 ) -> list[dict[str, Any]]:
     """The response to a consolidation request's payload: one label per dataset object, in the payload's order.
 
-    The answers tell the task. A label value is Ground Truth's plus what a custom task's metadata lacks: `objects`
-    (confidence and agreement of each), `class-map`, `workers` (how many answers count), `agreement`, and, where there
-    are any, `refused` (who and why) and `notes`. A malformed answer costs that answer, an object that cannot be
-    consolidated costs that object; one without an id cannot even be reported and is left out.
+    The attribute tells the task; an answer to another one is refused. A label value is Ground Truth's plus what a
+    custom task's metadata lacks: `objects` (confidence and agreement of each), `class-map`, `workers` (how many answers
+    count), `agreement`, and, where there are any, `refused` (who and why) and `notes`. A malformed answer costs that
+    answer, an object that cannot be consolidated costs that object; one without an id cannot even be reported and is
+    left out.
     `read_uri` fetches answers that the payload only points to; what it raises passes through, except InvalidInputError.
     `reliability`: what is known of a worker, in (0, 1]; a stranger counts UNKNOWN_RELIABILITY.
-    Raises InvalidInputError when the payload is no list.
+    Raises InvalidInputError when the payload is no list, or the attribute is none that a labelling job has.
     Contract: sms-custom-templates-step3-lambda-requirements, post-annotation.
     """
     if not isinstance(payload, list):
         raise fields.refuse("consolidation payload", "(the payload)", "a list", payload)
-    objects, task = read_objects(payload, classes, key_points, read_uri)
+    task = TASKS.get(attribute)
+    if task is None:
+        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(TASKS)}", attribute)
+    known = reliability or {}
+    objects = read_objects(payload, task, classes, key_points, read_uri, known)
     labelled = [item for item in objects if not item.error]
-    values = iter(_values(labelled, task, classes, key_points, _trust(labelled, reliability or {})))
+    values = iter(_values(labelled, task, classes, key_points, _trust(labelled, known)))
     return [
         {
             "datasetObjectId": item.id,

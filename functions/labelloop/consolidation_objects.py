@@ -5,19 +5,21 @@ A malformed answer costs that answer. Contract: sms-custom-templates-step3-lambd
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from labelloop import fields
 from labelloop.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.errors import InvalidInputError
 
 MOST_NOTES = 10
 LONGEST_NOTE = 500
 LONGEST_REASON = 300
-TASKS: tuple[type[Answer], ...] = (BoxAnswer, KeyPointAnswer, Choice)
+WORDS: dict[type[Answer], str] = {BoxAnswer: "boxes", KeyPointAnswer: "key points", Choice: "a verdict"}
 ReadUri = Callable[[str], str]
 
 
@@ -46,22 +48,27 @@ def worker_ids(payload: Any) -> list[str]:
 
 
 def read_objects(
-    payload: Sequence[Any], classes: Sequence[str], key_points: Sequence[str], read_uri: ReadUri | None
-) -> tuple[list[DatasetObject], type[Answer]]:
-    """(the objects in the payload's order, what their answers are); an element without an id is left out."""
+    payload: Sequence[Any],
+    task: type[Answer],
+    classes: Sequence[str],
+    key_points: Sequence[str],
+    read_uri: ReadUri | None,
+    reliability: Mapping[str, float],
+) -> list[DatasetObject]:
+    """The objects in the payload's order with their answers to the task; an element without an id is left out."""
     elements = [element for element in payload if isinstance(element, dict) and _is_id(element.get("datasetObjectId"))]
-    objects = [_read_object(element, classes, key_points, read_uri) for element in elements]
-    task = _keep_one_task(objects)
+    objects = [_read_object(element, task, classes, key_points, read_uri) for element in elements]
     for item in objects:
         if task is not Choice:
-            _keep_one_size(item)
+            _keep_one_size(item, reliability)
         item.error = item.error or _no_label(item)
         item.refused.sort(key=lambda entry: (entry["worker"], entry["reason"]))
-    return objects, task
+    return objects
 
 
 def _read_object(
     element: Mapping[str, Any],
+    task: type[Answer],
     classes: Sequence[str],
     key_points: Sequence[str],
     read_uri: ReadUri | None,
@@ -72,22 +79,40 @@ def _read_object(
     except InvalidInputError as error:
         item.error = str(error)
         return item
-    read: list[tuple[str, Answer]] = []
+    read: list[tuple[str, str, Answer]] = []
     for annotation in annotations:
         worker = annotation.get("workerId") if isinstance(annotation, dict) else None
         name = str(worker) if _is_id(worker) else ""
         try:
-            read.append((name, read_answer(_content(annotation, read_uri), classes, key_points)))
+            answer = read_answer(_content(annotation, read_uri), classes, key_points)
+            if not isinstance(answer, task | CannotJudge):
+                raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[task]}")
+            read.append((_submitted(annotation), name, answer))
         except InvalidInputError as error:
             item.refuse(name or "unnamed", str(error))
-    # A worker has one answer: of several under one id, which a resubmission makes, the last one counts.
-    by_worker = {worker: answer for worker, answer in read if worker}
-    unnamed = sorted((answer for worker, answer in read if not worker), key=repr)
+    read.sort(key=lambda one: (one[0], _canonical(one[2])))
+    # A worker has one answer: of several under one id, which a resubmission makes, the one submitted last counts. What
+    # the order in the payload means is documented nowhere, so without times any of them does, but always the same.
+    by_worker = {worker: answer for _, worker, answer in read if worker}
+    unnamed = [answer for _, worker, answer in read if not worker]
     by_worker.update({f"unnamed {number}": answer for number, answer in enumerate(unnamed, start=1)})
     item.notes = sorted({answer.note[:LONGEST_NOTE] for answer in by_worker.values() if answer.note})[:MOST_NOTES]
     item.cannot_judge = sum(isinstance(answer, CannotJudge) for answer in by_worker.values())
     item.answers = {worker: answer for worker, answer in by_worker.items() if not isinstance(answer, CannotJudge)}
     return item
+
+
+def _submitted(annotation: Mapping[str, Any]) -> str:
+    """When, as worker responses write it, of one form so that the text compares as the time; "" where nothing tells."""
+    time = annotation.get("submissionTime")
+    return time if isinstance(time, str) else ""
+
+
+def _canonical(answer: Answer) -> str:
+    """The same for answers that differ in the order of their boxes only."""
+    if isinstance(answer, BoxAnswer):
+        return repr(replace(answer, boxes=tuple(sorted(answer.boxes, key=repr))))
+    return repr(answer)
 
 
 def _content(annotation: Any, read_uri: ReadUri | None) -> str | Mapping[str, Any]:
@@ -102,27 +127,23 @@ def _content(annotation: Any, read_uri: ReadUri | None) -> str | Mapping[str, An
     return content
 
 
-def _keep_one_task(objects: Sequence[DatasetObject]) -> type[Answer]:
-    """A job has one task: the one that most answers are about. The others are refused."""
-    counts = Counter(type(answer) for item in objects for answer in item.answers.values())
-    task = max(TASKS, key=lambda kind: counts[kind])
-    for item in objects:
-        for worker, answer in sorted(item.answers.items()):
-            if type(answer) is not task:
-                item.refuse(worker, f"answer: a {type(answer).__name__} where the others gave a {task.__name__}")
-                del item.answers[worker]
-    return task
+def _keep_one_size(item: DatasetObject, reliability: Mapping[str, float]) -> None:
+    """An answer about an image of another size is about another image. Most decide, as many against as many the more
+    reliable ones, then the larger size: a page that has not loaded its image states too small a one.
+    """
+    stated: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for worker, answer in item.answers.items():
+        stated[answer.width, answer.height].append(worker)
 
+    def weight(size: tuple[int, int]) -> tuple[int, float, tuple[int, int]]:
+        trust = math.fsum(reliability.get(worker, UNKNOWN_RELIABILITY) for worker in stated[size])
+        return len(stated[size]), trust, size
 
-def _keep_one_size(item: DatasetObject) -> None:
-    """An answer about an image of another size is about another image; most decide, the smallest among equals."""
-    sizes = {worker: (answer.width, answer.height) for worker, answer in item.answers.items()}
-    counts = Counter(sizes.values())
-    usual = min(counts, key=lambda size: (-counts[size], size), default=(0, 0))
-    for worker, (width, height) in sorted(sizes.items()):
-        if (width, height) != usual:
-            said = f"answer: field 'inputImageProperties' says {width} x {height} pixels"
-            item.refuse(worker, f"{said}, most say {usual[0]} x {usual[1]}")
+    kept = max(stated, key=weight, default=(0, 0))
+    for size in stated.keys() - {kept}:
+        for worker in stated[size]:
+            said = f"answer: field 'inputImageProperties' says {size[0]} x {size[1]} pixels"
+            item.refuse(worker, f"{said}, the answers that count say {kept[0]} x {kept[1]}")
             del item.answers[worker]
 
 

@@ -4,13 +4,14 @@ A. P. Dawid and A. M. Skene, "Maximum Likelihood Estimation of Observer Error-Ra
 Statistics 28 (1979), 20-28: expectation maximisation over the items' true classes and one confusion matrix per worker.
 To the likelihood comes a prior, without which three votes of strangers say nothing: each worker's matrix starts from
 PRIOR_VOTES made-up votes per class, of which the worker's reliability is the share of right ones. With few votes the
-result therefore is the reliability-weighted vote, with many it is Dawid and Skene's.
+result therefore is the reliability-weighted vote, with many it is Dawid and Skene's. The prior is never below chance,
+where a vote says nothing: below it a vote would speak against what it says, which one must know, not suppose.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -28,17 +29,22 @@ Confusion = dict[str, dict[str, float]]
 class Consensus(Generic[Item]):
     """`posteriors`: per item the probability of each class. `confusion`: per worker, true class, class said: how often.
 
-    `prevalence`: the share of each class among the items.
+    `prevalence`: the share of each class among the items. `votes`: what the consensus is about.
     """
 
+    votes: Mapping[Item, Mapping[str, str]]
     posteriors: dict[Item, dict[str, float]]
     confusion: dict[str, Confusion]
     prevalence: dict[str, float]
 
     def label(self, item: Item) -> str:
-        """The most probable class, the first of the class list among equals."""
-        posterior = self.posteriors[item]
-        return max(posterior, key=lambda name: round(posterior[name], 9))  # max keeps the first
+        """What all say, as there is nobody to believe instead; else the most probable class, among equals the one
+        with most votes, then the first of the class list.
+        """
+        said, posterior = Counter(self.votes[item].values()), self.posteriors[item]
+        if len(said) == 1:
+            return next(iter(said))
+        return max(posterior, key=lambda name: (round(posterior[name], 9), said[name]))  # max keeps the first
 
 
 def dawid_skene(
@@ -60,12 +66,12 @@ def dawid_skene(
         moved = (abs(now - before[item][name]) for item in posteriors for name, now in posteriors[item].items())
         if max(moved, default=0.0) < SETTLED:
             break
-    return Consensus(posteriors, confusion, prevalence)
+    return Consensus(votes, posteriors, confusion, prevalence)
 
 
 def _prior(reliability: float, classes: Sequence[str]) -> Confusion:
-    """A worker who is right as often as told and errs evenly; never quite certain, because nobody is."""
-    right = min(max(reliability, 0.01), 0.99)
+    """A worker who is right as often as told, at least by chance, and errs evenly; never quite certain: nobody is."""
+    right = min(max(reliability, 1 / len(classes)), 0.99)
     wrong = (1 - right) / max(len(classes) - 1, 1)
     return {true: {said: right if said == true else wrong for said in classes} for true in classes}
 

@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
+from labelloop.answers import BoxAnswer
 from labelloop.augmented import own_attribute
+from labelloop.collected import proposal_of
 from labelloop.manifests import Annotation
 from labelloop.naming import digest
 from labelloop.proposals import proposal_line
-from labelloop.records import Box, KeyPoint
+from labelloop.records import Box, KeyPoint, dump_line
+from labelloop.workers import Known
 
-LARGEST_EDGE_SHIFT = 0.12  # of the box's side, in an adjust job
+LARGEST_EDGE_SHIFT = 0.25  # of the box's side, in an adjust job: plainly more than a careful hand is off
 OVERLOOKED = 0.2  # share of boxes that the proposal of an adjust job lacks
 PLAUSIBLE_CONFIDENCE = (0.35, 0.95)
 T = TypeVar("T")
@@ -39,6 +42,16 @@ class Honeypot:
     boxes: tuple[Box, ...]
     key_points: tuple[KeyPoint, ...] | None = None
     verdict: str | None = None
+
+    @property
+    def known(self) -> Known:
+        """What answers to it are measured by."""
+        if self.verdict is not None:
+            return Known(self.verdict)
+        if self.key_points is not None:
+            return Known(self.key_points)
+        shown = proposal_of(dump_line(self.line), ())
+        return Known(self.boxes, None if shown is None else BoxAnswer(shown.boxes, shown.width, shown.height))
 
     def to_json(self) -> dict[str, Any]:
         points = None if self.key_points is None else [vars(point) for point in self.key_points]
@@ -110,7 +123,7 @@ def make(
     job: str, kind: str, images: Sequence[Annotation], classes: Sequence[str], model: str, seed: int
 ) -> list[Honeypot]:
     """Honeypots of these images for a job: as they are to annotate, with a disturbed label to adjust, and to verify
-    half with the right label and half with a wrong one.
+    by turns with a wrong label and with the right one. The first is wrong: most who do not look accept.
     """
     return [_make(job, kind, image, place, classes, model, seed) for place, image in enumerate(images)]
 
@@ -135,8 +148,8 @@ def _make(
     elif kind == "adjust":
         shown = _disturbed(image, classes, random)
     else:
-        verdict = "reject" if place % 2 else "accept"
-        shown = _spoiled(image, classes, random) if place % 2 else image.boxes
+        verdict = "accept" if place % 2 else "reject"
+        shown = image.boxes if place % 2 else _spoiled(image, classes, random)
     if shown is not None:
         shown = [_as_predicted(box, random) for box in shown]
     line = proposal_line(image.source_ref, image.width, image.height, shown, classes, model, image.original_ref)

@@ -268,8 +268,8 @@ def worker_histories(ids: Iterable[str]) -> dict[str, History]:
     for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
         keys = [{"id": f"worker#{worker}"} for worker in wanted[start : start + MOST_ROWS_AT_ONCE]]
         for _ in range(READS_BEFORE_GIVING_UP):
-            request = {name: {"Keys": keys, "ProjectionExpression": "id, honeypots, quality_sum"}}
-            answer = _table().meta.client.batch_get_item(RequestItems=request)
+            request = {"Keys": keys, "ProjectionExpression": "id, honeypots, quality_sum", "ConsistentRead": True}
+            answer = _table().meta.client.batch_get_item(RequestItems={name: request})
             for row in answer["Responses"].get(name, ()):
                 found[row["id"].removeprefix("worker#")] = _history(row)
             keys = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])

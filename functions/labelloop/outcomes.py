@@ -9,8 +9,6 @@ from botocore.exceptions import ClientError
 from labelloop import aws, storage
 from labelloop.callbacks import Callback, Outcome
 
-NEVER_STARTED_AFTER_SECONDS = 600
-
 
 def of(callback: Callback) -> Outcome | None:
     match callback.kind:

@@ -58,14 +58,6 @@ def mean_average_precision(
     return sum(values) / len(values) if values else None
 
 
-def average_precision(
-    predictions: Predictions, truths: Iterable[Truth], label: str, iou_threshold: float = 0.5
-) -> float | None:
-    """The average precision of one class, None when no image has a true box of it."""
-    images = _images_by_class(predictions, truths).get(label, [])
-    return _average_precisions(images, (iou_threshold,))[0]
-
-
 def image_quality(predicted: Sequence[Box], truth: Sequence[Box]) -> float:
     """How well one image is labelled: the overlaps of matched boxes, summed, over the larger number of boxes.
 

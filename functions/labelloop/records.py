@@ -18,6 +18,9 @@ from labelloop.errors import InvalidInputError
 PREDICTION_STATUSES = INSPECTION_STATUSES = ("ok", "rejected")
 DECISIONS = ("auto", "human", "rejected", "deferred")
 VISIBILITIES = ("visible", "occluded", "outside")
+# crowd-keypoint knows labels only. With a second label for each name one widget carries place and visibility, initial
+# values included, and the two cannot contradict each other. A point outside the view is a point that is not set.
+OCCLUDED = " (occluded)"
 
 
 @dataclass(frozen=True)

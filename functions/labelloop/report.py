@@ -101,10 +101,14 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
     """Honeypots are images whose label is known; people cannot tell them from others."""
     if not workers:
         return ""
-    header = ("person", "answers", "median seconds", "agreement", "honeypots", "quality on honeypots", "")
+    header = (
+        *("person", "answers", "refused", "cannot judge", "median seconds", "agreement"),
+        *("honeypots", "quality on honeypots", ""),
+    )
     rows = [
         (
-            *(row["worker"], row["answers"], _figure(row["seconds"], 1), _figure(row["agreement"], 2)),
+            *(row["worker"], row["answers"], row["refused"], row["cannot_judge"]),
+            *(_figure(row["seconds"], 1), _figure(row["agreement"], 2)),
             *(row["honeypots"], _figure(row["honeypot_quality"], 2), "below the bound" if row["flagged"] else ""),
         )
         for row in workers

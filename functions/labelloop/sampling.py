@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 
 from labelloop.records import InventoryItem
 
-ROLES = ("train", "calibration", "gold")
-
 
 @dataclass(frozen=True)
 class Shares:

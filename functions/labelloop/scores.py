@@ -18,7 +18,6 @@ from labelloop import jobs, ledger, storage
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, reference
-from labelloop.honeypots import Honeypot
 from labelloop.jobs import Job
 from labelloop.observability import logger
 from labelloop.settings import settings
@@ -39,7 +38,7 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
     scores = score_workers(
         responses,
         _labels(job, collected) if knobs.workers_per_object > 1 else {},  # alone, one always agrees with the label
-        {ref: _truth(pot) for ref, pot in known.items()},
+        {ref: pot.known for ref, pot in known.items()},
         knobs.classes,
         knobs.key_points,
     )
@@ -89,6 +88,8 @@ def by_worker(records: Sequence[Mapping[str, Any]], histories: Mapping[str, Hist
             {
                 "worker": worker,
                 "answers": sum(score["answers"] for score in scores),
+                "refused": sum(score["refused"] for score in scores),
+                "cannot_judge": sum(score["cannot-judge"] for score in scores),
                 "seconds": round(median(seconds), 1) if seconds else None,
                 "agreement": _mean(scores, "agreement", "answers"),
                 "honeypots": sum(score["honeypots"] for score in scores),
@@ -113,12 +114,6 @@ def _labels(job: Job, collected: Collected) -> dict[str, Label]:
         return {**dict.fromkeys(collected.labels, "accept"), **dict.fromkeys(collected.rejected, "reject")}
     found = {ref: label.annotation for ref, label in collected.labels.items()}
     return {ref: each.boxes if each.key_points is None else each.key_points for ref, each in found.items()}
-
-
-def _truth(pot: Honeypot) -> Label:
-    if pot.verdict is not None:
-        return pot.verdict
-    return pot.boxes if pot.key_points is None else pot.key_points
 
 
 def _responses(files: Files, number: int, job: Job) -> dict[str, dict[str, Any]]:

@@ -5,9 +5,12 @@ the bounds.
 """
 
 import os
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from functools import cache
+
+from labelloop.records import OCCLUDED
 
 
 class MissingSettingError(RuntimeError):
@@ -100,7 +103,7 @@ class Settings:
         for field in fields(cls):
             name = field.name.upper()
             try:
-                values[field.name] = _parse(environment[name], field.type)
+                values[field.name] = _parse(environment[name], field)
             except KeyError:
                 problems.append(f"{name} is not set")
             except ValueError as error:
@@ -141,14 +144,31 @@ def settings() -> Settings:
     return Settings.from_environment(os.environ)
 
 
-def _parse(text: str, kind: object) -> object:
-    if kind is int:
+def _parse(text: str, field: Field[object]) -> object:
+    if field.type is int:
         return int(text)
-    if kind is float:
+    if field.type is float:
         return float(text)
-    if kind is str:
+    if field.type is str:
         return text
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     if not names:
         raise ValueError("expected a comma-separated list of names, found none")
+    _refuse_ambiguous(names, field.name)
     return names
+
+
+def _refuse_ambiguous(names: tuple[str, ...], setting: str) -> None:
+    """Labels with such names could be written and never be read back."""
+    parameter = "parameter " + setting.title().replace("_", "")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{parameter} lists {_quoted(twice)} more than once; list every name once and deploy again")
+    if setting == "key_points" and (taken := [name for name in names if name.endswith(OCCLUDED)]):
+        raise ValueError(
+            f"{parameter} has {_quoted(taken)}, but '{OCCLUDED.strip()}' at the end is how people's answers call a "
+            "point hidden; choose another name and deploy again"
+        )
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

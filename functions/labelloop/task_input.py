@@ -20,12 +20,8 @@ from labelloop.augmented import (
     whole_or_fraction,
 )
 from labelloop.errors import InvalidInputError
-from labelloop.records import Box, KeyPoint
+from labelloop.records import OCCLUDED, Box, KeyPoint
 from labelloop.settings import Settings
-
-# crowd-keypoint knows labels only. With a second label for each name one widget carries place and visibility, initial
-# values included, and the two cannot contradict each other. A point outside the view is a point that is not set.
-OCCLUDED = " (occluded)"
 
 
 def task_input(line: Any, settings: Settings) -> dict[str, Any]:

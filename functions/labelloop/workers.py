@@ -29,12 +29,23 @@ Label = Sequence[Box] | Sequence[KeyPoint] | str
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known about a honeypot. `untouched`: the answer of who submits its page as it is shown, None where the
+    page shows nothing to correct.
+    """
+
+    truth: Label
+    untouched: BoxAnswer | None = None
+
+
+@dataclass(frozen=True)
 class WorkerScore:
     """One worker in one job.
 
-    `answers` counts all that were submitted, `refused` and `cannot_judge` are among them. `seconds` is the median.
-    `agreement` with the consolidated labels and `honeypot_quality` are means in 0..1, None where there was nothing to
-    compare with.
+    `answers` counts all that were submitted, `refused` and `cannot_judge` are among them. Who cannot judge an image
+    neither agrees nor disagrees, but misses a honeypot: somebody could label that. `seconds` is the median.
+    `agreement` with the consolidated labels is a mean in 0..1, `honeypot_quality` one in -1..1 (`honeypot_quality`
+    below); both are None where there was nothing to compare with.
     """
 
     worker: str
@@ -66,12 +77,6 @@ class History:
     honeypots: int = 0
     quality: float = 0.0
 
-    def plus(self, score: WorkerScore) -> History:
-        seen = self.honeypots + score.honeypots
-        if score.honeypot_quality is None or seen == 0:
-            return self
-        return History(seen, (self.honeypots * self.quality + score.honeypots * score.honeypot_quality) / seen)
-
 
 def reliability(history: History) -> float:
     """How far to trust a worker, in (0, 1]: the honeypots' mean quality, smoothed with that of a stranger."""
@@ -87,14 +92,14 @@ def is_unreliable(history: History, bound: float, minimum: int) -> bool:
 def score_workers(
     responses: Mapping[str, Mapping[str, Any]],
     labels: Mapping[str, Label],
-    truths: Mapping[str, Label],
+    honeypots: Mapping[str, Known],
     classes: Sequence[str],
     key_points: Sequence[str] = (),
 ) -> list[WorkerScore]:
     """The scores of everyone who answered, by worker id.
 
     `responses`: the worker-response document of each image, {"answers": [{"workerId", "answerContent", ...}]}.
-    `labels`, `truths`: what consolidation made of an image, and what is known about a honeypot; both may lack images.
+    `labels`, `honeypots`: what consolidation made of an image, and what is known about one; both may lack images.
     Raises InvalidInputError for a document that is none; an answer that consolidation would refuse counts as refused.
     Contract: sms-data-output, worker response.
     """
@@ -104,7 +109,7 @@ def score_workers(
             record = fields.mapping(entry, f"worker response for {image}", "answers")
             worker = fields.text(record, "workerId", f"worker response for {image}")
             given[worker].append(_Given(image, _answer(record, classes, key_points), _seconds(record)))
-    return [_score(worker, given[worker], labels, truths) for worker in sorted(given)]
+    return [_score(worker, given[worker], labels, honeypots) for worker in sorted(given)]
 
 
 def answer_quality(answer: Answer | None, label: Label) -> float:
@@ -125,6 +130,19 @@ def answer_quality(answer: Answer | None, label: Label) -> float:
     return 0.0
 
 
+def honeypot_quality(answer: Answer | None, known: Known) -> float:
+    """How much of the answer is the worker's own: 1 is right, 0 is what one gets without looking, -1 a wrong verdict.
+
+    Without looking one gives the right verdict half of the time, and submits a label as it is shown. So a wrong verdict
+    costs what a right one brings, and of a correction counts by how much of the error it makes a label better.
+    """
+    if isinstance(known.truth, str):
+        return 2 * answer_quality(answer, known.truth) - 1 if isinstance(answer, Choice) else 0.0
+    quality = answer_quality(answer, known.truth)
+    before = 0.0 if known.untouched is None else answer_quality(known.untouched, known.truth)
+    return max(quality - before, 0.0) / (1 - before) if before < 1 else quality
+
+
 @dataclass(frozen=True)
 class _Given:
     image: str
@@ -133,12 +151,12 @@ class _Given:
 
 
 def _score(
-    worker: str, given: Sequence[_Given], labels: Mapping[str, Label], truths: Mapping[str, Label]
+    worker: str, given: Sequence[_Given], labels: Mapping[str, Label], honeypots: Mapping[str, Known]
 ) -> WorkerScore:
     seconds = [item.seconds for item in given if item.seconds is not None]
     judged = [item for item in given if not isinstance(item.answer, CannotJudge)]
     agreements = [answer_quality(item.answer, labels[item.image]) for item in judged if item.image in labels]
-    on_honeypots = [answer_quality(item.answer, truths[item.image]) for item in judged if item.image in truths]
+    on_honeypots = [honeypot_quality(item.answer, honeypots[item.image]) for item in given if item.image in honeypots]
     return WorkerScore(
         worker=worker,
         answers=len(given),

@@ -1,8 +1,8 @@
 """Simulated annotators: they fill in the forms of labelling tasks from known truth, with adjustable mistakes.
 
 Coordinates are pixels of the stored image, origin top left; a box is `left, top, width, height`.
-An answer depends on (seed, worker, image, task) only, so it does not change with the order of tasks or the number of
-runs.
+An answer depends on what the page asks and shows, and on one stream of random numbers for each seed, worker and image;
+the task is no part of that. So it does not change with the order of tasks or the number of runs.
 """
 
 from labelloop.records import Box, KeyPoint

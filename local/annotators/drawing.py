@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from labelloop.records import Box, KeyPoint
-from labelloop.task_input import OCCLUDED
+from labelloop.records import OCCLUDED, Box, KeyPoint
 
 from local.annotators.noise import Noise
 from local.annotators.truth import ImageTruth

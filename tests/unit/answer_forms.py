@@ -7,7 +7,7 @@ from labelloop.consolidation import consolidate_payload
 
 CLASSES = ("head", "hand", "bottle")
 NAMES = ("nose", "left eye", "right eye")
-ATTRIBUTE = "human-labels"
+BOXES, KEY_POINTS, VERDICTS = "human-boxes", "human-key-points", "verified-boxes"
 
 
 def size(width: int = 640, height: int = 480) -> dict[str, int]:
@@ -44,21 +44,22 @@ def verdict(label: str = "accept", note: str = "") -> dict[str, Any]:
 
 
 def item(answers: dict[str, Any] | list[Any], object_id: str = "0") -> dict[str, Any]:
-    """A dataset object with one answer per worker; the workers of a list are named a, b, c..."""
-    by_worker = answers if isinstance(answers, dict) else dict(zip("abcdefgh", answers, strict=False))
+    """A dataset object with the answers by worker; the workers of a list are named a, b, c... or are in pairs."""
+    named = answers.items() if isinstance(answers, dict) else zip("abcdefgh", answers, strict=False)
+    by_worker = [said if isinstance(said, tuple) else (name, said) for name, said in named]
     annotations = [
         {"workerId": worker, "annotationData": {"content": form if isinstance(form, str) else json.dumps(form)}}
-        for worker, form in by_worker.items()
+        for worker, form in by_worker
     ]
     return {"datasetObjectId": object_id, "dataObject": {"s3Uri": "s3://b/k"}, "annotations": annotations}
 
 
-def labels(payload: Any, **more: Any) -> list[dict[str, Any]]:
+def labels(payload: Any, attribute: str = BOXES, **more: Any) -> list[dict[str, Any]]:
     """The label values, in the order of the payload."""
-    response = consolidate_payload(payload, ATTRIBUTE, CLASSES, key_points=NAMES, **more)
-    return [entry["consolidatedAnnotation"]["content"][ATTRIBUTE] for entry in response]
+    response = consolidate_payload(payload, attribute, CLASSES, key_points=NAMES, **more)
+    return [entry["consolidatedAnnotation"]["content"][attribute] for entry in response]
 
 
-def label(*answers: Any, **more: Any) -> dict[str, Any]:
-    (value,) = labels([item(list(answers))], **more)
+def label(*answers: Any, attribute: str = BOXES, **more: Any) -> dict[str, Any]:
+    (value,) = labels([item(list(answers))], attribute, **more)
     return value

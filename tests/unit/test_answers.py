@@ -69,6 +69,11 @@ def test_f14_up_to_one_pixel_outside_is_moved_to_the_edge() -> None:
     assert (point.x, point.y) == (0, 480)
 
 
+def test_f14_a_box_is_at_least_one_pixel_wide_and_high() -> None:
+    (box,) = read(boxes(drawn(width=1, height=1.5))).boxes
+    assert (box.width, box.height) == (1, 1.5)
+
+
 def nested(levels: int) -> str:
     return '{"a":' * levels + "1" + "}" * levels
 
@@ -116,6 +121,10 @@ F13 = [
 F14 = [
     (boxes(drawn(width=-5)), "width"),
     (boxes(drawn(height=0)), "height"),
+    (boxes(drawn(width=0.004)), "width"),
+    (boxes(drawn(height=1e-300)), "height"),
+    (boxes(drawn(width=0.99)), "width"),
+    (boxes(drawn(left=639.5, width=1)), "width"),
     (boxes(drawn(left=-1.01)), "left"),
     (boxes(drawn(left=620)), "width"),
     (boxes(drawn(left=640, width=1)), "width"),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from answer_forms import boxes, drawn, item, key_points, placed, verdict
+from answer_forms import BOXES, KEY_POINTS, VERDICTS, boxes, drawn, item, key_points, placed, verdict
 from fake_service import refused
 from handling import handle
 from labelloop import ledger, storage
@@ -14,10 +14,10 @@ from labelloop.workers import WorkerScore
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
 
-def consolidate(payload, **event):
+def consolidate(payload, attribute=BOXES, **event):
     place = storage.write("batches/b/labeling/1/payload.json", json.dumps(payload).encode())
-    response = handle("consolidate", payload={"s3Uri": place}, labelAttributeName="human-boxes", **event)
-    return [entry["consolidatedAnnotation"]["content"]["human-boxes"] for entry in response]
+    response = handle("consolidate", payload={"s3Uri": place}, labelAttributeName=attribute, **event)
+    return [entry["consolidatedAnnotation"]["content"][attribute] for entry in response]
 
 
 def test_workers_count_as_the_ledger_says(aws) -> None:
@@ -28,9 +28,13 @@ def test_workers_count_as_the_ledger_says(aws) -> None:
     assert kept["left"] == 10
 
 
-def test_the_answers_tell_the_task(aws) -> None:
-    forms = (boxes(drawn("bag")), key_points(placed("left eye")), verdict())
-    some, points, vote = (consolidate([item([form])])[0] for form in forms)
+def test_the_name_of_the_label_tells_the_task(aws) -> None:
+    forms = {BOXES: boxes(drawn("bag")), KEY_POINTS: key_points(placed("left eye")), VERDICTS: verdict()}
+    some, points, vote = (
+        consolidate([item([form, *(forms[other] for other in forms if other != attribute)])], attribute)[0]
+        for attribute, form in forms.items()
+    )
+    assert all([entry["worker"] for entry in each["refused"]] == ["b", "c"] for each in (some, points, vote))
     assert some["class-map"] == {"0": "head", "1": "bag"} and some["annotations"][0]["class_id"] == 1
     assert [entry["visibility"] for entry in points["annotations"]] == ["outside", "visible", "outside"]
     assert vote["verdict"] == "accept"
@@ -53,7 +57,7 @@ def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_
 
 def test_f19_a_payload_that_is_not_there_raises(aws) -> None:
     with pytest.raises(MissingObjectError, match=r"payload\.json"):
-        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName="a")
+        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName=BOXES)
 
 
 def test_f19_an_answer_that_is_not_there_raises(aws) -> None:
@@ -65,14 +69,14 @@ def test_f19_an_answer_that_is_not_there_raises(aws) -> None:
 def test_f19_a_payload_that_is_forbidden_raises(fake_service) -> None:
     fake_service("s3", get_object=refused("AccessDenied"))
     with pytest.raises(Exception, match="AccessDenied"):
-        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName="a")
+        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName=BOXES)
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"a"', b"\xff"])
 def test_f19_a_payload_that_is_no_list_of_objects_raises(aws, content) -> None:
     place = storage.write("x/payload.json", content)
     with pytest.raises((InvalidInputError, ValueError)):
-        handle("consolidate", payload={"s3Uri": place}, labelAttributeName="a")
+        handle("consolidate", payload={"s3Uri": place}, labelAttributeName=BOXES)
 
 
 def test_f19_a_ledger_that_cannot_be_read_raises(aws, monkeypatch) -> None:

@@ -1,19 +1,36 @@
 """Several people's answers become one label: the payload, what is kept of each object, and what one bad part costs."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
-from answer_forms import ATTRIBUTE, CLASSES, boxes, drawn, item, key_points, label, labels, placed, size, verdict
+from answer_forms import (
+    BOXES,
+    CLASSES,
+    KEY_POINTS,
+    VERDICTS,
+    boxes,
+    drawn,
+    item,
+    key_points,
+    label,
+    labels,
+    placed,
+    size,
+    verdict,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import consolidation
+from labelloop import consolidation, labeling
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_objects import worker_ids
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Failed, Labelled, read_labeled
+from labelloop.naming import JOB_KINDS
 from labelloop.quality import image_quality, iou
 from labelloop.records import Box
+from labelloop.settings import settings
 
 from tests.support import strategies
 
@@ -47,6 +64,21 @@ def shuffled_form(form, random):
 # --- boxes
 
 
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("ab"), box_forms), min_size=1, max_size=4), min_size=1, max_size=3),
+    st.randoms(),
+)
+def test_f21_no_order_changes_a_byte_where_workers_answer_an_object_twice(objects, random) -> None:
+    def payload(several):
+        return [item(answers, str(number)) for number, answers in several]
+
+    shuffled = [
+        (number, [(worker, shuffled_form(form, random)) for worker, form in random.sample(answers, len(answers))])
+        for number, answers in enumerate(objects)
+    ]
+    assert labels(payload(enumerate(objects))) == labels(payload(shuffled))
+
+
 @given(box_objects, st.randoms(), st.dictionaries(st.sampled_from("abcd"), st.sampled_from([0.1, 0.5, 0.9])))
 def test_f21_no_order_of_objects_workers_or_boxes_changes_a_byte(objects, random, reliability) -> None:
     payload = payload_of(objects)
@@ -60,7 +92,7 @@ def test_f21_no_order_of_objects_workers_or_boxes_changes_a_byte(objects, random
     by_id = [
         {
             entry["datasetObjectId"]: json.dumps(entry)
-            for entry in consolidate_payload(given, "a", CLASSES, reliability=reliability)
+            for entry in consolidate_payload(given, BOXES, CLASSES, reliability=reliability)
         }
         for given in (payload, shuffled)
     ]
@@ -93,7 +125,7 @@ def test_one_workers_label_is_kept_exactly(form) -> None:
 
 
 def test_one_workers_fractions_are_not_rounded() -> None:
-    exact = drawn(left=1 / 3, top=2 / 7, width=123.456789, height=1e-7)
+    exact = drawn(left=1 / 3, top=2 / 7, width=123.456789, height=1 + 1e-7)
     (kept,) = label(boxes(exact))["annotations"]
     assert {side: kept[side] for side in SIDES} == {side: exact[side] for side in SIDES}
 
@@ -105,6 +137,25 @@ def test_people_who_agree_are_believed(form, count) -> None:
     agreed, alone = label(*[one] * count), label(one)
     assert agreed["annotations"] == alone["annotations"]
     assert agreed["agreement"] == 1 and agreed["workers"] == count
+
+
+@given(
+    st.lists(st.sampled_from(CLASSES), min_size=1, max_size=5),
+    st.integers(2, 4),
+    st.dictionaries(st.sampled_from("abcd"), st.floats(1e-9, 1)),
+)
+def test_people_who_agree_are_believed_however_unreliable_they_are(classes, count, reliability) -> None:
+    payload = [item([boxes(drawn(name))] * count, str(number)) for number, name in enumerate(classes)]
+    values = labels(payload, reliability=reliability)
+    assert [[CLASSES[a["class_id"]] for a in value["annotations"]] for value in values] == [[name] for name in classes]
+
+
+def test_f22_the_vote_of_a_worker_known_to_be_unreliable_is_no_vote_against_what_he_says() -> None:
+    payload = [item([boxes(drawn())] * 3)]
+    trust = {"a": 0.8, "b": 0.01, "c": 0.8}
+    (response,) = consolidate_payload(payload, "human-boxes", ["head", "hand"], reliability=trust)
+    value = response["consolidatedAnnotation"]["content"]["human-boxes"]
+    assert value["annotations"] == [HEAD] and value["agreement"] == 1
 
 
 def test_f21_two_of_three_two_of_four_and_one_of_two_keep_a_box_and_one_of_three_does_not() -> None:
@@ -166,16 +217,17 @@ def test_the_agreement_of_an_image_is_the_mean_quality_of_the_answers() -> None:
 
 def test_a_verdict_needs_more_than_half_and_a_tie_rejects() -> None:
     accept, reject = verdict(), verdict("reject", note="too wide")
-    assert label(accept, accept, reject) == {
+    vote = partial(label, attribute=VERDICTS)
+    assert vote(accept, accept, reject) == {
         "verdict": "accept",
         "workers": 3,
         "agreement": 0.6667,
         "notes": ["too wide"],
     }
-    assert label(accept, reject)["verdict"] == "reject"
-    assert label(reject)["verdict"] == "reject" and label(accept) == {"verdict": "accept", "workers": 1, "agreement": 1}
-    assert label(accept, reject, reliability={"a": 0.82, "b": 0.79})["verdict"] == "reject"
-    assert label(accept, reject, reliability={"b": 0.05})["verdict"] == "accept"
+    assert vote(accept, reject)["verdict"] == "reject"
+    assert vote(reject)["verdict"] == "reject" and vote(accept) == {"verdict": "accept", "workers": 1, "agreement": 1}
+    assert vote(accept, reject, reliability={"a": 0.82, "b": 0.79})["verdict"] == "reject"
+    assert vote(accept, reject, reliability={"b": 0.05})["verdict"] == "accept"
 
 
 # --- the payload
@@ -204,9 +256,9 @@ def test_a_payload_gives_one_label_per_object_in_order() -> None:
 
 def test_f23_nothing_here_and_no_answer_are_two_outcomes() -> None:
     assert label(boxes())["annotations"] == [] and label(boxes(), boxes())["workers"] == 2
-    assert {entry["visibility"] for entry in label(key_points())["annotations"]} == {"outside"}
+    assert {entry["visibility"] for entry in label(key_points(), attribute=KEY_POINTS)["annotations"]} == {"outside"}
     assert label() == {"error": "no usable answer among 0: nobody answered"}
-    assert "nothing-here" in label(key_points(nothing_here=False))["error"]
+    assert "nothing-here" in label(key_points(nothing_here=False), attribute=KEY_POINTS)["error"]
 
 
 def test_who_cannot_judge_does_not_vote_and_a_majority_of_them_leaves_the_image_open() -> None:
@@ -228,11 +280,13 @@ def test_a_label_and_an_error_come_back_out_of_the_manifest() -> None:
             assert result.annotation.boxes == (Box("head", 10, 20, 30, 40, 1.0),)
 
 
-def test_a_resubmitted_answer_replaces_the_first() -> None:
-    twice = item([boxes(drawn()), boxes()])
-    twice["annotations"][1]["workerId"] = "a"
-    (value,) = labels([twice])
-    assert value["annotations"] == [] and value["workers"] == 1
+@pytest.mark.parametrize("forms", [(boxes(drawn()), boxes()), (boxes(), boxes(drawn()))])
+def test_of_two_answers_of_one_worker_the_later_one_counts_whatever_their_order(forms) -> None:
+    twice = item([("a", form) for form in forms])
+    for annotation, second in zip(twice["annotations"], "12", strict=True):
+        annotation["submissionTime"] = f"2026-11-20T10:00:0{second}.000Z"
+    backwards = {**twice, "annotations": twice["annotations"][::-1]}
+    assert labels([twice]) == labels([backwards]) == [label(forms[1])]
 
 
 def test_nameless_workers_count_each() -> None:
@@ -251,9 +305,35 @@ def test_an_answer_about_another_image_size_does_not_count() -> None:
     assert refused["worker"] == "c" and "320 x 240" in refused["reason"]
 
 
-def test_an_answer_to_another_task_does_not_count() -> None:
-    value = label(boxes(drawn()), boxes(drawn()), key_points(placed()))
-    assert value["annotations"] == [HEAD] and [entry["worker"] for entry in value["refused"]] == ["c"]
+@pytest.mark.parametrize(
+    ("attribute", "honest"), [(BOXES, boxes(drawn())), (KEY_POINTS, key_points(placed())), (VERDICTS, verdict())]
+)
+@pytest.mark.parametrize("others", [1, 3])
+def test_answers_to_another_task_or_of_another_size_do_not_cost_the_honest_one(attribute, honest, others) -> None:
+    malformed = boxes(image=size(1, 1)) if others == 1 or attribute != BOXES else verdict()
+    value = label(honest, *[malformed] * others, attribute=attribute)
+    alone = label(honest, attribute=attribute)
+    assert {**alone, "refused": value["refused"]} == value
+    assert [entry["worker"] for entry in value["refused"]] == ["b", "c", "d"][:others]
+
+
+def test_the_answers_attribute_of_every_job_tells_its_task(environment, change_setting) -> None:
+    forms = {BOXES: boxes(drawn()), KEY_POINTS: key_points(placed()), VERDICTS: verdict()}
+    for task in ("boxes", "key-points"):
+        change_setting("TASK", task)
+        for kind in JOB_KINDS:
+            attribute = labeling.form(kind, settings()).attribute
+            assert label(forms[attribute], attribute=attribute)["workers"] == 1
+    with pytest.raises(InvalidInputError, match=r"labelAttributeName.*human-boxes"):
+        label(boxes(), attribute="bounding-box")
+
+
+def test_of_two_image_sizes_that_as_many_state_the_trusted_ones_count_and_else_the_larger() -> None:
+    small, large = boxes(image=size(320, 240)), boxes(drawn())
+    for answers in ((small, large), (large, small)):
+        assert label(*answers)["annotations"] == [HEAD]
+    assert label(large, small, reliability={"b": 0.9})["image_size"] == [{"width": 320, "height": 240, "depth": 3}]
+    assert label(large, small, small, reliability={"a": 0.9, "b": 0.1, "c": 0.1})["workers"] == 2, "most decide first"
 
 
 def test_notes_and_reasons_cannot_fill_the_manifest() -> None:
@@ -304,7 +384,7 @@ def test_f20_one_of_fifty_objects_is_broken_and_says_so_and_49_are_labelled(brok
 
 @pytest.mark.parametrize("nameless", [1, None, {"annotations": []}, {"datasetObjectId": 7, "annotations": []}])
 def test_f20_an_object_without_an_id_cannot_be_answered_and_costs_no_other(nameless) -> None:
-    response = consolidate_payload([nameless, item([boxes()], "1")], "a", CLASSES)
+    response = consolidate_payload([nameless, item([boxes()], "1")], BOXES, CLASSES)
     assert [entry["datasetObjectId"] for entry in response] == ["1"]
 
 
@@ -330,7 +410,7 @@ def test_f14_more_overlapping_boxes_than_people_draw_cost_their_object_only() ->
 @pytest.mark.parametrize("payload", [{}, None, "[]", 7])
 def test_a_payload_that_is_no_list_is_refused(payload) -> None:
     with pytest.raises(InvalidInputError, match="payload"):
-        consolidate_payload(payload, ATTRIBUTE, CLASSES)
+        consolidate_payload(payload, BOXES, CLASSES)
     assert worker_ids(payload) == []
 
 
@@ -343,8 +423,8 @@ def test_a_recorded_payload_of_ground_truth_is_consolidated() -> None:
     path = GROUND_TRUTH / "custom-task-lambda/sample_annotation_consolidation_payload.json"
     if not path.exists():
         pytest.skip("the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
-    first, second = consolidate_payload(json.loads(path.read_text()), "boxes", ["Red", "Green"])
-    assert first["consolidatedAnnotation"]["content"]["boxes"]["annotations"] == [
+    first, second = consolidate_payload(json.loads(path.read_text()), BOXES, ["Red", "Green"])
+    assert first["consolidatedAnnotation"]["content"][BOXES]["annotations"] == [
         {"class_id": 0, "left": 116, "top": 283, "width": 137, "height": 128},
         {"class_id": 1, "left": 418, "top": 281, "width": 138, "height": 141},
     ]

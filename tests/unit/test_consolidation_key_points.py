@@ -1,15 +1,19 @@
 """Several people's key points become one label: places without outliers, visibilities by vote."""
 
 import json
+from functools import partial
 
+import answer_forms
 import pytest
-from answer_forms import NAMES, boxes, item, key_points, label, labels, placed
+from answer_forms import KEY_POINTS, NAMES, boxes, item, key_points, placed
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_key_points import same_point
 from labelloop.records import KeyPoint
 
+label = partial(answer_forms.label, attribute=KEY_POINTS)
+labels = partial(answer_forms.labels, attribute=KEY_POINTS)
 marks = st.builds(
     placed,
     st.sampled_from([*NAMES, *(f"{name} (occluded)" for name in NAMES)]),
@@ -41,7 +45,10 @@ def test_f21_no_order_of_objects_workers_or_points_changes_a_byte(objects, rando
         for n in random.sample(range(len(objects)), len(objects))
     ]
     by_id = [
-        {entry["datasetObjectId"]: json.dumps(entry) for entry in consolidate_payload(given, "a", (), key_points=NAMES)}
+        {
+            entry["datasetObjectId"]: json.dumps(entry)
+            for entry in consolidate_payload(given, KEY_POINTS, (), key_points=NAMES)
+        }
         for given in (payload, shuffled)
     ]
     assert by_id[0] == by_id[1]
@@ -105,6 +112,18 @@ def test_f21_visibility_is_voted_and_weighted() -> None:
     nose = label(seen, seen, hidden, reliability={"a": 0.05, "b": 0.05, "c": 0.9})["annotations"][0]
     assert nose["visibility"] == "occluded"
     assert label(seen, key_points(), key_points())["annotations"][0] == {"class_id": 0, "visibility": "outside"}
+
+
+@given(
+    st.lists(st.sampled_from(["visible", "occluded", "outside"]), min_size=1, max_size=5),
+    st.integers(2, 4),
+    st.dictionaries(st.sampled_from("abcd"), st.floats(1e-9, 1)),
+)
+def test_people_who_agree_on_a_visibility_are_believed_however_unreliable_they_are(said, count, reliability) -> None:
+    form_of = {"visible": key_points(placed()), "occluded": key_points(placed("nose (occluded)"))}
+    payload = [item([form_of.get(each, key_points())] * count, str(number)) for number, each in enumerate(said)]
+    values = labels(payload, reliability=reliability)
+    assert [value["annotations"][0]["visibility"] for value in values] == said
 
 
 def test_f22_a_worker_known_to_be_unreliable_hardly_moves_a_point() -> None:

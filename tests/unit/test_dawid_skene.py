@@ -18,6 +18,8 @@ votes_of_some = st.lists(
     st.dictionaries(st.sampled_from("abcd"), st.sampled_from(CLASSES), min_size=1), min_size=1, max_size=8
 )
 
+reliabilities = st.dictionaries(st.sampled_from("abcd"), st.floats(1e-9, 1))
+
 
 @given(votes_of_some, st.randoms())
 def test_neither_the_order_of_items_nor_of_workers_matters(votes, random) -> None:
@@ -46,6 +48,20 @@ def test_people_who_agree_are_believed(label, workers, items) -> None:
     votes = {item: {f"w{worker}": label for worker in range(workers)} for item in range(items)}
     found = dawid_skene(votes, CLASSES)
     assert all(found.label(item) == label and found.posteriors[item][label] > 0.7 for item in votes)
+
+
+@given(st.lists(st.sampled_from(CLASSES), min_size=1, max_size=8), st.integers(2, 4), reliabilities)
+def test_people_who_agree_are_believed_however_unreliable_they_are(labels, workers, reliability) -> None:
+    votes = {item: dict.fromkeys("abcd"[:workers], label) for item, label in enumerate(labels)}
+    found = dawid_skene(votes, CLASSES, reliability)
+    assert [found.label(item) for item in votes] == labels
+
+
+def test_who_is_right_by_chance_only_is_outvoted_by_anybody_better_and_among_such_people_most_votes_win() -> None:
+    votes = {0: {"a": "head", "b": "hand", "c": "hand"}}
+    for unreliable in (0.01, 0.2, 1 / 3):
+        assert dawid_skene(votes, CLASSES, {"a": 0.5, "b": unreliable, "c": unreliable}).label(0) == "head"
+        assert dawid_skene(votes, CLASSES, dict.fromkeys("abc", unreliable)).label(0) == "hand"
 
 
 def test_strangers_vote_with_equal_weight_and_a_tie_goes_to_the_first_class() -> None:

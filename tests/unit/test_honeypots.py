@@ -1,21 +1,36 @@
 """Honeypots: as many as asked for, like the other lines of their job, with a truth that the line does not tell."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from random import Random
+from statistics import fmean
+
 import pytest
 from annotation_lines import CLASSES, annotation, line
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import honeypots
+from labelloop.answers import VERDICTS, Answer, BoxAnswer, Choice
 from labelloop.collected import proposal_of
 from labelloop.honeypots import Honeypot
+from labelloop.manifests import Annotation
 from labelloop.proposals import proposal_line
 from labelloop.quality import image_quality
 from labelloop.records import Box, dump_line
+from labelloop.workers import History, honeypot_quality, is_unreliable
+from made_up_stack import SETTINGS
 
 GOLD = [annotation(f"{number:03d}.jpg", role="gold", boxes=number % 4) for number in range(40)]
+BOUND = float(SETTINGS["WORKER_MINIMUM_QUALITY"])
 
 
-def made(kind: str, seed: int = 7) -> list[Honeypot]:
-    return honeypots.make("job-1", kind, GOLD, CLASSES, "model-1", seed)
+def made(kind: str, seed: int = 7, images: Sequence[Annotation] = GOLD) -> list[Honeypot]:
+    return honeypots.make("job-1", kind, images, CLASSES, "model-1", seed)
+
+
+def is_caught(pots: Sequence[Honeypot], answers: Iterable[Answer]) -> bool:
+    qualities = [honeypot_quality(answer, pot.known) for pot, answer in zip(pots, answers, strict=True)]
+    return is_unreliable(History(len(qualities), fmean(qualities)), BOUND, minimum=1)
 
 
 def shown(pot: Honeypot) -> tuple[Box, ...]:
@@ -72,6 +87,49 @@ def test_what_is_to_be_adjusted_is_near_the_truth_and_never_the_truth() -> None:
         assert {box.label for box in shown(pot)} <= set(CLASSES)
         assert image_quality(shown(pot), pot.boxes) < 1 and pot.verdict is None
     assert sum(image_quality(shown(pot), pot.boxes) for pot in made("adjust") if pot.boxes) > 0.4 * 30
+
+
+@pytest.mark.parametrize("count", range(1, 11))
+def test_who_gives_every_verdict_the_same_way_is_caught(count) -> None:
+    pots = made("verify", images=GOLD[:count])
+    for said in VERDICTS:
+        caught = is_caught(pots, [Choice(said)] * count)
+        assert caught or (said, count) == ("reject", 1), "one wrong proposal cannot tell who always rejects"
+    assert not is_caught(pots, [Choice(str(pot.verdict)) for pot in pots])
+
+
+def test_who_guesses_verdicts_is_caught_and_one_mistake_in_five_is_forgiven() -> None:
+    pots = made("verify")
+    random = Random(3)
+    assert is_caught(pots, [Choice(random.choice(VERDICTS)) for _ in pots])
+    wrong = dict(zip(VERDICTS, reversed(VERDICTS), strict=True))
+    said = [wrong[str(pot.verdict)] if place % 5 == 0 else str(pot.verdict) for place, pot in enumerate(pots)]
+    assert not is_caught(pots, map(Choice, said))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_submits_what_is_shown_is_caught_and_who_corrects_it_with_care_is_not(seed) -> None:
+    images = [gold_of_many_sizes(Random(f"{seed}/{number}"), number) for number in range(10)]
+    pots = made("adjust", seed, images)
+    assert is_caught(pots, [BoxAnswer(shown(pot), 640, 480) for pot in pots])
+    assert all(honeypot_quality(BoxAnswer(shown(pot), 640, 480), pot.known) == 0 for pot in pots)
+    assert all(honeypot_quality(BoxAnswer(pot.boxes, 640, 480), pot.known) == 1 for pot in pots)
+    random = Random(seed)
+    assert not is_caught(pots, [BoxAnswer(tuple(careful(box, random) for box in pot.boxes), 640, 480) for pot in pots])
+
+
+def gold_of_many_sizes(random: Random, number: int) -> Annotation:
+    sides = [(random.randint(40, 180), random.randint(40, 180)) for _ in range(random.randint(1, 6))]
+    boxes = tuple(Box("head", random.randint(0, 640 - w), random.randint(0, 480 - h), w, h) for w, h in sides)
+    return replace(GOLD[number], width=640, height=480, boxes=boxes)
+
+
+def careful(box: Box, random: Random) -> Box:
+    """Every edge some 3 pixels off."""
+    left, top, right, bottom = (random.gauss(0, 3) for _ in range(4))
+    return replace(
+        box, left=box.left + left, top=box.top + top, width=box.width + right - left, height=box.height + bottom - top
+    )
 
 
 def test_half_of_what_is_to_be_verified_is_right_and_half_plainly_wrong() -> None:

@@ -72,8 +72,10 @@ def gold_dataset(count: int = 6) -> None:
     datasets.publish(lines, {})
 
 
-def respond(batch: str, job: jobs.Job, answers: dict[str, dict[str, list[Box]]]) -> None:
-    """Worker-response files as Ground Truth writes them; answers[worker][source-ref] = boxes drawn."""
+def respond(batch: str, job: jobs.Job, answers: dict[str, dict[str, list[Box] | None]]) -> None:
+    """Worker-response files as Ground Truth writes them; answers[worker][source-ref] = boxes drawn, None where the
+    worker cannot judge the image.
+    """
     for index, line in enumerate(lines_of(job)):
         entries = [
             {
@@ -83,10 +85,11 @@ def respond(batch: str, job: jobs.Job, answers: dict[str, dict[str, list[Box]]])
                     "annotatedResult": {
                         "boundingBoxes": [
                             {"label": box.label, **{s: getattr(box, s) for s in ("left", "top", "width", "height")}}
-                            for box in drawn[line["source-ref"]]
+                            for box in drawn[line["source-ref"]] or ()
                         ],
                         "inputImageProperties": {"width": SIZE[0], "height": SIZE[1]},
-                    }
+                    },
+                    "cannot-judge": {"cannot-judge": drawn[line["source-ref"]] is None},
                 },
             }
             for worker, drawn in answers.items()
@@ -257,15 +260,37 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
     assert "below the bound" in page and "Who labelled" in page
 
 
+def test_who_cannot_judge_anything_is_told_in_summary_and_report_and_flagged(change_setting) -> None:
+    change_setting("HONEYPOT_RATE", "0.5")
+    gold_dataset()
+    batch = judged(8)
+    (job,) = pinned(batch)
+    refs = [line["source-ref"] for line in lines_of(job)]
+    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
+    good = {ref: truth.get(ref, list(people.DRAWN)) for ref in refs}
+    good[refs[0]] = [Box("tail", 1, 2, 3, 4)]
+    respond(batch, job, {"blind": dict.fromkeys(refs), "good": good})
+    end(batch, 1, lambda line: people.boxes())
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    blind, other = storage.read_json(f"batches/{batch}/summary.json")["workers"]
+    assert (len(truth), blind["answers"], blind["cannot_judge"], blind["refused"]) == (4, 12, 12, 0)
+    assert (blind["honeypots"], blind["honeypot_quality"], blind["flagged"]) == (4, 0.0, True)
+    assert (other["answers"], other["cannot_judge"], other["refused"]) == (12, 0, 1)
+    page = storage.read(f"batches/{batch}/report.html").decode()
+    assert "<th>cannot judge</th>" in page and "<td>blind</td><td>12</td><td>0</td><td>12</td>" in page
+    assert "<th>refused</th>" in page and "<td>good</td><td>12</td><td>1</td><td>0</td>" in page
+
+
 def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
     notices = fake_service("sns")
     batch = judged(1)
     job = pinned(batch)[0]
-    score = {"worker": "bad", "answers": 4, "seconds": None, "agreement": None, "honeypots": 4, "honeypot-quality": 0.1}
+    score = WorkerScore("bad", 4, 0, 0, None, None, 4, 0.1)
     end(batch, 1, lambda line: people.boxes())
     record = storage.read_json(Files(batch).workers(1, job.name))
-    storage.write_json(Files(batch).workers(1, job.name), {**record, "workers": [score]})
-    ledger.note_worker(job.name, WorkerScore("bad", 4, 0, 0, None, None, 4, 0.1))
+    storage.write_json(Files(batch).workers(1, job.name), {**record, "workers": [score.to_json()]})
+    ledger.note_worker(job.name, score)
     handle("merge_annotations", batch_id=batch, round=1)
     handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
     assert "Below WorkerMinimumQuality on honeypots: bad." in notices.requests_of("publish")[-1]["Message"]

@@ -1,5 +1,7 @@
 """Who owns what: deliveries are numbered once, one execution owns a batch, one holds the training lock."""
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from labelloop import ledger
 from labelloop.errors import InvalidInputError
 from labelloop.ledger import Claim, LockLostError
+from labelloop.workers import History
 from made_up_stack import BUCKET, SETTINGS, arn
 
 PREFIX = "incoming/week 1/"
@@ -233,6 +236,22 @@ def test_the_labels_of_the_last_verdict_are_remembered(aws) -> None:
     assert ledger.labels_at_last_training() == 0
     ledger.note_training("v000002-abcdef01", 120, "job")
     assert ledger.labels_at_last_training() == 120
+
+
+def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(environment, monkeypatch) -> None:
+    name = SETTINGS["LEDGER_TABLE"]
+    row = {"id": "worker#a", "honeypots": 4, "quality_sum": 1}
+    requests = []
+
+    def batch_get_item(RequestItems):
+        requests.append(RequestItems[name])
+        first = len(requests) == 1
+        return {"Responses": {name: [] if first else [row]}, "UnprocessedKeys": RequestItems if first else {}}
+
+    client = SimpleNamespace(batch_get_item=batch_get_item)
+    monkeypatch.setattr(ledger, "_table", lambda: SimpleNamespace(meta=SimpleNamespace(client=client)))
+    assert ledger.worker_histories(["a"]) == {"a": History(4, 0.25)}
+    assert [(each["Keys"], each.get("ConsistentRead")) for each in requests] == [([{"id": "worker#a"}], True)] * 2
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "release"])), max_size=12))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from labelloop.errors import InvalidInputError
 from labelloop.quality import (
     COCO_IOU_THRESHOLDS,
-    average_precision,
     image_quality,
     iou,
     map50,
@@ -70,7 +69,6 @@ def test_without_truth_there_is_no_figure():
     image = predicted("a", Box("head", 0, 0, 10, 10, 0.9))
     assert map50([image], []) is None
     assert map50([image], [Seen("a", ())]) is None
-    assert average_precision([image], [Seen("a", (Box("head", 0, 0, 10, 10),))], "hand") is None
 
 
 def test_classes_without_truth_are_skipped_and_rejected_predictions_see_nothing():

@@ -53,7 +53,9 @@ def summary(**changes):
         "workers": [
             {
                 "worker": "private.us-east-1.AB",
-                "answers": 12,
+                "answers": 123,
+                "refused": 31,
+                "cannot_judge": 47,
                 "seconds": 8.25,
                 "agreement": None,
                 "honeypots": 4,
@@ -72,7 +74,7 @@ def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() ->
         *("6 auto", "3 human", "1 rejected", "2 deferred", "mean IoU 0.87 [0.84, 0.90]", "v000001-aa"),
         *("incoming/x/bad.jpg", "truncated: half of it is missing", '"resume": true', "12 objects"),
         *("labelloop-week-1-r1a1", "nobody labelled within the window"),
-        *("private.us-east-1.AB", "8.2", "0.12", "below the bound"),
+        *("private.us-east-1.AB", "123", "31", "47", "8.2", "0.12", "below the bound"),
     ):
         assert words in page.text, words
 

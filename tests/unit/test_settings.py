@@ -33,6 +33,25 @@ def test_class_names_may_hold_spaces_and_foreign_letters() -> None:
     assert Settings.from_environment({**SETTINGS, "CLASSES": " head , Mütze 😀,"}).classes == ("head", "Mütze 😀")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CLASSES", "head,bag, head", "parameter Classes lists 'head' more than once"),
+        ("KEY_POINTS", "nose,nose,tail,tail", "parameter KeyPoints lists 'nose', 'tail' more than once"),
+        ("KEY_POINTS", "nose,nose (occluded)", "parameter KeyPoints has 'nose (occluded)'"),
+    ],
+)
+def test_names_whose_labels_could_not_be_read_back_are_refused(name, value, said) -> None:
+    with pytest.raises(MissingSettingError) as refusal:
+        Settings.from_environment({**SETTINGS, name: value})
+    assert f"{name}: {said}" in str(refusal.value) and "deploy again" in str(refusal.value)
+
+
+def test_a_class_may_be_called_occluded() -> None:
+    classes = "nose,nose (occluded),Nose"
+    assert Settings.from_environment({**SETTINGS, "CLASSES": classes}).classes == tuple(classes.split(","))
+
+
 def test_a_token_outlives_the_request_it_waits_for(environment) -> None:
     read = settings()
     assert read.inference_timeout_seconds > read.inference_queue_seconds + read.invocation_timeout_seconds

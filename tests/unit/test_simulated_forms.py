@@ -6,7 +6,9 @@ from pathlib import Path
 
 import labelloop
 import pytest
+from labelloop import labeling
 from labelloop.consolidation import consolidate_payload
+from labelloop.naming import JOB_KINDS
 from labelloop.proposals import key_point_proposal_line, proposal_line
 from labelloop.records import KeyPoint
 from labelloop.settings import Settings
@@ -19,6 +21,11 @@ from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
 
 KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)
 TEMPLATES = sorted((Path(labelloop.__file__).parent / "worker_ui").glob("*.liquid.html"))
+ATTRIBUTES = {
+    form.template: form.attribute
+    for task in ("boxes", "key-points")
+    for form in (labeling.form(kind, replace(KNOBS, task=task)) for kind in JOB_KINDS)
+}
 DRAWN = pictures(8)
 KNOWN = parse_truth(truth("b", DRAWN))
 NOISY = Noise(2, 0.3, 0.3, 0.3, wrong_visibility_rate=0.3)
@@ -48,8 +55,9 @@ def test_every_answer_is_usable(path, profile, proposed) -> None:
             {"workerId": worker, "annotationData": {"content": json.dumps(form)}} for worker, form in forms.items()
         ]
         payload.append({"datasetObjectId": key, "annotations": annotations})
-    for label in consolidate_payload(payload, "a", (CLASS,), key_points=KEY_POINTS):
-        value = label["consolidatedAnnotation"]["content"]["a"]
+    attribute = ATTRIBUTES[path.name]
+    for label in consolidate_payload(payload, attribute, (CLASS,), key_points=KEY_POINTS):
+        value = label["consolidatedAnnotation"]["content"][attribute]
         assert value.get("workers") == 3 and "refused" not in value, value
 
 

@@ -7,14 +7,16 @@ import pytest
 from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, placed, verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.answers import read_answer
+from labelloop.answers import BoxAnswer, CannotJudge, Choice, read_answer
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.errors import InvalidInputError
 from labelloop.records import Box, KeyPoint
 from labelloop.workers import (
     History,
+    Known,
     WorkerScore,
     answer_quality,
+    honeypot_quality,
     is_unreliable,
     reliability,
     score_workers,
@@ -22,7 +24,7 @@ from labelloop.workers import (
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD, HAND = Box("head", 10, 20, 30, 40), Box("hand", 100, 100, 50, 50)
-histories = st.builds(History, st.integers(0, 1000), st.floats(0, 1))
+histories = st.builds(History, st.integers(0, 1000), st.floats(-1, 1))
 
 
 def response(*answers, seconds=10.0):
@@ -40,7 +42,8 @@ def response(*answers, seconds=10.0):
 
 
 def score(responses, labels=None, truths=None):
-    return score_workers(responses, labels or {}, truths or {}, CLASSES, NAMES)
+    known = {image: Known(truth) for image, truth in (truths or {}).items()}
+    return score_workers(responses, labels or {}, known, CLASSES, NAMES)
 
 
 def quality(form, label):
@@ -60,6 +63,13 @@ def test_a_job_is_scored_per_worker() -> None:
         WorkerScore("b", 3, 0, 1, 6.0, agreement=1.0, honeypots=2, honeypot_quality=0.75),
     ]
     assert score(dict(reversed(responses.items())), labels_of, truths) == score(responses, labels_of, truths)
+
+
+def test_who_cannot_judge_a_honeypot_has_missed_it() -> None:
+    blind = response(("a", boxes(cannot_judge=True)))
+    for truth in ((HEAD,), "accept"):
+        (one,) = score({"s3://b/1": blind, "s3://b/2": blind}, {"s3://b/1": truth}, {"s3://b/1": truth})
+        assert (one.cannot_judge, one.agreement, one.honeypots, one.honeypot_quality) == (2, None, 1, 0)
 
 
 def test_nothing_to_compare_with_is_no_score() -> None:
@@ -103,6 +113,19 @@ def test_a_verdict_is_right_or_wrong_and_an_answer_to_another_task_is_wrong() ->
     assert answer_quality(None, (HEAD,)) == 0
 
 
+def test_a_honeypot_measures_what_goes_beyond_an_answer_without_looking() -> None:
+    assert [honeypot_quality(Choice(said), Known("accept")) for said in ("accept", "reject")] == [1, -1]
+    assert honeypot_quality(None, Known("accept")) == honeypot_quality(CannotJudge(), Known("accept")) == 0
+    shown = BoxAnswer((Box("head", 10, 20, 15, 40),), 640, 480)
+    known = Known((HEAD,), untouched=shown)
+    better, worse = (BoxAnswer((Box("head", 10, 20, width, 40),), 640, 480) for width in (24, 6))
+    assert [honeypot_quality(each, known) for each in (shown, better, worse)] == [0, pytest.approx(0.6), 0]
+    assert honeypot_quality(BoxAnswer((HEAD,), 640, 480), known) == 1
+    assert honeypot_quality(shown, Known((HEAD,))) == 0.5, "nothing was shown"
+    right = BoxAnswer((HEAD,), 640, 480)
+    assert [honeypot_quality(each, Known((HEAD,), untouched=right)) for each in (right, shown)] == [1, 0.5]
+
+
 @pytest.mark.parametrize("document", [{}, {"answers": 1}, {"answers": [1]}, {"answers": [{"answerContent": {}}]}])
 def test_a_document_that_is_no_worker_response_is_refused(document) -> None:
     with pytest.raises(InvalidInputError, match="worker response for s3://b/1"):
@@ -115,13 +138,6 @@ def test_reliability_is_a_weight_and_more_honeypots_move_it_further_from_a_stran
     assert reliability(History()) == UNKNOWN_RELIABILITY
     more = History(history.honeypots * 2 + 1, history.quality)
     assert abs(reliability(more) - history.quality) <= abs(reliability(history) - history.quality) + 1e-9
-
-
-def test_histories_add_up() -> None:
-    worker = WorkerScore("a", 5, 0, 0, None, None, 2, 0.5)
-    history = History().plus(worker).plus(WorkerScore("a", 5, 0, 0, None, None, 0, None)).plus(worker)
-    assert history == History(4, 0.5)
-    assert History(6, 1.0).plus(worker) == History(8, 0.875)
 
 
 def test_f22_unreliable_is_who_fell_below_the_bound_often_enough() -> None:
