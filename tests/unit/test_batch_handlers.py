@@ -6,9 +6,9 @@ import boto3
 import people
 import pytest
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, jobs, ledger, storage
+from labelloop import batches, jobs, ledger, naming, sampling, storage
 from labelloop.batches import Files
-from labelloop.errors import ConservationError, InvalidInputError
+from labelloop.errors import ConservationError, InvalidInputError, TransientError
 from labelloop.manifests import Annotation
 from labelloop.records import Box
 from made_up_stack import BUCKET
@@ -114,8 +114,67 @@ def test_an_upload_that_is_not_finished_is_refused_and_can_be_marked_again() -> 
     upload(1)
     with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
         registered(mark(b'{"count": 2}'))
+    give_up()
     upload(1, first=1)
     assert registered(mark(b'{"count": 2}'), "two")["batch"]["objects"] == 2
+
+
+def give_up(delivery: int = 1) -> None:
+    """What Record Failure does at the end of an execution."""
+    batch = naming.batch_id(BUCKET, PREFIX, delivery)
+    assert ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+
+
+def pinned_trigger(trigger: dict) -> dict:
+    """The trigger as S3 sends it: with the version of the marker that is there now."""
+    version = storage.head(trigger["object"]["key"])["VersionId"]
+    return {**trigger, "object": {**trigger["object"], "version-id": version}}
+
+
+def test_an_earlier_marker_that_is_started_again_leaves_what_a_later_one_has_pinned() -> None:
+    upload(2)
+    early = pinned_trigger(mark(b'{"count": 3}'))
+    with pytest.raises(InvalidInputError, match="announces 3 images, 2 are there"):
+        registered(early)
+    give_up()
+    upload(1, first=2)
+    late = registered(pinned_trigger(mark(b'{"count": 3}')), "two")
+    assert (late["batch"]["id"], late["batch"]["objects"]) == (naming.batch_id(BUCKET, PREFIX, 2), 3)
+    again = registered(early, "three")
+    assert (again["status"], again["batch"]["id"]) == ("registered", naming.batch_id(BUCKET, PREFIX, 1))
+    assert again["batch"]["objects"] == 0
+
+
+def test_of_two_markers_at_the_same_time_the_later_waits_until_the_earlier_has_pinned(monkeypatch) -> None:
+    upload(3)
+    early, late = pinned_trigger(mark()), pinned_trigger(mark())
+    second, draw_sample, refusals = execution("two"), sampling.draw_sample, []
+
+    def meanwhile(*arguments: object) -> list:
+        """The earlier has listed its objects and not pinned them; the later comes."""
+        with pytest.raises(TransientError, match=naming.batch_id(BUCKET, PREFIX, 1)) as refused:
+            handle("register_batch", event=late, execution=second)
+        refusals.append(refused)
+        return draw_sample(*arguments)
+
+    monkeypatch.setattr(sampling, "draw_sample", meanwhile)
+    assert registered(early)["batch"]["objects"] == 3
+    monkeypatch.setattr(sampling, "draw_sample", draw_sample)
+    assert len(refusals) == 1
+    upload(1, first=3)
+    assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
+
+
+def test_a_marker_does_not_wait_for_an_earlier_one_whose_execution_has_died() -> None:
+    upload(1)
+    early = pinned_trigger(mark(b'{"count": 2}'))
+    with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
+        handle("register_batch", event=early, execution=(first := execution("one")))
+    late = pinned_trigger(mark())
+    with pytest.raises(TransientError, match="try again"):
+        handle("register_batch", event=late, execution=(second := execution("two")))
+    boto3.client("stepfunctions").stop_execution(executionArn=first)
+    assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
 
 
 def test_an_empty_prefix_is_a_batch_of_nothing() -> None:
