@@ -281,6 +281,41 @@ def test_missing_predictions_are_asked_for_singly_and_at_last_one_at_a_time() ->
     assert handle("find_missing_predictions", batch_id=batch, round=1, attempt=0)["count"] == 0
 
 
+def asked_without_answer(asked: int, found: int, shard_size: int) -> dict:
+    """What Find Missing Predictions says at first about a round of so many images."""
+    references = [f"s3://{BUCKET}/incoming/many/{number}.png" for number in range(asked)]
+    batches.write_shards(Files("many"), "infer-1", [{"source-ref": each} for each in references], shard_size)
+    answer = {"status": "ok", "width": 64, "height": 48, "model": MODEL, "boxes": []}
+    storage.write_lines(
+        f"{Files('many').predictions(1)}00000-0.jsonl", [{"source-ref": each, **answer} for each in references[:found]]
+    )
+    return dict(handle("find_missing_predictions", batch_id="many", round=1, attempt=0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "singly"),
+    [
+        (600, 0, 0),
+        (600, 99, 0),  # more than 500 are missing
+        (600, 100, 500),
+        (130, 0, 0),  # two shards, no answer at all
+        (130, 128, 2),
+        (128, 0, 128),  # one shard: one image may have killed the worker for all of it
+    ],
+)
+def test_images_are_asked_for_singly_where_few_are_missing_but_not_where_the_endpoint_is_broken(
+    asked: int, found: int, singly: int
+) -> None:
+    told = asked_without_answer(asked, found, shard_size=128)
+    assert (told["count"], told["attempt"]) == (singly, 1)
+    assert len(storage.read_lines(told["requests_key"]) if singly else []) == singly
+
+
+def test_an_endpoint_that_answers_no_single_image_either_is_not_asked_again() -> None:
+    assert asked_without_answer(5, 0, shard_size=128)["count"] == 5
+    assert handle("find_missing_predictions", batch_id="many", round=1, attempt=1)["count"] == 0
+
+
 # --- Judge Batch, Merge Annotations, Report Batch
 
 
