@@ -6,12 +6,12 @@ import boto3
 import people
 import pytest
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, jobs, ledger, naming, sampling, storage
+from labelloop import batches, jobs, ledger, merging, naming, sampling, storage
 from labelloop.batches import Files
 from labelloop.errors import ConservationError, InvalidInputError, TransientError
 from labelloop.manifests import Annotation
 from labelloop.records import Box
-from made_up_stack import BUCKET
+from made_up_stack import BUCKET, LEDGER
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 
@@ -387,6 +387,56 @@ def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
     people.answer_round(batch, 1, lambda line: people.boxes(size=(640, 480)))
     merged = merge(batch, 1)
     assert (merged["human"], merged["deferred"]) == (0, 2)
+
+
+def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_people_answer(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture(10 + number // 2))  # three pairs of twins
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    (job,) = jobs.of_round(Files(batch), 1)
+    output = f"{Files(batch).labeling(1)}/{people.output_place(job.name)}"
+    answered = storage.read_lines(output)
+    everything = batches.images(batch)
+    merged = []
+    for order in (answered, answered[::-1]):
+        storage.write_lines(output, order)
+        _forget_roles(everything)
+        merged.append(merging.lines(Files(batch), 1, everything))
+    assert merged[0] == merged[1] and len(merged[0]) == 6
+    sampled = {image.inspection.sha256 for image in everything if image.item.sampled}
+    alone = {image.inspection.sha256 for image in everything if not image.item.sampled} & sampled
+    origins = [json.loads(line)["provenance"] for line in merged[0]]
+    assert alone, "some twin is sampled without the other"
+    assert {origin["role"] for origin in origins if origin["sha256"] in sampled} == {"gold"}
+    assert {origin["role"] for origin in origins if origin["sha256"] not in sampled} <= {"train"}
+
+
+def _forget_roles(everything: list) -> None:
+    table = boto3.resource("dynamodb").Table(LEDGER)
+    for image in everything:
+        table.delete_item(Key={"id": f"role#{image.inspection.sha256}"})
+
+
+def test_a_twin_that_is_answered_before_the_sampled_one_has_its_role_already(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture())
+    batch = registered()["batch"]["id"]
+    unsampled = [image.source_ref for image in batches.images(batch) if not image.item.sampled]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1, lambda line: people.boxes() if line["source-ref"] in unsampled else None)
+    merge(batch, 1)
+    made = [label.provenance for label in batches.round_annotations(batch, 1)]
+    assert [(each["role"], each["sampled"]) for each in made] == [("gold", False)] * 3
 
 
 def test_answers_nobody_asked_for_are_no_labels() -> None:
