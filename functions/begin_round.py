@@ -3,7 +3,7 @@
 from typing import Any
 
 from labelloop import storage
-from labelloop.batches import Files, Image, images, outcomes, write_shards
+from labelloop.batches import Files, Image, images, outcomes, pin_uninspected, write_shards
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
@@ -14,6 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     everything = images(files.batch_id)
     before = outcomes(files.batch_id, everything, number - 1)
     open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
+    pin_uninspected(files.batch_id, number, everything)
     pinned = storage.create_json(files.round(number), _pin(files, number))
     infer = bool(pinned["model"]) and pinned["predictions_round"] == number and bool(open_images)
     requests_key = (

@@ -4,7 +4,7 @@ from typing import Any
 
 from labelloop import aws, ledger, markers, naming, sampling, storage
 from labelloop.batches import Files, write_shards
-from labelloop.errors import InvalidInputError
+from labelloop.errors import InvalidInputError, TransientError
 from labelloop.markers import Marker
 from labelloop.observability import count, entry, logger
 from labelloop.records import InventoryItem
@@ -46,8 +46,9 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
     files, knobs = Files(batch_id), settings()
     inventory = storage.find_lines(files.inventory)
     if inventory is None:
-        known = _objects_of_earlier_deliveries(bucket, prefix, delivery)
-        objects = [entry for entry in _list(prefix, marker) if _identity(entry) not in known]
+        listed = _list(prefix, marker)
+        known = _objects_of_other_deliveries(bucket, prefix, delivery)
+        objects = [entry for entry in listed if _identity(entry) not in known]
         items = [
             InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
             for entry in objects
@@ -88,10 +89,25 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
     return sorted(images, key=lambda entry: str(entry["Key"]))
 
 
-def _objects_of_earlier_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
-    earlier = (naming.batch_id(bucket, prefix, number) for number in range(1, delivery))
-    records = (record for batch_id in earlier for record in storage.find_lines(Files(batch_id).inventory) or ())
-    return {(record["key"], record.get("version-id") or record["etag"]) for record in records}
+def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
+    """What other marker versions of the prefix have pinned, later ones too: no object is labelled twice.
+
+    Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
+    """
+    known = set()
+    for number in ledger.batches_of(bucket, prefix):
+        batch_id = naming.batch_id(bucket, prefix, number)
+        if number == delivery:
+            continue
+        at_work = number < delivery and ledger.is_at_work(batch_id)  # asked first: it may pin, and end, meanwhile
+        inventory = storage.find_lines(Files(batch_id).inventory)
+        if inventory is None and at_work:
+            raise TransientError(
+                f"an earlier marker of {prefix} is being registered as batch {batch_id} and may take the same objects: "
+                "wait until it has listed them, then try again"
+            )
+        known |= {(record["key"], record.get("version-id") or record["etag"]) for record in inventory or ()}
+    return known
 
 
 def _identity(entry: dict[str, Any]) -> tuple[str, str]:

@@ -44,6 +44,9 @@ class Files:
     def round(self, number: int) -> str:
         return f"{self.root}/rounds/{number}.json"
 
+    def uninspected(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-uninspected.jsonl"
+
     def predictions(self, round_number: int) -> str:
         return f"{self.root}/predictions/{round_number}/"
 
@@ -138,6 +141,16 @@ def final_outcomes(batch_id: str, everything: Iterable[Image], last_round: int) 
     return found
 
 
+def pin_uninspected(batch_id: str, number: int, everything: Iterable[Image]) -> None:
+    """Keeps which images the round begins without, because their inspection was lost; written once.
+
+    A restart may inspect them after the round was judged: then no decision of the round tells that they are deferred.
+    """
+    lost = [{"key": image.item.key} for image in everything if image.inspection is None]
+    if lost:
+        storage.create_lines(Files(batch_id).uninspected(number), lost)
+
+
 def check_conservation(batch_id: str, everything: Sequence[Image], last_round: int) -> dict[str, int]:
     """Counts per outcome (promise I1). Raises ConservationError when the files of the batch do not add up.
 
@@ -148,7 +161,10 @@ def check_conservation(batch_id: str, everything: Sequence[Image], last_round: i
     decided = {decision.source_ref for decision in round_decisions(batch_id, last_round)}
     if last_round == 0:  # an import decides only on the images it has labels for
         decided |= {image.source_ref for image in everything if image.readable}
-    open_images = decided | {image.source_ref for image in everything if image.inspection is None}
+    begun_without = {record["key"] for record in storage.find_lines(Files(batch_id).uninspected(last_round)) or ()}
+    open_images = decided | {
+        image.source_ref for image in everything if image.inspection is None or image.item.key in begun_without
+    }
     deferred = [(reference, "deferred") for reference in sorted(open_images - done)]
     return conservation.check((image.source_ref for image in everything), final + deferred)
 

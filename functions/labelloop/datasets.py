@@ -66,11 +66,14 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
 
 
 def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
-    """Lines by source-ref: a human label replaces any, a machine label only a machine label. Sorted by source-ref."""
+    """Lines by source-ref, sorted by it: a human label replaces any, a machine label only a machine label.
+
+    Labels of two contents that were stored under one key do not compete: that of the later batch counts.
+    """
     lines = {_source_ref(line): line for line in parent}
     for line in added:
         known = lines.get(_source_ref(line))
-        if known is None or is_human(line) or not is_human(known):
+        if known is None or _replaces(line, known):
             lines[_source_ref(line)] = line
     return [lines[reference] for reference in sorted(lines)]
 
@@ -93,6 +96,23 @@ def is_human(line: str) -> bool:
 def role_of(line: str) -> str:
     """train | calibration | gold for a human label, otherwise empty: what the machine said itself never trains it."""
     return str(json.loads(line).get("provenance", {}).get("role", ""))
+
+
+def _replaces(line: str, known: str) -> bool:
+    content, known_content = _sha256(line), _sha256(known)
+    if content and known_content and content != known_content:
+        return _creation_date(line) >= _creation_date(known)
+    return is_human(line) or not is_human(known)
+
+
+def _sha256(line: str) -> str:
+    return str(json.loads(line).get("provenance", {}).get("sha256", ""))
+
+
+def _creation_date(line: str) -> str:
+    """The date of the batch's marker, in a form that sorts."""
+    record = json.loads(line)
+    return str(record[f"{own_attribute(record)}-metadata"]["creation-date"])
 
 
 def _source_ref(line: str) -> str:

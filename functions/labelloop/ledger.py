@@ -111,6 +111,12 @@ def owner_of(batch_id: str) -> str:
     return str(row["owner"]) if row else ""
 
 
+def is_at_work(batch_id: str) -> bool:
+    """Whether the batch is marked running and the execution that owns it does run."""
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    return row is not None and row["status"] == "running" and execution_status(row["owner"]) == _RUNNING
+
+
 def running_batches() -> list[tuple[str, str]]:
     """(batch id, owner) of every batch that is marked running. A scan: the table holds few rows besides the roles."""
     request: dict[str, Any] = {

@@ -23,7 +23,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
     asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
     answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
-    roles = ledger.fix_roles({_sha256(by_ref[ref]): _role(by_ref[ref]) for ref in answers})
+    roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = storage.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
     predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
@@ -107,10 +107,12 @@ def _place(image: Image) -> tuple[str, str | None, int, int]:
     return image.source_ref, found.original_ref, found.width, found.height
 
 
-def _role(image: Image) -> str:
+def _roles(contents: set[str], everything: list[Image]) -> dict[str, str]:
+    """The role that each content would get. Identical files have one: all count as sampled where one of them is."""
     knobs = settings()
     shares = Shares(knobs.train_share, knobs.calibration_share, knobs.gold_share)
-    return sampling.role_of(_sha256(image), image.item.sampled, shares, knobs.seed)
+    sampled = {_sha256(image) for image in everything if image.readable and image.item.sampled}
+    return {sha256: sampling.role_of(sha256, sha256 in sampled, shares, knobs.seed) for sha256 in sorted(contents)}
 
 
 def _sha256(image: Image) -> str:

@@ -2,6 +2,7 @@
 containers/yolo/README.md.
 """
 
+import hashlib
 import io
 import json
 import tarfile
@@ -94,10 +95,13 @@ def read_scores(output_uri: str) -> Scores:
 
 
 def read_description(model_uri: str) -> dict[str, Any]:
-    """model.json inside a model.tar.gz: classes, image_size, engine, weights-sha256."""
+    """model.json inside a model.tar.gz: classes, image_size, engine, weights-sha256. The last is computed where a model
+    from elsewhere does not tell it.
+    """
     for name, body in _members(model_uri, only="model.json"):
         if name == "model.json":
-            return dict(json.loads(body))
+            description = dict(json.loads(body))
+            return {**description, "weights-sha256": description.get("weights-sha256") or _weights_sha256(model_uri)}
     raise InvalidInputError(f"{model_uri} holds no model.json: it is not a model of this project's container")
 
 
@@ -110,6 +114,16 @@ def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def _weights_sha256(model_uri: str) -> str:
+    body = storage.read(storage.own_key(model_uri))
+    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
+        for member in archive:
+            weights = archive.extractfile(member) if member.name.removeprefix("./") == "weights.pt" else None
+            if weights:
+                return hashlib.file_digest(weights, "sha256").hexdigest()  # type: ignore[arg-type]
+    raise InvalidInputError(f"{model_uri} holds no weights.pt: it is not a model of this project's container")
 
 
 def _members(archive_uri: str, only: str = "") -> list[tuple[str, bytes]]:

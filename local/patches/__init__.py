@@ -15,6 +15,7 @@ from local.patches import (
     callback_tokens,
     custom_resources,
     event_delivery,
+    event_versions,
     executions,
     handler_errors,
     lambda_workers,
@@ -44,5 +45,6 @@ def apply_all(lambda_python: Path, lambda_slots: int) -> None:
     callback_tokens.apply()
     task_limits.apply()
     event_delivery.apply()
+    event_versions.apply()
     metric_math_alarms.apply()
     table_settings.apply()

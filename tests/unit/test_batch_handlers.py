@@ -6,12 +6,12 @@ import boto3
 import people
 import pytest
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, jobs, ledger, storage
+from labelloop import batches, jobs, ledger, merging, naming, sampling, storage
 from labelloop.batches import Files
-from labelloop.errors import ConservationError, InvalidInputError
+from labelloop.errors import ConservationError, InvalidInputError, TransientError
 from labelloop.manifests import Annotation
 from labelloop.records import Box
-from made_up_stack import BUCKET
+from made_up_stack import BUCKET, LEDGER
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 
@@ -114,8 +114,67 @@ def test_an_upload_that_is_not_finished_is_refused_and_can_be_marked_again() -> 
     upload(1)
     with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
         registered(mark(b'{"count": 2}'))
+    give_up()
     upload(1, first=1)
     assert registered(mark(b'{"count": 2}'), "two")["batch"]["objects"] == 2
+
+
+def give_up(delivery: int = 1) -> None:
+    """What Record Failure does at the end of an execution."""
+    batch = naming.batch_id(BUCKET, PREFIX, delivery)
+    assert ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+
+
+def pinned_trigger(trigger: dict) -> dict:
+    """The trigger as S3 sends it: with the version of the marker that is there now."""
+    version = storage.head(trigger["object"]["key"])["VersionId"]
+    return {**trigger, "object": {**trigger["object"], "version-id": version}}
+
+
+def test_an_earlier_marker_that_is_started_again_leaves_what_a_later_one_has_pinned() -> None:
+    upload(2)
+    early = pinned_trigger(mark(b'{"count": 3}'))
+    with pytest.raises(InvalidInputError, match="announces 3 images, 2 are there"):
+        registered(early)
+    give_up()
+    upload(1, first=2)
+    late = registered(pinned_trigger(mark(b'{"count": 3}')), "two")
+    assert (late["batch"]["id"], late["batch"]["objects"]) == (naming.batch_id(BUCKET, PREFIX, 2), 3)
+    again = registered(early, "three")
+    assert (again["status"], again["batch"]["id"]) == ("registered", naming.batch_id(BUCKET, PREFIX, 1))
+    assert again["batch"]["objects"] == 0
+
+
+def test_of_two_markers_at_the_same_time_the_later_waits_until_the_earlier_has_pinned(monkeypatch) -> None:
+    upload(3)
+    early, late = pinned_trigger(mark()), pinned_trigger(mark())
+    second, draw_sample, refusals = execution("two"), sampling.draw_sample, []
+
+    def meanwhile(*arguments: object) -> list:
+        """The earlier has listed its objects and not pinned them; the later comes."""
+        with pytest.raises(TransientError, match=naming.batch_id(BUCKET, PREFIX, 1)) as refused:
+            handle("register_batch", event=late, execution=second)
+        refusals.append(refused)
+        return draw_sample(*arguments)
+
+    monkeypatch.setattr(sampling, "draw_sample", meanwhile)
+    assert registered(early)["batch"]["objects"] == 3
+    monkeypatch.setattr(sampling, "draw_sample", draw_sample)
+    assert len(refusals) == 1
+    upload(1, first=3)
+    assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
+
+
+def test_a_marker_does_not_wait_for_an_earlier_one_whose_execution_has_died() -> None:
+    upload(1)
+    early = pinned_trigger(mark(b'{"count": 2}'))
+    with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
+        handle("register_batch", event=early, execution=(first := execution("one")))
+    late = pinned_trigger(mark())
+    with pytest.raises(TransientError, match="try again"):
+        handle("register_batch", event=late, execution=(second := execution("two")))
+    boto3.client("stepfunctions").stop_execution(executionArn=first)
+    assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
 
 
 def test_an_empty_prefix_is_a_batch_of_nothing() -> None:
@@ -222,6 +281,41 @@ def test_missing_predictions_are_asked_for_singly_and_at_last_one_at_a_time() ->
     assert handle("find_missing_predictions", batch_id=batch, round=1, attempt=0)["count"] == 0
 
 
+def asked_without_answer(asked: int, found: int, shard_size: int) -> dict:
+    """What Find Missing Predictions says at first about a round of so many images."""
+    references = [f"s3://{BUCKET}/incoming/many/{number}.png" for number in range(asked)]
+    batches.write_shards(Files("many"), "infer-1", [{"source-ref": each} for each in references], shard_size)
+    answer = {"status": "ok", "width": 64, "height": 48, "model": MODEL, "boxes": []}
+    storage.write_lines(
+        f"{Files('many').predictions(1)}00000-0.jsonl", [{"source-ref": each, **answer} for each in references[:found]]
+    )
+    return dict(handle("find_missing_predictions", batch_id="many", round=1, attempt=0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "singly"),
+    [
+        (600, 0, 0),
+        (600, 99, 0),  # more than 500 are missing
+        (600, 100, 500),
+        (130, 0, 0),  # two shards, no answer at all
+        (130, 128, 2),
+        (128, 0, 128),  # one shard: one image may have killed the worker for all of it
+    ],
+)
+def test_images_are_asked_for_singly_where_few_are_missing_but_not_where_the_endpoint_is_broken(
+    asked: int, found: int, singly: int
+) -> None:
+    told = asked_without_answer(asked, found, shard_size=128)
+    assert (told["count"], told["attempt"]) == (singly, 1)
+    assert len(storage.read_lines(told["requests_key"]) if singly else []) == singly
+
+
+def test_an_endpoint_that_answers_no_single_image_either_is_not_asked_again() -> None:
+    assert asked_without_answer(5, 0, shard_size=128)["count"] == 5
+    assert handle("find_missing_predictions", batch_id="many", round=1, attempt=1)["count"] == 0
+
+
 # --- Judge Batch, Merge Annotations, Report Batch
 
 
@@ -295,6 +389,56 @@ def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
     assert (merged["human"], merged["deferred"]) == (0, 2)
 
 
+def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_people_answer(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture(10 + number // 2))  # three pairs of twins
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    (job,) = jobs.of_round(Files(batch), 1)
+    output = f"{Files(batch).labeling(1)}/{people.output_place(job.name)}"
+    answered = storage.read_lines(output)
+    everything = batches.images(batch)
+    merged = []
+    for order in (answered, answered[::-1]):
+        storage.write_lines(output, order)
+        _forget_roles(everything)
+        merged.append(merging.lines(Files(batch), 1, everything))
+    assert merged[0] == merged[1] and len(merged[0]) == 6
+    sampled = {image.inspection.sha256 for image in everything if image.item.sampled}
+    alone = {image.inspection.sha256 for image in everything if not image.item.sampled} & sampled
+    origins = [json.loads(line)["provenance"] for line in merged[0]]
+    assert alone, "some twin is sampled without the other"
+    assert {origin["role"] for origin in origins if origin["sha256"] in sampled} == {"gold"}
+    assert {origin["role"] for origin in origins if origin["sha256"] not in sampled} <= {"train"}
+
+
+def _forget_roles(everything: list) -> None:
+    table = boto3.resource("dynamodb").Table(LEDGER)
+    for image in everything:
+        table.delete_item(Key={"id": f"role#{image.inspection.sha256}"})
+
+
+def test_a_twin_that_is_answered_before_the_sampled_one_has_its_role_already(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture())
+    batch = registered()["batch"]["id"]
+    unsampled = [image.source_ref for image in batches.images(batch) if not image.item.sampled]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1, lambda line: people.boxes() if line["source-ref"] in unsampled else None)
+    merge(batch, 1)
+    made = [label.provenance for label in batches.round_annotations(batch, 1)]
+    assert [(each["role"], each["sampled"]) for each in made] == [("gold", False)] * 3
+
+
 def test_answers_nobody_asked_for_are_no_labels() -> None:
     upload(5)
     batch = registered()["batch"]["id"]
@@ -343,6 +487,43 @@ def test_a_lost_shard_stays_visible_as_deferred_images() -> None:
     handle("inspect_images", batch_id=batch, shard=first["shard"], objects_uri=first["uri"])
     merged = run_round(batch, 1)
     assert (merged["human"], merged["deferred"]) == (2, 1)
+
+
+def inspect_shards(state: dict, start: int, stop: int | None = None) -> None:
+    for item in storage.read_lines(state["batch"]["inspect_key"])[start:stop]:
+        handle("inspect_images", batch_id=state["batch"]["id"], shard=item["shard"], objects_uri=item["uri"])
+
+
+def test_a_shard_that_is_inspected_after_its_round_was_judged_is_deferred_to_the_next_round() -> None:
+    """The execution died behind Judge Batch; the one that takes over finds the lost shard."""
+    upload(3)
+    trigger = mark()
+    state = handle("register_batch", event=trigger, execution=(first := execution("one")))
+    batch = state["batch"]["id"]
+    inspect_shards(state, 0, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    boto3.client("stepfunctions").stop_execution(executionArn=first)
+    assert handle("register_batch", event=trigger, execution=execution("two"))["batch"]["attempt"] == 2
+    inspect_shards(state, 1)
+    merged = run_round(batch, 1)
+    assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)
+    merged = run_round(batch, 2)
+    assert (merged["human"], merged["deferred"]) == (3, 0)
+
+
+def test_an_image_lost_from_the_decisions_is_found_beside_a_shard_that_is_inspected_late() -> None:
+    upload(3)
+    state = handle("register_batch", event=mark(), execution=execution("one"))
+    batch = state["batch"]["id"]
+    inspect_shards(state, 0, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    inspect_shards(state, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    storage.write_lines(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
+    with pytest.raises(ConservationError, match="1 without an outcome"):
+        merge(batch, 1)
 
 
 def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_published() -> None:

@@ -118,6 +118,17 @@ def test_a_human_label_replaces_any_and_a_machine_label_never_a_human_one() -> N
     assert datasets.merge([], [human, machine]) == datasets.merge([], [machine, human]) == [human]
 
 
+def test_a_label_of_a_replaced_image_gives_way_to_that_of_its_new_content_in_whatever_order_they_come() -> None:
+    before = line("a.jpg", role="gold", sha256="1" * 64)
+    for human in (False, True):
+        after = line("a.jpg", human=human, sha256="2" * 64).replace("2026-11-20T", "2026-11-21T")
+        assert datasets.merge([before], [after]) == [after]
+        assert datasets.merge([after], [before]) == [after], "a batch that is merged again is older than that"
+        assert datasets.merge([after], [line("a.jpg", human=False, sha256="1" * 64)]) == [after]
+    same = line("a.jpg", human=False, sha256="1" * 64).replace("2026-11-20T", "2026-11-21T")
+    assert datasets.merge([before], [same]) == [before], "another batch of the same content"
+
+
 def test_a_label_that_nothing_is_there_counts_as_a_label() -> None:
     nothing = line("a.jpg", boxes=0)
     assert datasets.merge([line("a.jpg", human=False)], [nothing]) == [nothing]

@@ -1,8 +1,11 @@
 """The functions of train_model: plan, train, compare, calibrate, register, deploy, promote; and one lock around it."""
 
+import hashlib
 import io
 import json
+import re
 import tarfile
+from pathlib import Path
 
 import boto3
 import pytest
@@ -16,6 +19,7 @@ from labelloop.ledger import LockLostError
 from labelloop.settings import settings
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
+REPOSITORY = Path(__file__).parents[2]
 JOB = "labelloop-train-1-0123abcd"
 WEIGHTS = {"classes": ["head", "bag"], "weights-sha256": "ab" * 32}
 
@@ -137,6 +141,33 @@ def test_an_adopted_model_becomes_the_first_version_and_accepts_nothing_yet() ->
     adopted = handle("adopt_model", model_uri=uri, job=JOB)
     assert adopted["model_version"].startswith("v000001-")
     assert storage.read_json(storage.own_key(adopted["thresholds_uri"]))["accept"] is None
+
+
+def documented_description() -> dict:
+    """The model.json that containers/yolo/README.md asks for."""
+    section = (REPOSITORY / "containers/yolo/README.md").read_text().split("## A model from elsewhere")[1]
+    return json.loads(re.search(r"`({[^`]*})`", section)[1])
+
+
+def adopted_content(model_uri: str) -> str:
+    """What tells the version's content; its number counts the versions."""
+    return str(handle("adopt_model", model_uri=model_uri, job=JOB)["model_version"]).partition("-")[2]
+
+
+def test_a_model_is_adopted_with_the_description_that_the_readme_asks_for(change_setting) -> None:
+    described = documented_description()
+    change_setting("CLASSES", ",".join(described["classes"]))
+    files = {"model.json": json.dumps(described).encode(), "weights.pt": b"weights"}
+    adopted = adopted_content(archive("given", files))
+    told = {**described, "weights-sha256": hashlib.sha256(b"weights").hexdigest()}
+    assert adopted == adopted_content(archive("told", {"model.json": json.dumps(told).encode()}))
+    assert adopted != adopted_content(archive("other", {**files, "weights.pt": b"others"}))
+
+
+def test_a_model_without_weights_is_not_adopted() -> None:
+    uri = archive("given", {"model.json": json.dumps({"classes": ["head", "bag"]}).encode()})
+    with pytest.raises(InvalidInputError, match=r"holds no weights\.pt"):
+        handle("adopt_model", model_uri=uri, job=JOB)
 
 
 # --- Assemble Dataset, Train Challenger

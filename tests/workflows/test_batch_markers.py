@@ -61,6 +61,12 @@ def test_a_marker_that_says_nothing_sensible_fails_with_a_sentence(loop: Loop, m
     run = loop.label(prefix, pictures(1), marker)
     assert run.status == "FAILED" and run.error == "InvalidInputError"
     assert sentence in json.loads(run.cause)["errorMessage"]
+    assert not loop.keys(f"batches/{run.batch}/")
+
+    loop.mark(prefix, {})
+    corrected = loop.wait(prefix, number=2)
+    loop.assert_sound(corrected)
+    assert loop.summary(corrected.batch)["images"] == 1
 
 
 def test_a_marker_with_a_list_of_names_labels_these_objects_only(loop: Loop) -> None:

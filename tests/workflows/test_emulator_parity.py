@@ -643,6 +643,24 @@ def test_a_rule_reaches_other_targets_by_their_own_policy(aws: Toys, echo: str, 
     assert aws.message(dead_url)["detail"] == {"n": 1}
 
 
+def test_an_event_of_a_versioned_bucket_names_the_version_that_was_stored(aws: Toys) -> None:
+    (url, arn), s3 = aws.queue("events.amazonaws.com"), aws.client("s3")
+    versioned, plain = aws.bucket(), aws.bucket()
+    s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Enabled"})
+    for bucket in (plain, versioned):
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+    aws.rule("aws.s3", {"Arn": arn})
+    versions = {s3.put_object(Bucket=versioned, Key="a b+c.json", Body=body)["VersionId"] for body in (b"1", b"2")}
+    s3.put_object(Bucket=plain, Key="a b+c.json", Body=b"3")
+    told = [aws.message(url)["detail"] for _ in range(3)]
+    assert {each["object"]["key"] for each in told} == {"a b+c.json"}
+    named = {each["object"]["version-id"] for each in told if each["bucket"]["name"] == versioned}
+    assert named == versions and len(versions) == 2
+    assert [each["bucket"]["name"] for each in told if "version-id" not in each["object"]] == [plain]
+
+
 def _tells_queue(aws: Toys, url: str, then: str = "") -> str:
     code = f"""
 import boto3, json, os

@@ -90,6 +90,9 @@ def test_a_failed_batch_says_why_in_the_ledger_and_frees_the_training_lock(loop:
         assert row["status"] == "failed" and "ABORTED" in row["cause"]
         loop.eventually(lambda: loop.ledger("lock#training")["owner"] == "")
     loop.assert_no_map_child_failed(run)
+    again = loop.wait(loop.start(prefix))
+    loop.assert_sound(again)
+    assert again.batch == run.batch and loop.summary(run.batch)["images"] == 24
 
 
 def training_jobs(loop: Loop) -> list[str]:
