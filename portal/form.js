@@ -37,7 +37,7 @@ export class CrowdForm extends HTMLElement {
     listen(keys);
     this.addEventListener("change", () => this.#save());
     this.addEventListener("input", () => this.#save());
-    addEventListener("pagehide", () => this.phase === "editing" && this.#save());
+    addEventListener("pagehide", () => this.phase === "editing" && !this.draft.isOvertaken && this.#save());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     setInterval(() => this.#tick(), 1000);
     this.#open();
@@ -102,6 +102,7 @@ export class CrowdForm extends HTMLElement {
     if (status === 409) return this.#showStored(body.message ?? TOLD[409], body.answer);
     if (status === 410 || status === 404) return this.#end(TOLD[status]);
     this.#edit();
+    this.#save();
     const ended = status === 401 || status === 403;
     this.frame.tell(ended ? TOLD[403] : `Not saved: ${body.message ?? `the server refused the answer (${status}).`}`);
   }
@@ -109,7 +110,6 @@ export class CrowdForm extends HTMLElement {
   #edit() {
     this.phase = "editing";
     this.frame.lock(false);
-    this.#save();
   }
 
   #showStored(text, answer) {
@@ -143,6 +143,9 @@ export class CrowdForm extends HTMLElement {
 
   #save() {
     if (!this.draft || this.phase === "loading" || this.phase === "done") return;
+    if (!this.pending && this.draft.isSentElsewhere) {
+      return this.frame.saved("Not kept: another tab is sending its answer");
+    }
     const fields = Object.fromEntries(this.fields.map((field) => [field.getAttribute("name"), field.state]));
     const kept = this.draft.write({ fields, seconds: this.seconds, pending: this.pending });
     this.frame.saved(kept ? "Draft kept" : "Drafts cannot be kept in this browser");

@@ -18,6 +18,13 @@ def saved(portal, task: str) -> list[dict]:
     return portal.answer(task)["annotatedResult"]["boundingBoxes"]
 
 
+def close(*painters: Painter) -> None:
+    """One tab after the other, as a person closes them: the pages hear of it."""
+    for painter in painters:
+        with painter.page.expect_event("close"):
+            painter.page.close(run_before_unload=True)
+
+
 def until_told(painter: Painter, part: str) -> None:
     painter.page.locator(".message", has_text=part).wait_for()
 
@@ -87,6 +94,38 @@ def test_the_second_of_two_tabs_is_told_and_shows_what_was_stored(portal, open_t
     assert second.marks() == ["1: head, 60 × 70 at 100, 80"] and saved(portal, tasks[0]) == [HEAD]
     second.page.get_by_role("button", name="Next picture").click()
     second.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
+
+
+def test_a_tab_that_changed_nothing_leaves_the_draft_of_another_one(open_task, tasks) -> None:
+    drawing, idle = open_task(tasks[0]), open_task(tasks[0])
+    drawing.drag((300, 200), (380, 260))
+    marks = drawing.marks()
+    close(drawing, idle)
+    assert len(marks) == 2 and open_task(tasks[0]).marks() == marks
+
+
+def test_a_tab_leaves_the_answer_that_another_one_is_sending(portal, open_task, tasks) -> None:
+    sending, other = open_task(tasks[0]), open_task(tasks[0])
+    sending.page.route("**/answer", lambda route: route.abort())
+    sending.drag((300, 200), (380, 260))
+    sending.submit()
+    until_told(sending, "Not saved yet")
+    other.press("n")
+    assert other.marks() == [] and "another tab" in other.page.locator(".saved").inner_text()
+    close(sending, other)
+    reopened = sending.page.context.new_page()
+    reopened.goto(f"{portal.url}/tasks/{tasks[0]}")
+    reopened.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
+    assert len(saved(portal, tasks[0])) == 2
+
+
+def test_the_work_since_the_last_change_counts_after_a_reload(portal, open_task, tasks) -> None:
+    painter = open_task(tasks[0])
+    painter.page.wait_for_timeout(2500)
+    painter.page.reload()
+    painter.ready()
+    painter.submit_and_leave()
+    assert 2 <= portal.seconds(tasks[0]) < 60
 
 
 def test_an_answer_given_offline_is_sent_when_the_connection_is_back(portal, context, open_task, tasks) -> None:
