@@ -66,7 +66,9 @@ class Claim:
 
 @dataclass
 class Task:
-    """One object that waits for one person's answer. `closed`: why nobody can give it any more, "" while one can."""
+    """One object that waits for one person's answer. `closed`: why nobody can give it any more, "" while one can.
+    `given_back_by`: workers who would rather have another one.
+    """
 
     id: str
     position: int
@@ -74,6 +76,7 @@ class Task:
     claim: Claim | None = None
     answered: Answered | None = None
     closed: str = ""
+    given_back_by: set[str] = field(default_factory=set)
     revision: int = 0
 
     @property
@@ -179,14 +182,16 @@ class Desk:
         return sorted(listed, key=lambda job: job["status"] != "open")
 
     def next(self, job_name: str, worker: str) -> str | None:
-        """The task that the worker holds, else the first free one, which he holds from now on. Raises UnknownTask."""
+        """The task that the worker holds, else the first free one, which he holds from now on; one that he gave back
+        only when no other is free. Raises UnknownTask.
+        """
         with self._changed:
             job = self._job(job_name)
             if self._clock() >= job.ends:
                 return None
             held = [task for task in job.tasks if self._holds(job, task, worker)]
             free = [task for task in job.tasks if task.open and self._claim(task) is None]
-            task = next(iter(held or free), None)
+            task = next(iter(held or sorted(free, key=lambda task: worker in task.given_back_by)), None)
             if task is None:
                 return None
             if not held:
@@ -251,6 +256,7 @@ class Desk:
             job, task = self._find(task_id)
             if self._holds(job, task, worker):
                 task.claim = None
+                task.given_back_by.add(worker)
                 task.revision += 1
 
     def hand_over(self, job_name: str) -> int:
