@@ -10,7 +10,8 @@ const TOLD = {
   done: "This picture is done. What you submitted is shown.",
   409: "This picture was answered already, perhaps in another tab. What is stored is shown; "
     + "your later changes were not saved.",
-  410: "The time for this picture is over and it was given back; nothing was saved from this page.",
+  410: "The time for this picture is over and it was given back; nothing was submitted from this page. "
+    + "Your marks are kept in this browser, in case that you get it again.",
   404: "This picture is no longer yours to label.",
   403: "Not saved: your session has ended. Open the link you were given again in this browser; your marks are kept.",
 };
@@ -122,7 +123,10 @@ export class CrowdForm extends HTMLElement {
     this.pending = null;
     if (status === 200) return this.#leaveFor(body.next);
     if (status === 409) return this.#showStored(body.message ?? TOLD[409], body.answer);
-    if (status === 410 || status === 404) return this.#end(TOLD[status]);
+    if (status === 410 || status === 404) {
+      this.#save();
+      return this.#end(TOLD[status]);
+    }
     this.#edit();
     this.#save();
     const ended = status === 401 || status === 403;

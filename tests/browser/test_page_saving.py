@@ -191,6 +191,22 @@ def test_an_expired_task_is_explained(portal, open_task, tasks) -> None:
     painter.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
 
 
+def test_an_answer_that_came_too_late_is_not_sent_again_unseen(portal, open_task) -> None:
+    (task,) = portal.add_job("boxes", [picture()], ["head"])
+    painter = open_task(task)
+    painter.drag((300, 200), (380, 260))
+    marks = painter.marks()
+    portal.expire(task)
+    painter.submit()
+    until_told(painter, "Your marks are kept")
+    with painter.page.expect_navigation(url=f"{portal.url}/tasks/{task}"):
+        painter.page.get_by_role("button", name="Next picture").click()
+    painter.ready()
+    assert painter.marks() == marks and portal.answer(task) is None and portal.posts == 1
+    painter.submit_and_leave()
+    assert len(saved(portal, task)) == 1
+
+
 def test_an_ended_session_keeps_the_marks(portal, context, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     painter.drag((300, 200), (380, 260))
