@@ -45,7 +45,7 @@ class AnsweredAlready(Exception):
 
 @dataclass(frozen=True)
 class Answered:
-    """A person's answer. `seconds` of work as the page measured them; `submission` names the draft it came from."""
+    """A person's answer. `seconds` of work as the page measured them; `submission` names the submit it came with."""
 
     worker: str
     content: Mapping[str, Any]

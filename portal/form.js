@@ -25,7 +25,6 @@ export class CrowdForm extends HTMLElement {
   connectedCallback() {
     if (this.frame) return;
     ({ task: this.task, job: this.job } = document.body.dataset);
-    this.submission = crypto.randomUUID();
     this.annotator = this.querySelector(ANNOTATORS);
     this.annotator.renew = async () => (await call("POST", path("tasks", this.task, "renew"))).body.image;
     this.cannotJudge = this.querySelector('crowd-checkbox[name="cannot-judge"]');
@@ -61,7 +60,8 @@ export class CrowdForm extends HTMLElement {
     if (this.phase !== "editing") return;
     const problem = this.seen ? this.annotator.problem() : this.unseen;
     if (problem && !this.cannotJudge?.checked) return this.frame.tell(problem);
-    this.pending = { answer: this.answer, submission: this.submission, seconds: Math.round(this.seconds * 10) / 10 };
+    const seconds = Math.round(this.seconds * 10) / 10;
+    this.pending = { answer: this.answer, submission: crypto.randomUUID(), seconds };
     await this.#send();
   }
 

@@ -207,6 +207,23 @@ def test_an_answer_that_came_too_late_is_not_sent_again_unseen(portal, open_task
     assert len(saved(portal, task)) == 1
 
 
+def test_an_answer_changed_after_an_unheard_one_does_not_pass_for_it(portal, context, open_task, tasks) -> None:
+    painter = open_task(tasks[0])
+    answers: list[str] = []
+
+    def store_and_say_that_the_session_has_ended(route) -> None:
+        answers.append(route.fetch().text())
+        route.fulfill(status=403, json={})
+
+    painter.page.route("**/answer", store_and_say_that_the_session_has_ended, times=1)
+    painter.submit()
+    until_told(painter, "session has ended")
+    painter.drag((300, 200), (380, 260))
+    painter.submit()
+    until_told(painter, "answered already")
+    assert "stored" in answers[0] and saved(portal, tasks[0]) == [HEAD] and len(painter.marks()) == 1
+
+
 def test_an_ended_session_keeps_the_marks(portal, context, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     painter.drag((300, 200), (380, 260))
