@@ -77,7 +77,6 @@ class Task:
     answered: Answered | None = None
     closed: str = ""
     given_back_by: set[str] = field(default_factory=set)
-    revision: int = 0
 
     @property
     def open(self) -> bool:
@@ -155,7 +154,6 @@ class Desk:
             waiting = [task for task in job.tasks if task.open] if job else []
             for task in waiting:
                 task.closed, task.claim = reason, None
-                task.revision += 1
             self._changed.notify_all()
         return len(waiting)
 
@@ -196,7 +194,6 @@ class Desk:
                 return None
             if not held:
                 task.claim = Claim(worker, datetime.now(UTC), self._clock() + job.task_seconds)
-                task.revision += 1
             return task.id
 
     def look(self, task_id: str, worker: str) -> dict[str, Any]:
@@ -215,7 +212,6 @@ class Desk:
                 "seconds_left": self._seconds_left(job, task) if held else 0.0,
                 "state": "submitted" if mine else "open" if held else "expired",
                 "answer": task.answered.content if task.answered and mine else None,
-                "revision": task.revision,
             }
 
     def shown(self, task_id: str, worker: str) -> tuple[Job, Task]:
@@ -242,7 +238,6 @@ class Desk:
             spent = whole if seconds is None else min(max(seconds, 0.0), whole)
             task.answered = Answered(worker, content, submission, claim.accepted, submitted, round(spent, 3))
             task.claim = None
-            task.revision += 1
             self._changed.notify_all()
 
     def is_stored(self, task_id: str, worker: str, submission: str) -> bool:
@@ -257,7 +252,6 @@ class Desk:
             if self._holds(job, task, worker):
                 task.claim = None
                 task.given_back_by.add(worker)
-                task.revision += 1
 
     def hand_over(self, job_name: str) -> int:
         """The other workers answer what is open of the job; how many tasks these are. Raises UnknownTask."""
