@@ -167,8 +167,10 @@ def test_who_cannot_judge_may_submit_anything(portal, open_task, task) -> None:
 
 
 def test_the_time_spent_is_sent(portal, open_task, adjusted) -> None:
-    open_task(adjusted).submit_and_leave()
-    assert portal.seconds(adjusted) >= 0
+    painter = open_task(adjusted)
+    painter.page.wait_for_timeout(1500)
+    painter.submit_and_leave()
+    assert 1 <= portal.seconds(adjusted) < 60, "the desk would say an hour, for which the task was held"
 
 
 def test_the_wheel_zooms_where_the_pointer_is_and_space_pans(open_task, adjusted) -> None:
