@@ -81,7 +81,7 @@ function handOver(job, title) {
   const go = button("Let them", async () => {
     dialog.close();
     const { body } = await callUntilHeard("POST", path("jobs", job, "hand-over"));
-    tell(outcome, `${body.handed_over} pictures of “${title}” were handed over.`);
+    tell(outcome, body.message ?? `${body.handed_over} pictures of “${title}” were handed over.`);
   }, { class: "primary" });
   const text = `The other workers answer every picture of “${title}” that is left. What you submitted stays.`;
   const dialog = openDialog("Let the others do the rest?", h("p", {}, text), go);

@@ -47,6 +47,16 @@ def test_what_came_of_a_click_stays_while_the_page_keeps_looking(portal, page) -
     assert told.is_visible() and "completed" in page.get_by_role("listitem").inner_text()
 
 
+def test_a_refused_hand_over_is_told(portal, context, page) -> None:
+    portal.add_job("boxes", [picture()], ["head"])
+    page.goto(portal.url)
+    page.get_by_role("button", name="Let the others do the rest").click()
+    context.clear_cookies()
+    page.get_by_role("button", name="Let them").click()
+    page.locator("#outcome", has_text="Ask the test.").wait_for()
+    assert portal.desk.counts()["job-1"]["open"] == 1
+
+
 def test_that_no_picture_waits_stays_while_the_page_keeps_looking(portal, page) -> None:
     (task,) = portal.add_job("boxes", [picture()], ["head"], held=False)
     page.goto(portal.url)
