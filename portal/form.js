@@ -182,7 +182,7 @@ export class CrowdForm extends HTMLElement {
 
   /** The time worked since the last change, unless another tab has written meanwhile. */
   #saveTheRest() {
-    if (this.phase === "editing" && !this.draft.isOvertaken) this.#save();
+    if (this.phase === "editing" && !this.draft?.isOvertaken) this.#save();
   }
 
   /** A draft that is not what this page writes is left aside as a whole. */

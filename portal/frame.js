@@ -61,7 +61,7 @@ export class Frame {
     this.savedState.textContent = text;
   }
 
-  /** `leaving`: giving the picture back. `answering`: the panel and submitting. `marking`: the picture and its marks. */
+  /** `leaving`: giving the picture back; `answering`: the panel and submitting; `marking`: changing the marks. */
   allow({ leaving = false, answering = false, marking = false }) {
     this.giveBack.disabled = !leaving;
     this.panel.inert = this.submit.disabled = !answering;

@@ -253,6 +253,16 @@ def test_an_ended_session_keeps_the_marks(portal, context, open_task, tasks) -> 
     assert len(painter.marks()) == 2
 
 
+def test_a_session_that_ends_while_the_page_opens_keeps_nobody_there(portal, context, tasks) -> None:
+    page = context.new_page()
+    page.route("**/api/tasks/*", lambda route: route.fulfill(status=403, json={}))
+    page.goto(f"{portal.url}/tasks/{tasks[0]}")
+    page.locator(".message", has_text="session has ended").wait_for()
+    page.get_by_role("button", name="Give back").click()
+    page.wait_for_url(f"{portal.url}/")
+    assert portal.released == [tasks[0]]
+
+
 def test_an_expired_image_address_is_renewed_and_the_draft_kept(portal, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     painter.drag((300, 200), (380, 260))
