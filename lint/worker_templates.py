@@ -13,6 +13,7 @@ from lint.project import Finding, Project
 
 FOLDER = "functions/labelloop/worker_ui"
 ENDINGS = ("escape", "escape_once", "grant_read_access")
+PRINTING_TAG = re.compile(r"\{%-?\s*(echo|cycle|liquid)\b")
 OPENED_BY_TEXT = re.compile(r"<(/?[A-Za-z][^\s/>]*)|\{\{")
 IN_TAG = re.compile(r"[\"'>]|\{\{")
 
@@ -31,6 +32,8 @@ def _template(path: Path) -> Iterator[tuple[int, str]]:
             yield 1, f"needs exactly one {tag.rstrip('>')}>: without it Ground Truth refuses the template"
     for match in re.finditer(r"skip_autoescape", text):
         yield _line(text, match.start()), "skip_autoescape lets a file name or label become markup: leave it out"
+    for match in PRINTING_TAG.finditer(text):
+        yield _line(text, match.start()), f"the tag {match[1]} prints what this lint does not look at: use {{{{ }}}}"
     for start, expression, place in _outputs(text):
         escaped = expression.split("|")[-1].strip() in ENDINGS
         if place == "attribute" and not escaped:

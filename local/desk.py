@@ -45,7 +45,7 @@ class AnsweredAlready(Exception):
 
 @dataclass(frozen=True)
 class Answered:
-    """A person's answer. `seconds` of work as the page measured them; `submission` names the draft it came from."""
+    """A person's answer. `seconds` of work as the page measured them; `submission` names the submit it came with."""
 
     worker: str
     content: Mapping[str, Any]
@@ -66,7 +66,9 @@ class Claim:
 
 @dataclass
 class Task:
-    """One object that waits for one person's answer. `closed`: why nobody can give it any more, "" while one can."""
+    """One object that waits for one person's answer. `closed`: why nobody can give it any more, "" while one can.
+    `given_back_by`: workers who would rather have another one.
+    """
 
     id: str
     position: int
@@ -74,7 +76,7 @@ class Task:
     claim: Claim | None = None
     answered: Answered | None = None
     closed: str = ""
-    revision: int = 0
+    given_back_by: set[str] = field(default_factory=set)
 
     @property
     def open(self) -> bool:
@@ -152,7 +154,6 @@ class Desk:
             waiting = [task for task in job.tasks if task.open] if job else []
             for task in waiting:
                 task.closed, task.claim = reason, None
-                task.revision += 1
             self._changed.notify_all()
         return len(waiting)
 
@@ -179,19 +180,20 @@ class Desk:
         return sorted(listed, key=lambda job: job["status"] != "open")
 
     def next(self, job_name: str, worker: str) -> str | None:
-        """The task that the worker holds, else the first free one, which he holds from now on. Raises UnknownTask."""
+        """The task that the worker holds, else the first free one, which he holds from now on; one that he gave back
+        only when no other is free. Raises UnknownTask.
+        """
         with self._changed:
             job = self._job(job_name)
             if self._clock() >= job.ends:
                 return None
             held = [task for task in job.tasks if self._holds(job, task, worker)]
             free = [task for task in job.tasks if task.open and self._claim(task) is None]
-            task = next(iter(held or free), None)
+            task = next(iter(held or sorted(free, key=lambda task: worker in task.given_back_by)), None)
             if task is None:
                 return None
             if not held:
                 task.claim = Claim(worker, datetime.now(UTC), self._clock() + job.task_seconds)
-                task.revision += 1
             return task.id
 
     def look(self, task_id: str, worker: str) -> dict[str, Any]:
@@ -210,7 +212,6 @@ class Desk:
                 "seconds_left": self._seconds_left(job, task) if held else 0.0,
                 "state": "submitted" if mine else "open" if held else "expired",
                 "answer": task.answered.content if task.answered and mine else None,
-                "revision": task.revision,
             }
 
     def shown(self, task_id: str, worker: str) -> tuple[Job, Task]:
@@ -237,7 +238,6 @@ class Desk:
             spent = whole if seconds is None else min(max(seconds, 0.0), whole)
             task.answered = Answered(worker, content, submission, claim.accepted, submitted, round(spent, 3))
             task.claim = None
-            task.revision += 1
             self._changed.notify_all()
 
     def is_stored(self, task_id: str, worker: str, submission: str) -> bool:
@@ -251,7 +251,7 @@ class Desk:
             job, task = self._find(task_id)
             if self._holds(job, task, worker):
                 task.claim = None
-                task.revision += 1
+                task.given_back_by.add(worker)
 
     def hand_over(self, job_name: str) -> int:
         """The other workers answer what is open of the job; how many tasks these are. Raises UnknownTask."""

@@ -22,7 +22,9 @@ export class Annotator extends HTMLElement {
     this.choices ??= this.labels;
     this.rows = new Map();
     this.#build();
-    this.shown = new Promise((resolve) => this.#load(this.getAttribute("src"), resolve));
+    this.shown = new Promise((shown) => {
+      this.unseen = new Promise((unseen) => this.#load(this.getAttribute("src"), { shown, unseen }));
+    });
   }
 
   json(attribute, otherwise) {
@@ -103,6 +105,7 @@ export class Annotator extends HTMLElement {
   }
 
   setNothing(nothing) {
+    if (this.idle) return this.refresh();
     this.commit({ marks: nothing ? this.emptied() : this.state.marks, nothing });
     this.say(nothing ? `Nothing here: no ${this.noun} is kept. U brings them back.` : "");
   }
@@ -254,20 +257,24 @@ export class Annotator extends HTMLElement {
     return h("li", {}, main, ...side);
   }
 
-  /** An address that has expired is renewed as often as it takes; the marks stay where they are. */
-  #load(address, shown, wait = FIRST_RETRY_MS) {
+  /** An address that has expired is renewed as often as it takes; the marks stay where they are. `told`: {shown(),
+   * unseen()}, the latter when a new address alone does not help.
+   */
+  #load(address, told, wait = FIRST_RETRY_MS) {
     const image = new Image();
     image.onload = () => {
       this.view.show(image);
       this.say(`${image.naturalWidth} × ${image.naturalHeight} pixels. Press ? for the keys.`);
       this.refresh();
-      shown();
+      told.shown();
     };
     image.onerror = async () => {
       this.say("The picture could not be loaded; trying again.");
       const fresh = await this.renew?.().catch(() => null);
-      const again = () => this.#load(fresh ?? address, shown, Math.min(wait * 2, LONGEST_RETRY_MS));
-      setTimeout(again, fresh && wait === FIRST_RETRY_MS ? 0 : wait);
+      const again = () => this.#load(fresh ?? address, told, Math.min(wait * 2, LONGEST_RETRY_MS));
+      if (fresh && wait === FIRST_RETRY_MS) return again();
+      told.unseen();
+      setTimeout(again, wait);
     };
     image.src = address;
   }

@@ -182,7 +182,7 @@ export class CrowdBoundingBox extends BoxView {
   remove(id = this.selectedId) {
     const marks = this.state.marks;
     const at = marks.findIndex((mark) => mark.id === id);
-    if (at < 0) return;
+    if (this.idle || at < 0) return;
     this.commit({ marks: marks.filter((mark) => mark.id !== id) });
     this.say("Box deleted. U brings it back.");
   }

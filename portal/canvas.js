@@ -155,7 +155,7 @@ export class View {
   }
 
   #down(event) {
-    this.container.focus();
+    this.container.focus({ preventScroll: true });
     this.container.setPointerCapture(event.pointerId);
     const at = this.#screen(event);
     this.#pointers.set(event.pointerId, at);

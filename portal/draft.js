@@ -4,6 +4,7 @@ const KEPT_MS = 30 * 86_400_000;
 
 export class Draft {
   #key;
+  #known = null; // what this tab read or wrote last
 
   constructor(worker, task) {
     this.#key = PREFIX + JSON.stringify([worker, task]);
@@ -11,13 +12,26 @@ export class Draft {
 
   /** The draft as it was written, or null: none, damaged, or storage refused. */
   read() {
-    return parsed(this.#key);
+    this.#known = stored(this.#key);
+    return parsed(this.#known);
+  }
+
+  /** Whether another tab has written or sent the draft since this one read or wrote it. */
+  get isOvertaken() {
+    return stored(this.#key) !== this.#known;
+  }
+
+  /** Whether the draft is an answer that another tab is sending, or could not send before it was closed. */
+  get isSentElsewhere() {
+    return this.isOvertaken && Boolean(parsed(stored(this.#key))?.pending);
   }
 
   /** Returns whether the browser took it. */
   write(draft) {
+    const text = JSON.stringify({ ...draft, written: Date.now() });
     try {
-      localStorage.setItem(this.#key, JSON.stringify({ ...draft, written: Date.now() }));
+      localStorage.setItem(this.#key, text);
+      this.#known = text;
       return true;
     } catch {
       return false;
@@ -31,12 +45,20 @@ export class Draft {
 
 export function forgetOldDrafts() {
   const drafts = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
-  for (const key of drafts) if (!(parsed(key)?.written > Date.now() - KEPT_MS)) localStorage.removeItem(key);
+  for (const key of drafts) if (!(parsed(stored(key))?.written > Date.now() - KEPT_MS)) localStorage.removeItem(key);
 }
 
-function parsed(key) {
+function stored(key) {
   try {
-    return JSON.parse(localStorage.getItem(key));
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
   } catch {
     return null;
   }

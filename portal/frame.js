@@ -13,7 +13,8 @@ export class Frame {
     const own = form.querySelector("crowd-button button");
     this.submit = own ?? button("Submit and next", run.submit, { class: "primary" });
     this.submit.title = "Submit (Enter)";
-    this.giveBack = button("Give back", run.giveBack, { title: "Somebody else gets this picture" });
+    const whose = "Somebody else gets this picture; you only when no other one is left";
+    this.giveBack = button("Give back", run.giveBack, { title: whose });
     this.message = h("p", { class: "message", role: "alert", hidden: true });
     const others = [...form.children].filter((child) => child !== annotator && child.localName.startsWith("crowd-"));
     form.prepend(this.#bar(run));
@@ -43,9 +44,14 @@ export class Frame {
     this.message.hidden = !text;
   }
 
+  /** Takes this text back, unless another one has taken its place. */
+  untell(text) {
+    if (this.message.textContent === text) this.tell("");
+  }
+
   /** Nothing is left to do here but `action`, which takes the place of submitting. */
   close(text, action) {
-    this.lock(true);
+    this.allow({});
     this.saved("");
     this.tell(text);
     this.submit.replaceWith(button(action.text, () => action.run(), { class: "primary" }));
@@ -55,8 +61,11 @@ export class Frame {
     this.savedState.textContent = text;
   }
 
-  lock(locked) {
-    this.annotator.locked = this.panel.inert = this.submit.disabled = this.giveBack.disabled = locked;
+  /** `leaving`: giving the picture back; `answering`: the panel and submitting; `marking`: changing the marks. */
+  allow({ leaving = false, answering = false, marking = false }) {
+    this.giveBack.disabled = !leaving;
+    this.panel.inert = this.submit.disabled = !answering;
+    this.annotator.locked = this.annotator.panel.inert = !marking;
     this.annotator.refresh();
   }
 

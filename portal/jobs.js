@@ -9,7 +9,8 @@ const KINDS = { annotate: "draw", adjust: "correct", verify: "check" };
 const UNREACHED = "The server cannot be reached; trying again.";
 const ENDED = "Your session has ended. Open the link you were given again.";
 
-const [worker, message, list] = ["worker", "message", "jobs"].map((id) => document.getElementById(id));
+// `state`: what the page sees whenever it looks; `outcome`: what came of the last click.
+const [worker, state, outcome, list] = ["worker", "state", "outcome", "jobs"].map((id) => document.getElementById(id));
 const cards = new Map();
 
 forgetOldDrafts();
@@ -18,19 +19,19 @@ await look();
 async function look() {
   const reply = await call("GET", path("jobs")).catch(() => null);
   if (reply?.status === 200) show(reply.body);
-  else tell(reply?.status === 403 ? ENDED : UNREACHED);
+  else tell(state, reply?.status === 403 ? ENDED : UNREACHED);
   setTimeout(look, LOOK_AGAIN_MS);
 }
 
 function show({ worker: name, jobs }) {
   worker.textContent = `You are ${name}.`;
   putRows(list, jobs.map(card));
-  tell(jobs.length ? "" : "No job is open now. This page keeps looking.");
+  tell(state, jobs.length ? "" : "No job is open now. This page keeps looking.");
 }
 
-function tell(text) {
-  message.textContent = text;
-  message.hidden = !text;
+function tell(place, text) {
+  place.textContent = text;
+  place.hidden = !text;
 }
 
 function card(job) {
@@ -70,17 +71,17 @@ function newCard({ job, title, description, kind }) {
 }
 
 async function label(job) {
-  const waiting = (seconds) => tell(seconds ? UNREACHED : "");
+  const waiting = (seconds) => tell(outcome, seconds ? UNREACHED : "");
   const { body } = await callUntilHeard("POST", path("jobs", job, "next"), undefined, waiting);
   if (body.task) location.assign(`/tasks/${encodeURIComponent(body.task)}`);
-  else tell(body.message ?? "No picture of this job waits for you now.");
+  else tell(outcome, body.message ?? "No picture of this job waits for you now.");
 }
 
 function handOver(job, title) {
   const go = button("Let them", async () => {
     dialog.close();
     const { body } = await callUntilHeard("POST", path("jobs", job, "hand-over"));
-    tell(`${body.handed_over} pictures of “${title}” were handed over.`);
+    tell(outcome, body.message ?? `${body.handed_over} pictures of “${title}” were handed over.`);
   }, { class: "primary" });
   const text = `The other workers answer every picture of “${title}” that is left. What you submitted stays.`;
   const dialog = openDialog("Let the others do the rest?", h("p", {}, text), go);

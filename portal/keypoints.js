@@ -177,13 +177,14 @@ export class CrowdKeypoint extends Annotator {
     if (!mark || this.idle) return;
     this.selectedId = mark.id;
     const seen = { ...mark, visibility: NEXT[mark.visibility] };
-    this.replace(isPlaced(seen) ? this.#placed(seen, mark.x === null ? this.view.middle() : mark) : seen);
+    this.replace(isPlaced(seen) && mark.x === null ? this.#placed(seen, this.view.middle()) : seen);
   }
 
-  #placed(mark, { x, y } = mark) {
+  /** Where a person puts the point: in the picture or on its edges. */
+  #placed(mark, { x, y }) {
     const within = (value, largest) => Math.min(Math.max(Math.round(value), 0), largest);
     const visibility = mark.visibility === "occluded" ? "occluded" : "visible";
-    return { ...mark, x: within(x, this.size.width - 1), y: within(y, this.size.height - 1), visibility };
+    return { ...mark, x: within(x, this.size.width), y: within(y, this.size.height), visibility };
   }
 
   /** The point under the pointer; none while a chosen one waits to be placed, however close the others are. */

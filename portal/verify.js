@@ -40,7 +40,7 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   choose(index) {
-    if (!this.choices[index]) return;
+    if (this.idle || !this.choices[index]) return;
     this.commit({ category: this.choices[index] });
     this.say(`Verdict: ${this.state.category}`);
   }

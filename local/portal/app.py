@@ -204,7 +204,7 @@ def _submission(body: bytes) -> tuple[dict[str, Any], str, float | None]:
     if not isinstance(content, dict):
         raise Refused(422, "This answer cannot be taken: field 'answer' must be an object")
     if not isinstance(submission, str) or not 0 < len(submission) <= _LONGEST_SUBMISSION:
-        raise Refused(422, "This answer cannot be taken: field 'submission' must be the id of the page's draft")
+        raise Refused(422, "This answer cannot be taken: field 'submission' must be the id of the page's submit")
     timed = isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)
     if seconds is not None and not timed:
         raise Refused(422, "This answer cannot be taken: field 'seconds' must be a number")

@@ -105,9 +105,20 @@ def test_boxes_stay_inside_the_picture(open_task, task) -> None:
     assert near(painter.box(0), 0, 0, 40, 40)
 
 
+def test_a_box_is_where_it_was_drawn_while_the_page_is_scrolled(portal, new_context, open_task, task) -> None:
+    painter = open_task(task, new_context(viewport={"width": 640, "height": 400}))
+    painter.page.get_by_label("Note").focus()
+    painter.page.evaluate("scrollTo(0, 150)")
+    top = painter.page.evaluate("scrollY")
+    painter.drag((300, 300), (400, 380))
+    assert top > 100 and painter.page.evaluate("scrollY") == top
+    assert near(painter.box(0), 300, 300, 100, 80)
+
+
 def test_a_click_makes_no_box(open_task, task) -> None:
     painter = open_task(task)
     painter.click(200, 200)
+    assert painter.marks() == []
     painter.drag((200, 200), (201, 260))
     painter.drag((-20, 100), (-10, 200))
     assert all("0 ×" not in mark and "× 0" not in mark for mark in painter.marks()) and len(painter.marks()) <= 1
@@ -156,8 +167,10 @@ def test_who_cannot_judge_may_submit_anything(portal, open_task, task) -> None:
 
 
 def test_the_time_spent_is_sent(portal, open_task, adjusted) -> None:
-    open_task(adjusted).submit_and_leave()
-    assert portal.seconds(adjusted) >= 0
+    painter = open_task(adjusted)
+    painter.page.wait_for_timeout(1500)
+    painter.submit_and_leave()
+    assert 1 <= portal.seconds(adjusted) < 60, "the desk would say an hour, for which the task was held"
 
 
 def test_the_wheel_zooms_where_the_pointer_is_and_space_pans(open_task, adjusted) -> None:

@@ -120,4 +120,15 @@ def test_a_chosen_point_is_placed_however_close_another_one_is(open_task, task) 
 def test_points_stay_inside_the_picture(open_task, task) -> None:
     painter = open_task(task)
     painter.click(645, 485)
-    assert painter.marks()[0] == "1: nose, visible, at 639, 479"
+    assert painter.marks()[0] == "1: nose, visible, at 640, 480"
+    painter.press("ArrowRight", "ArrowDown")
+    assert painter.marks()[0] == "1: nose, visible, at 640, 480"
+
+
+def test_a_point_proposed_on_the_edge_stays_there_when_it_changes_its_visibility(portal, open_task) -> None:
+    at_the_edge = [{"label": "nose", "x": 640, "y": 480}, PROPOSED[1]]
+    task = portal.add_job("key-points", [picture()], LABELS, at_the_edge, kind="adjust")[0]
+    painter = open_task(task)
+    painter.press("1", "v")
+    painter.submit_and_leave()
+    assert points(portal.answer(task)) == {"nose (occluded)": (640, 480), "left eye (occluded)": (260, 120)}

@@ -8,6 +8,20 @@ from served_portal import wait_until
 
 HEAD = {"label": "head", "left": 100, "top": 80, "width": 60, "height": 70}
 
+# A tenth of a second later, which a page without any pause has used to unlock itself.
+CLICK_AS_SOON_AS_THE_PICTURE_IS_THERE = """
+addEventListener("DOMContentLoaded", () => new MutationObserver((_, observer) => {
+  if (!document.querySelector(".status")?.textContent.includes("pixels")) return;
+  observer.disconnect();
+  if (sessionStorage.clicked) return;
+  setTimeout(() => {
+    sessionStorage.clicked = "yes";
+    document.querySelector("footer .primary").click();
+    console.log("clicked again");
+  }, 100);
+}).observe(document.body, { subtree: true, childList: true }));
+"""
+
 
 @pytest.fixture
 def tasks(portal) -> list[str]:
@@ -16,6 +30,13 @@ def tasks(portal) -> list[str]:
 
 def saved(portal, task: str) -> list[dict]:
     return portal.answer(task)["annotatedResult"]["boundingBoxes"]
+
+
+def close(*painters: Painter) -> None:
+    """One tab after the other, as a person closes them: the pages hear of it."""
+    for painter in painters:
+        with painter.page.expect_event("close"):
+            painter.page.close(run_before_unload=True)
 
 
 def until_told(painter: Painter, part: str) -> None:
@@ -57,9 +78,12 @@ def test_a_damaged_draft_is_left_aside(new_context, open_task, tasks, damaged) -
 
 
 def test_a_double_click_on_submit_gives_one_answer(portal, open_task, tasks) -> None:
+    """Whether the second click still meets the old page or the new one, as soon as its picture is there."""
     painter = open_task(tasks[0])
-    painter.page.get_by_role("button", name="Submit and next").dblclick()
-    painter.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
+    painter.page.add_init_script(CLICK_AS_SOON_AS_THE_PICTURE_IS_THERE)
+    with painter.page.expect_console_message(lambda message: message.text == "clicked again"):
+        painter.page.get_by_role("button", name="Submit and next").dblclick()
+        painter.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
     painter.ready()
     assert portal.posts == 1 and portal.answer(tasks[1]) is None
 
@@ -87,6 +111,38 @@ def test_the_second_of_two_tabs_is_told_and_shows_what_was_stored(portal, open_t
     assert second.marks() == ["1: head, 60 × 70 at 100, 80"] and saved(portal, tasks[0]) == [HEAD]
     second.page.get_by_role("button", name="Next picture").click()
     second.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
+
+
+def test_a_tab_that_changed_nothing_leaves_the_draft_of_another_one(open_task, tasks) -> None:
+    drawing, idle = open_task(tasks[0]), open_task(tasks[0])
+    drawing.drag((300, 200), (380, 260))
+    marks = drawing.marks()
+    close(drawing, idle)
+    assert len(marks) == 2 and open_task(tasks[0]).marks() == marks
+
+
+def test_a_tab_leaves_the_answer_that_another_one_is_sending(portal, open_task, tasks) -> None:
+    sending, other = open_task(tasks[0]), open_task(tasks[0])
+    sending.page.route("**/answer", lambda route: route.abort())
+    sending.drag((300, 200), (380, 260))
+    sending.submit()
+    until_told(sending, "Not saved yet")
+    other.press("n")
+    assert other.marks() == [] and "another tab" in other.page.locator(".saved").inner_text()
+    close(sending, other)
+    reopened = sending.page.context.new_page()
+    reopened.goto(f"{portal.url}/tasks/{tasks[0]}")
+    reopened.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
+    assert len(saved(portal, tasks[0])) == 2
+
+
+def test_the_work_since_the_last_change_counts_after_a_reload(portal, open_task, tasks) -> None:
+    painter = open_task(tasks[0])
+    painter.page.wait_for_timeout(2500)
+    painter.page.reload()
+    painter.ready()
+    painter.submit_and_leave()
+    assert 2 <= portal.seconds(tasks[0]) < 60
 
 
 def test_an_answer_given_offline_is_sent_when_the_connection_is_back(portal, context, open_task, tasks) -> None:
@@ -152,6 +208,39 @@ def test_an_expired_task_is_explained(portal, open_task, tasks) -> None:
     painter.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
 
 
+def test_an_answer_that_came_too_late_is_not_sent_again_unseen(portal, open_task) -> None:
+    (task,) = portal.add_job("boxes", [picture()], ["head"])
+    painter = open_task(task)
+    painter.drag((300, 200), (380, 260))
+    marks = painter.marks()
+    portal.expire(task)
+    painter.submit()
+    until_told(painter, "Your marks are kept")
+    with painter.page.expect_navigation(url=f"{portal.url}/tasks/{task}"):
+        painter.page.get_by_role("button", name="Next picture").click()
+    painter.ready()
+    assert painter.marks() == marks and portal.answer(task) is None and portal.posts == 1
+    painter.submit_and_leave()
+    assert len(saved(portal, task)) == 1
+
+
+def test_an_answer_changed_after_an_unheard_one_does_not_pass_for_it(portal, context, open_task, tasks) -> None:
+    painter = open_task(tasks[0])
+    answers: list[str] = []
+
+    def store_and_say_that_the_session_has_ended(route) -> None:
+        answers.append(route.fetch().text())
+        route.fulfill(status=403, json={})
+
+    painter.page.route("**/answer", store_and_say_that_the_session_has_ended, times=1)
+    painter.submit()
+    until_told(painter, "session has ended")
+    painter.drag((300, 200), (380, 260))
+    painter.submit()
+    until_told(painter, "answered already")
+    assert "stored" in answers[0] and saved(portal, tasks[0]) == [HEAD] and len(painter.marks()) == 1
+
+
 def test_an_ended_session_keeps_the_marks(portal, context, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     painter.drag((300, 200), (380, 260))
@@ -162,6 +251,16 @@ def test_an_ended_session_keeps_the_marks(portal, context, open_task, tasks) -> 
     painter.page.reload()
     painter.ready()
     assert len(painter.marks()) == 2
+
+
+def test_a_session_that_ends_while_the_page_opens_keeps_nobody_there(portal, context, tasks) -> None:
+    page = context.new_page()
+    page.route("**/api/tasks/*", lambda route: route.fulfill(status=403, json={}))
+    page.goto(f"{portal.url}/tasks/{tasks[0]}")
+    page.locator(".message", has_text="session has ended").wait_for()
+    page.get_by_role("button", name="Give back").click()
+    page.wait_for_url(f"{portal.url}/")
+    assert portal.released == [tasks[0]]
 
 
 def test_an_expired_image_address_is_renewed_and_the_draft_kept(portal, open_task, tasks) -> None:

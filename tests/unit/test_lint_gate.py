@@ -254,6 +254,21 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         in_file(PAGE, "<crowd-form>", "<script>var x = '{{ task.input.header | escape }}';</script><crowd-form>"),
         "stands in a script or style",
     ),
+    "worker template that prints with a tag": (
+        worker_templates,
+        in_file(PAGE, "</crowd-bounding-box>", "{% echo task.input.header %}</crowd-bounding-box>"),
+        "the tag echo prints what this lint does not look at",
+    ),
+    "worker template that prints with a tag over two lines": (
+        worker_templates,
+        in_file(PAGE, "</crowd-bounding-box>", "{%-\n  cycle task.input.header, 'x' -%}</crowd-bounding-box>"),
+        "the tag cycle prints what this lint does not look at",
+    ),
+    "worker template with a block of Liquid": (
+        worker_templates,
+        in_file(PAGE, "</crowd-bounding-box>", "{%- liquid\n  echo task.input.header\n%}</crowd-bounding-box>"),
+        "the tag liquid prints what this lint does not look at",
+    ),
     "worker template without a form": (
         worker_templates,
         in_file(PAGE, "<crowd-form>", "<form>"),

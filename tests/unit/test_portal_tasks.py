@@ -167,13 +167,24 @@ def test_a_claim_ends_and_the_draft_can_be_submitted_later(place):
     assert submit(visitor, task).status == 200
 
 
-def test_a_task_can_be_given_back(place):
-    (task, _), visitor = place.job(), place.visitor()
+def test_a_task_that_was_given_back_comes_again_only_when_no_other_is_free(place):
+    (task, other), visitor = place.job(), place.visitor()
     visitor.post("/api/jobs/job/next")
     assert visitor.post(f"/api/tasks/{task}/release").json == {"released": True}
     assert visitor.get(f"/api/tasks/{task}").json["state"] == "expired"
     assert submit(visitor, task).status == 410
-    assert visitor.post("/api/jobs/job/next").json == {"task": task}
+    assert visitor.post("/api/jobs/job/next").json == {"task": other}
+    assert submit(visitor, other, submission="draft-2").json == {"status": "stored", "next": task}
+    assert submit(visitor, task).json == {"status": "stored", "next": None}
+
+
+def test_a_task_that_one_worker_gave_back_is_the_next_one_of_another(place):
+    task, _ = place.job()
+    assert place.desk.next("job", "one") == task
+    place.desk.release(task, "another")
+    assert place.desk.next("job", "one") == task, "only who holds a task gives it back"
+    place.desk.release(task, "one")
+    assert place.desk.next("job", "two") == task
 
 
 def test_handing_over_leaves_what_was_answered(place):

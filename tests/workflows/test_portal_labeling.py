@@ -86,6 +86,7 @@ def test_a_job_that_is_stopped_meanwhile_withdraws_its_tasks_and_keeps_what_was_
     assert first
     following = person.submit(first, boxes(("head", 1, 1, 5, 5), **size_of(person, first))).json["next"]
     size = size_of(person, following)
+    loop.eventually(lambda: labelled(loop, job) == COUNT - SHARE + 1, 60)
     loop.client("sagemaker").stop_labeling_job(LabelingJobName=job)
     loop.control("PUT", "people", {})  # of the next job; before the stop it would hand this one over
     loop.eventually(lambda: job_of(loop, job)["status"] != "open", 60)
