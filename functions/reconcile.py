@@ -1,15 +1,15 @@
 """Reconcile: every few minutes asks the truth about everything that waits. Events are hints; this is the guarantee.
 
 Answers callbacks whose event was lost, closes those past their deadline, records failures whose event was lost,
-removes endpoints that no
-champion and no open request needs, and reports the age of the oldest running execution.
+removes endpoints that no champion, no training
+and no open request needs, and reports the age of the oldest running execution.
 """
 
 import time
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, endpoints, failures, ledger, models, naming, outcomes
+from labelloop import aws, callbacks, endpoints, failures, ledger, outcomes
 from labelloop.callbacks import Callback
 from labelloop.observability import count, entry, logger, metrics
 from labelloop.settings import settings
@@ -22,7 +22,7 @@ GRACE_SECONDS = 300
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     waiting = list(callbacks.open_callbacks())
     answered = sum(_settle(callback) for callback in waiting)
-    removed = _remove_old_endpoints(waiting)
+    removed = _remove_unneeded_endpoints(waiting)
     ended = _record_lost_failures()
     metrics.add_metric("OldestRunningExecutionSeconds", "Seconds", _oldest_running_seconds())
     logger.info(
@@ -52,24 +52,30 @@ def _settle(callback: Callback) -> bool:
     return False
 
 
-def _remove_old_endpoints(waiting: list[Callback]) -> int:
-    """Keeps the champion's endpoint, the newest few, and all of them while any request or deployment is open."""
-    if any(callback.kind in ("inference", "deployment") for callback in waiting):
-        return 0
-    champion = models.champion()
-    if champion is None:
-        return 0
-    serving = {
-        naming.endpoint(settings().resource_prefix, champion.value[key])
-        for key in ("version", "previous")
-        if champion.value[key]
-    }
-    old = [
-        name for name in endpoints.names(settings().resource_prefix)[settings().kept_endpoints :] if name not in serving
-    ]
-    for name in old:
+def _remove_unneeded_endpoints(waiting: list[Callback]) -> int:
+    unneeded = _unneeded_endpoints(waiting)
+    for name in unneeded:
         endpoints.remove(name)
-    return len(old)
+    return len(unneeded)
+
+
+def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
+    """Those that no training promoted, and old ones beyond the newest few. The champion's and its predecessor's stay.
+
+    The order of the questions matters: whoever deployed a listed endpoint held the lock, and has promoted it or failed
+    when the lock is free.
+    """
+    prefix, kept = settings().resource_prefix, settings().kept_endpoints
+    known = endpoints.names(prefix)
+    training = ledger.training_runs()
+    serving = endpoints.serving(prefix)
+    deployed = {callback.external_id for callback in waiting if callback.kind == "deployment"}
+    # Versions are numbered, so names of one stack sort by age.
+    newer = [name for name in known if not serving or name > max(serving)]
+    unpromoted = [] if training else [name for name in newer if name not in deployed | endpoints.asked(waiting)]
+    busy = any(callback.kind in ("inference", "deployment") for callback in waiting)
+    promoted = [name for name in known if name not in newer]
+    return unpromoted + ([] if busy else [name for name in promoted[kept:] if name not in serving])
 
 
 def _record_lost_failures() -> int:

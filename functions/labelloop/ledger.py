@@ -201,6 +201,12 @@ def take_lock(execution: str, lease_seconds: int) -> int | None:
     return fence
 
 
+def training_runs() -> bool:
+    """Whether a running execution holds the training lock."""
+    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    return bool(row.get("owner")) and execution_status(row["owner"]) == _RUNNING
+
+
 def check_lock(execution: str, fence: int) -> None:
     """Raises LockLostError unless the execution holds the lock under this fencing number."""
     row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
