@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from labelloop import aws, callbacks, endpoints, labeling, naming
+from labelloop import aws, callbacks, endpoints, labeling, ledger, naming
 from labelloop.callbacks import Callback, Outcome
 from labelloop.observability import count, logger
 from labelloop.settings import settings
@@ -23,6 +23,21 @@ def describe(error: Any) -> str:
     except (TypeError, ValueError):
         pass
     return f"{error.get('Error', 'Unknown')}: {cause}"[:4000]
+
+
+def record(execution: str, batch_id: str, cause: str) -> None:
+    """Ends what a failed execution left open; the first time, its batch (empty: it owns none) and people are told."""
+    stop_open_work(execution)
+    ledger.release_lock(execution)
+    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause):
+        return
+    count("BatchFailed")
+    logger.error("batch failed", batch_id=batch_id, cause=cause)
+    aws.client("sns").publish(
+        TopicArn=settings().notification_topic,
+        Subject=f"Batch {batch_id} failed",
+        Message=f"{cause}\nNo data is lost. Start an execution with the same input to go on.\n{execution}",
+    )
 
 
 def stop_open_work(execution: str) -> None:

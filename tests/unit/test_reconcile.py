@@ -5,6 +5,7 @@ import time
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, registered, upload
 from labelloop import callbacks, failures, ledger, storage
@@ -12,6 +13,7 @@ from labelloop.callbacks import Outcome
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, described, heard
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://sagemaker")
 
 
 # --- the reconciler
@@ -59,7 +61,7 @@ def test_the_reconciler_describes_jobs_and_endpoints_whose_event_was_lost(states
 
 def test_a_request_that_was_never_made_is_not_taken_for_a_failure(states, quiet) -> None:
     """Between remembering the token and the outside call the reconciler may pass by."""
-    callbacks.remember("deployment", "labelloop-v1", "t1", EXECUTION, 600)
+    callbacks.remember("deployment", "labelloop-v1", "t1", execution("training", "TRAIN_MODEL_ARN"), 600)
     quiet.answering(describe_endpoint=refused("ValidationException", "Could not find endpoint"))
     assert handle("reconcile")["answered"] == 0 and heard(states) == []
 
@@ -76,13 +78,14 @@ def test_a_wait_past_its_deadline_is_closed_and_its_job_stopped(states, quiet, m
     assert list(callbacks.open_callbacks()) == [] and heard(states) == [("send_task_failure", "t1")]
 
 
-def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, quiet) -> None:
+@pytest.mark.parametrize("trouble", [refused("AccessDeniedException"), UNREACHABLE])
+def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, quiet, trouble) -> None:
     for name in ("one", "two"):
         callbacks.mark_started(callbacks.remember("labeling", name, f"t-{name}", EXECUTION, 600))
 
     def describe(LabelingJobName):
         if LabelingJobName == "one":
-            raise refused("AccessDeniedException")
+            raise trouble
         return described("Completed")
 
     quiet.answering(describe_labeling_job=describe)
@@ -96,6 +99,63 @@ def test_an_execution_that_ended_unseen_is_recorded_as_failed(states, quiet) -> 
     boto3.client("stepfunctions").stop_execution(executionArn=dead)
     assert handle("reconcile")["failures_recorded"] == 1
     assert ledger.batch("lost")["status"] == "failed" and ledger.batch("alive")["status"] == "running"
+
+
+def test_a_lost_failure_is_recorded_as_record_failure_would(states, quiet, fake_service) -> None:
+    notices = fake_service("sns")
+    dead, training = execution("dead"), execution("training", "TRAIN_MODEL_ARN")
+    ledger.claim_batch("lost", dead, resume=False)
+    ledger.take_lock(training, 600)
+    callbacks.mark_started(callbacks.remember("training", "job", "t1", training, 600))
+    quiet.answering(describe_training_job={"TrainingJobStatus": "InProgress"})
+    for each in (dead, training):
+        boto3.client("stepfunctions").stop_execution(executionArn=each)
+    assert handle("reconcile")["failures_recorded"] == 2
+    (told,) = notices.requests_of("publish")
+    assert told["Subject"] == "Batch lost failed" and "the execution ended ABORTED" in told["Message"]
+    assert quiet.requests_of("stop_training_job") == [{"TrainingJobName": "job"}]
+    assert list(callbacks.open_callbacks()) == [] and ledger.lock_owner() == ""
+    assert handle("reconcile")["failures_recorded"] == 0
+
+
+@pytest.fixture
+def measured(monkeypatch) -> dict[str, float]:
+    """What the reconciler measured, by metric."""
+    import reconcile
+
+    figures: dict[str, float] = {}
+    monkeypatch.setattr(reconcile.metrics, "add_metric", lambda name, unit, value: figures.update({name: value}))
+    return figures
+
+
+@pytest.mark.parametrize("trouble", [refused("ValidationException", "Cannot update in-progress endpoint"), UNREACHABLE])
+def test_an_endpoint_that_cannot_be_removed_holds_nothing_up(states, quiet, endpoints_of, measured, trouble) -> None:
+    execution("running")
+    dead = execution("dead")
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    endpoints_of(2, 1)
+
+    def delete(EndpointName):
+        if EndpointName == named(2):
+            raise trouble
+
+    quiet.answering(delete_endpoint=delete)
+    told = handle("reconcile")
+    assert (told["endpoints_removed"], told["failures_recorded"]) == (1, 1)
+    assert measured["OldestRunningExecutionSeconds"] > 0 and measured["ReconcileError"] == 1
+
+
+def test_a_part_that_cannot_be_done_is_an_error_after_all_others_are_done(states, quiet, measured) -> None:
+    """The alarm CallbackErrors counts errors of the function."""
+    execution("running")
+    dead = execution("dead")
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    quiet.answering(list_endpoints=refused("AccessDeniedException", "not authorized to perform"))
+    with pytest.raises(ClientError, match="not authorized"):
+        handle("reconcile")
+    assert ledger.batch("lost")["status"] == "failed" and measured["OldestRunningExecutionSeconds"] > 0
 
 
 def named(number: int) -> str:
