@@ -86,6 +86,18 @@ def test_every_task_ends_in_the_failure_lane(name: str, lane: str) -> None:
             assert last["Next"] == lane, state_name
 
 
+def test_a_stopped_labelling_job_has_half_an_hour_to_reach_its_end() -> None:
+    """Ground Truth first takes in what people answered; giving up earlier would fail the batch for nothing."""
+    ladder = MACHINES["label_batch"].definition["States"]["Stop Labeling"]["Retry"]
+    (still_stopping,) = [retry for retry in ladder if retry["ErrorEquals"] == ["TransientError"]]
+    assert still_stopping.get("JitterStrategy", "NONE") == "NONE", "full jitter may wait for nothing at all"
+    waits = [
+        min(still_stopping["IntervalSeconds"] * still_stopping["BackoffRate"] ** n, still_stopping["MaxDelaySeconds"])
+        for n in range(still_stopping["MaxAttempts"])
+    ]
+    assert sum(waits) >= 1800 and max(waits) <= 60, "long enough, and soon after it ended"
+
+
 def _event_keys(title: str) -> set[str]:
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
     tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())
