@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from labelloop.pixels import Limits
 from labelloop.settings import Settings
 
 from lint.cloudformation import transformed_template
@@ -225,6 +226,20 @@ def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
         if action.startswith(("s3:Delete", "dynamodb:Delete", "ecr:Delete", "dynamodb:BatchWrite"))
     }
     assert deleting == {("dynamodb:DeleteItem", json.dumps({"Fn::GetAtt": ["CallbacksTable", "Arn"]}))}
+
+
+@pytest.mark.parametrize("figure", ["Default", "MaxValue"])
+def test_the_largest_images_that_are_allowed_can_be_inspected_at_once(figure: str) -> None:
+    """Out of memory, a shard dies with all its images."""
+    import inspect_images
+
+    memory = RESOURCES["InspectImagesFunction"]["Properties"]["MemorySize"]
+    limits = Limits(*(TEMPLATE["Parameters"][name][figure] for name in ("MaxImageBytes", "MaxImagePixels")), min_side=1)
+    decodes = inspect_images.concurrent_decodes(memory, limits)
+    pixels = decodes * limits.max_pixels * inspect_images.BYTES_PER_PIXEL
+    read = inspect_images.CONCURRENT_READS * limits.max_bytes
+    assert pixels + read + inspect_images.BYTES_OF_THE_RUNTIME <= memory * 2**20
+    assert inspect_images.BYTES_PER_PIXEL * 50_000_000 == 1_000_000_000, "the description of MaxImagePixels says 1 GB"
 
 
 def test_nobody_writes_where_users_put_their_images() -> None:
