@@ -98,6 +98,16 @@ def test_a_stopped_labelling_job_has_half_an_hour_to_reach_its_end() -> None:
     assert sum(waits) >= 1800 and max(waits) <= 60, "long enough, and soon after it ended"
 
 
+def test_a_training_can_wait_for_the_lock_as_long_as_its_machine_may_run() -> None:
+    """An execution ends at 25,000 events: 5 of Plan Training, 2 of Worth Training? and 2 of Wait For Lock each time."""
+    import plan_training
+
+    machine = MACHINES["train_model"].definition
+    assert machine["States"]["Wait For Lock"]["SecondsPath"] == "$.plan.wait_seconds"
+    turns = machine["TimeoutSeconds"] / plan_training.SECONDS_BETWEEN_ASKING
+    assert turns * 9 < 0.8 * 25_000, "with room for retries and for the training itself"
+
+
 def _event_keys(title: str) -> set[str]:
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
     tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())
