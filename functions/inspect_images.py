@@ -4,6 +4,7 @@ pixels differ.
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from typing import Any
 
 from labelloop import naming, pixels, storage
@@ -14,6 +15,9 @@ from labelloop.records import Inspection, InventoryItem
 from labelloop.settings import settings
 
 CONCURRENT_READS = 4
+# What an image takes at most while its pixels are decoded, turned and written, and what Python takes by itself.
+BYTES_PER_PIXEL = 20
+BYTES_OF_THE_RUNTIME = 200_000_000
 
 
 @entry
@@ -22,8 +26,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if storage.exists(files.inspected(shard)):
         return {"shard": shard, "images": 0}
     items = [InventoryItem.from_json(record) for record in storage.read_lines(storage.own_key(event["objects_uri"]))]
+    decoders = BoundedSemaphore(concurrent_decodes(int(context.memory_limit_in_mb), _limits()))
     with ThreadPoolExecutor(CONCURRENT_READS) as pool:
-        inspections = list(pool.map(lambda item: inspect(item, files.batch_id), items))
+        inspections = list(pool.map(lambda item: inspect(item, files.batch_id, decoders), items))
     storage.write_lines(files.inspected(shard), [inspection.to_json() for inspection in inspections])
     rejected = sum(inspection.status == "rejected" for inspection in inspections)
     count("ImagesInspected", len(inspections))
@@ -32,12 +37,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"shard": shard, "images": len(inspections)}
 
 
-def inspect(item: InventoryItem, batch_id: str) -> Inspection:
+def concurrent_decodes(memory_mb: int, limits: Limits) -> int:
+    """How many of the largest images that are allowed fit into the memory at once; at least one."""
+    room = memory_mb * 2**20 - BYTES_OF_THE_RUNTIME - CONCURRENT_READS * limits.max_bytes
+    return max(1, room // (BYTES_PER_PIXEL * limits.max_pixels))
+
+
+def inspect(item: InventoryItem, batch_id: str, decoders: BoundedSemaphore) -> Inspection:
     """One object; a refusal is a record, never an exception. Network and throttling errors do raise: the shard is
     retried.
     """
-    knobs = settings()
-    limits = Limits(knobs.max_image_bytes, knobs.max_image_pixels, knobs.min_image_side)
+    limits = _limits()
     if any(part in ("", ".", "..") for part in item.key.split("/")):
         return _rejected(
             item, "unsupported-key", "the key has an empty, '.' or '..' part: training cannot store it as a file"
@@ -48,12 +58,16 @@ def inspect(item: InventoryItem, batch_id: str) -> Inspection:
         data = storage.read(item.key, item.version_id)
     except storage.MissingObjectError as error:
         return _rejected(item, "missing", str(error))
-    sha256 = hashlib.sha256(data).hexdigest()
+    with decoders:
+        return _inspect_bytes(item, data, batch_id, limits)
+
+
+def _inspect_bytes(item: InventoryItem, data: bytes, batch_id: str, limits: Limits) -> Inspection:
+    sha256, original = hashlib.sha256(data).hexdigest(), storage.uri(item.key)
     try:
         canonical = pixels.canonicalise(data, limits)
     except RejectedImage as refusal:
         return _rejected(item, refusal.reason, refusal.detail, sha256)
-    original = storage.uri(item.key)
     if canonical.unchanged:
         return Inspection(item.key, "ok", original, None, item.version_id, sha256, canonical.width, canonical.height)
     rendition = storage.write(
@@ -62,6 +76,11 @@ def inspect(item: InventoryItem, batch_id: str) -> Inspection:
     return Inspection(
         item.key, "ok", rendition, original, None, sha256, canonical.width, canonical.height, scale=canonical.scale
     )
+
+
+def _limits() -> Limits:
+    knobs = settings()
+    return Limits(knobs.max_image_bytes, knobs.max_image_pixels, knobs.min_image_side)
 
 
 def _rejected(item: InventoryItem, reason: str, detail: str, sha256: str | None = None) -> Inspection:

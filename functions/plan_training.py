@@ -7,7 +7,8 @@ from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
 MARGIN_SECONDS = 1800
-SECONDS_BETWEEN_ASKING = 30
+# Each time costs the execution 9 of the 25,000 events it may have, and it may wait for three days.
+SECONDS_BETWEEN_ASKING = 120
 
 
 @entry

@@ -1,15 +1,15 @@
 """Reconcile: every few minutes asks the truth about everything that waits. Events are hints; this is the guarantee.
 
 Answers callbacks whose event was lost, closes those past their deadline, records failures whose event was lost,
-removes endpoints that no
-champion and no open request needs, and reports the age of the oldest running execution.
+removes endpoints that no champion, no training and no open request needs, and reports the age of the oldest running
+execution. Nothing that fails here keeps the rest from being done.
 """
 
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, endpoints, failures, ledger, models, naming, outcomes
+from labelloop import aws, callbacks, endpoints, failures, ledger, outcomes
 from labelloop.callbacks import Callback
 from labelloop.observability import count, entry, logger, metrics
 from labelloop.settings import settings
@@ -20,69 +20,102 @@ GRACE_SECONDS = 300
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Raises, when all else is done, what kept a whole part from being done: the alarm counts errors."""
     waiting = list(callbacks.open_callbacks())
-    answered = sum(_settle(callback) for callback in waiting)
-    removed = _remove_old_endpoints(waiting)
-    ended = _record_lost_failures()
-    metrics.add_metric("OldestRunningExecutionSeconds", "Seconds", _oldest_running_seconds())
-    logger.info(
-        "reconciled", waiting=len(waiting), answered=answered, endpoints_removed=removed, failures_recorded=ended
-    )
-    return {"waiting": len(waiting), "answered": answered, "endpoints_removed": removed, "failures_recorded": ended}
+    answered = _each(_settle, waiting)
+    troubles: list[Exception] = []
+    ended = _each(_record_lost_failure, _part(troubles, _unended, waiting) or ())
+    removed = _each(_remove, _part(troubles, _unneeded_endpoints, waiting) or ())
+    _part(troubles, _measure_oldest_running)
+    told = {"waiting": len(waiting), "answered": answered, "endpoints_removed": removed, "failures_recorded": ended}
+    logger.info("reconciled", done=told)
+    if troubles:
+        raise troubles[0]
+    return told
+
+
+def _each(work: Callable[[Any], bool], things: Iterable[Any]) -> int:
+    """For how many things the work was done. One that cannot be looked at does not keep the others waiting."""
+    done = 0
+    for thing in things:
+        try:
+            done += work(thing)
+        except Exception as error:  # whatever it is, the others must not wait for it
+            count("ReconcileError")
+            logger.warning("could not be reconciled", what=getattr(thing, "id", thing), reason=str(error))
+    return done
+
+
+def _part(troubles: list[Exception], work: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except Exception as error:  # raised at the end, when the other parts are done
+        count("ReconcileError")
+        logger.warning("a part could not be done", part=work.__name__, reason=str(error))
+        troubles.append(error)
+        return None
 
 
 def _settle(callback: Callback) -> bool:
-    """True when the wait has been answered or closed. One that cannot be looked at does not keep the others waiting."""
-    try:
-        if callback.outcome is not None:
-            callbacks.deliver(callback)
-            return True
-        outcome = outcomes.of(callback) if callback.started else None
-        if outcome is not None:
-            callbacks.answer(callback, outcome)
-            count("CallbackRecovered")
-            return True
-        if time.time() > callback.deadline + GRACE_SECONDS:
-            failures.close_expired(callback)
-            count("CallbackExpired")
-            return True
-    except ClientError as error:
-        count("ReconcileError")
-        logger.warning("a callback could not be looked at", callback=callback.id, reason=str(error))
+    """True when the wait has been answered or closed."""
+    if callback.outcome is not None:
+        callbacks.deliver(callback)
+        return True
+    outcome = outcomes.of(callback) if callback.started else None
+    if outcome is not None:
+        callbacks.answer(callback, outcome)
+        count("CallbackRecovered")
+        return True
+    if time.time() > callback.deadline + GRACE_SECONDS:
+        failures.close_expired(callback)
+        count("CallbackExpired")
+        return True
     return False
 
 
-def _remove_old_endpoints(waiting: list[Callback]) -> int:
-    """Keeps the champion's endpoint, the newest few, and all of them while any request or deployment is open."""
-    if any(callback.kind in ("inference", "deployment") for callback in waiting):
-        return 0
-    champion = models.champion()
-    if champion is None:
-        return 0
-    serving = {
-        naming.endpoint(settings().resource_prefix, champion.value[key])
-        for key in ("version", "previous")
-        if champion.value[key]
-    }
-    old = [
-        name for name in endpoints.names(settings().resource_prefix)[settings().kept_endpoints :] if name not in serving
-    ]
-    for name in old:
-        endpoints.remove(name)
-    return len(old)
+def _unended(waiting: list[Callback]) -> list[tuple[str, str]]:
+    """(execution, batch) of all that counts as running; a training execution has no batch."""
+    trainings = {callback.execution for callback in waiting if callback.kind in ("training", "deployment")}
+    trainings |= {ledger.lock_owner()} - {""}
+    batches = [(owner, batch_id) for batch_id, owner in ledger.running_batches()]
+    return batches + [(training, "") for training in sorted(trainings)]
 
 
-def _record_lost_failures() -> int:
-    """The status-change event of a failed execution may be lost too: its batch must not stay `running` for ever."""
-    ended = 0
-    for batch_id, owner in ledger.running_batches():
-        status = ledger.execution_status(owner)
-        if status in ("FAILED", "TIMED_OUT", "ABORTED", "GONE"):
-            ended += ledger.end_batch(batch_id, owner, "failed", f"the execution ended {status}")
-    return ended
+def _record_lost_failure(unended: tuple[str, str]) -> bool:
+    """The status-change event of a failed execution may be lost too: nothing must count as running for ever."""
+    execution, batch_id = unended
+    status = ledger.execution_status(execution)
+    if status not in ("FAILED", "TIMED_OUT", "ABORTED", "GONE"):
+        return False
+    failures.record(execution, batch_id, f"the execution ended {status}")
+    return True
 
 
-def _oldest_running_seconds() -> float:
+def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
+    """Those that no training promoted, and old ones beyond the newest few. The champion's and its predecessor's stay.
+
+    The order of the questions matters: whoever deployed a listed endpoint held the lock, and has promoted it or failed
+    when the lock is free.
+    """
+    prefix, kept = settings().resource_prefix, settings().kept_endpoints
+    known = endpoints.names(prefix)
+    training = ledger.training_runs()
+    serving = endpoints.serving(prefix)
+    deployed = {callback.external_id for callback in waiting if callback.kind == "deployment"}
+    # Versions are numbered, so names of one stack sort by age.
+    newer = [name for name in known if not serving or name > max(serving)]
+    unpromoted = [] if training else [name for name in newer if name not in deployed | endpoints.asked(waiting)]
+    busy = any(callback.kind in ("inference", "deployment") for callback in waiting)
+    promoted = [name for name in known if name not in newer]
+    return unpromoted + ([] if busy else [name for name in promoted[kept:] if name not in serving])
+
+
+def _remove(endpoint: str) -> bool:
+    endpoints.remove(endpoint)
+    return True
+
+
+def _measure_oldest_running() -> None:
     starts = []
     for machine in (settings().label_batch_arn, settings().train_model_arn):
         pages = (
@@ -91,4 +124,5 @@ def _oldest_running_seconds() -> float:
             .paginate(stateMachineArn=machine, statusFilter="RUNNING")
         )
         starts += [execution["startDate"].timestamp() for page in pages for execution in page["executions"]]
-    return max(0.0, time.time() - min(starts)) if starts else 0.0
+    age = max(0.0, time.time() - min(starts)) if starts else 0.0
+    metrics.add_metric("OldestRunningExecutionSeconds", "Seconds", age)

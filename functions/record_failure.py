@@ -8,10 +8,9 @@ both machines. Recording the same failure twice changes nothing.
 import json
 from typing import Any
 
-from labelloop import aws, failures, ledger, markers, naming
+from labelloop import failures, ledger, markers, naming
 from labelloop.errors import InvalidInputError
-from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
+from labelloop.observability import entry
 
 
 @entry
@@ -20,17 +19,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     execution = detail["executionArn"] if detail else event["execution"]
     trigger = json.loads(detail.get("input") or "{}") if detail else event["input"]
     cause = _status_sentence(detail) if detail else failures.describe(event["error"])
-    failures.stop_open_work(execution)
-    ledger.release_lock(execution)
     batch_id = _batch_of(trigger, execution)
-    if batch_id and ledger.end_batch(batch_id, execution, "failed", cause):
-        count("BatchFailed")
-        logger.error("batch failed", batch_id=batch_id, cause=cause)
-        aws.client("sns").publish(
-            TopicArn=settings().notification_topic,
-            Subject=f"Batch {batch_id} failed",
-            Message=f"{cause}\nNo data is lost. Start an execution with the same input to go on.\n{execution}",
-        )
+    failures.record(execution, batch_id, cause)
     return {"batch_id": batch_id, "cause": cause}
 
 

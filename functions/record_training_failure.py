@@ -1,5 +1,5 @@
-"""Record Training Failure: says why, stops what the execution started, and releases the lock. The champion serves
-on.
+"""Record Training Failure: says why, stops what the execution started, removes the endpoint that it deployed for
+nothing, and releases the lock. The champion serves on.
 """
 
 from typing import Any
@@ -12,7 +12,10 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     execution, cause = event["execution"], failures.describe(event["error"])
+    version = event["state"].get("comparison", {}).get("model_version", "")
     failures.stop_open_work(execution)
+    if version:
+        failures.remove_unpromoted_endpoint(version)
     ledger.release_lock(execution)
     count("TrainingFailed")
     logger.error("training failed", cause=cause)

@@ -32,7 +32,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         RequestTTLSeconds=knobs.inference_queue_seconds,
         InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
     )
-    callbacks.mark_started(callback, output_uri=answer["OutputLocation"], failure_uri=answer.get("FailureLocation", ""))
+    callbacks.mark_started(
+        callback,
+        endpoint=event["endpoint"],
+        output_uri=answer["OutputLocation"],
+        failure_uri=answer.get("FailureLocation", ""),
+    )
     count("InferenceRequested")
     return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(answer["OutputLocation"]))}
 

@@ -16,14 +16,17 @@ PLATFORM_ERRORS = frozenset(
         "Lambda.TooManyRequestsException",
     }
 )
+# Out of memory, out of time: https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html. All
+# functions may be called again; what dies three times would die for ever.
+DEATHS = frozenset({"Lambda.Unknown", "Sandbox.Timedout", "Lambda.ClientExecutionTimeoutException"})
+DEATHS_RETRIED = 2
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and the optimised integrations.
 AWS_ERRORS = {
-    *PLATFORM_ERRORS,
+    *PLATFORM_ERRORS, *DEATHS,
     "States.ALL", "States.TaskFailed", "States.Timeout", "States.HeartbeatTimeout", "States.Permissions",
     "States.Runtime", "States.DataLimitExceeded", "States.NoChoiceMatched", "States.IntrinsicFailure",
     "States.ParameterPathFailure", "States.ResultPathMatchFailure", "States.BranchFailed",
     "States.ExceedToleratedFailureThreshold", "States.ItemReaderFailed", "States.ResultWriterFailed",
-    "Lambda.Unknown", "Sandbox.Timedout",
     "StepFunctions.ServiceException", "StepFunctions.ThrottlingException", "StepFunctions.SdkClientException",
     "StepFunctions.AWSStepFunctionsException", "StepFunctions.ExecutionLimitExceeded",
     "StepFunctions.ExecutionLimitExceededException", "StepFunctions.ExecutionAlreadyExistsException",
@@ -124,6 +127,11 @@ def _state(name: str, state: dict[str, Any], owner: dict[str, Any] | None, error
         ladders = [set(retry["ErrorEquals"]) for retry in state.get("Retry", [])]
         if not any(ladder >= PLATFORM_ERRORS for ladder in ladders):
             yield "does not retry the four errors of the Lambda service"
+        lives = [retry.get("MaxAttempts", 3) for retry in state.get("Retry", []) if set(retry["ErrorEquals"]) == DEATHS]
+        if not lives:
+            yield f"does not retry a function that died ({', '.join(sorted(DEATHS))}) by a rule of its own"
+        elif lives[0] != DEATHS_RETRIED:
+            yield f"retries a function that died {lives[0]} times, not {DEATHS_RETRIED}"
     for retry in state.get("Retry", []):
         for error in sorted({"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"])):
             yield f"retries {error}: name what may pass"

@@ -68,12 +68,23 @@ def write_yolo_dataset(
 
 
 def read_pixels(annotation: Annotation, images_dir: Path) -> tuple[bytes, Canonical]:
-    """The stored bytes and canonical pixels of a downloaded image. Raises RejectedImage, reason `missing` included."""
+    """The stored bytes and canonical pixels of a downloaded image, which are those that were labelled.
+
+    Raises RejectedImage; its reasons here include `missing` and `changed`.
+    """
     path = _local_path(annotation.source_ref, images_dir)
     if path is None or not path.is_file():
         raise RejectedImage("missing", "the images channel does not hold it")
     data = path.read_bytes()
-    return data, canonicalise(data, TRAINING_LIMITS)
+    # provenance.sha256 is of the object itself, not of the rendition that took its place.
+    expected = annotation.provenance.get("sha256") if annotation.original_ref is None else None
+    if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+        raise RejectedImage("changed", "its bytes are not those that were labelled (SHA-256 differs)")
+    canonical = canonicalise(data, TRAINING_LIMITS)
+    if (canonical.width, canonical.height) != (annotation.width, annotation.height):
+        labelled, found = f"{annotation.width} x {annotation.height}", f"{canonical.width} x {canonical.height}"
+        raise RejectedImage("changed", f"it was labelled at {labelled} pixels but has {found}")
+    return data, canonical
 
 
 def _write_image(
@@ -83,13 +94,6 @@ def _write_image(
         data, canonical = read_pixels(annotation, images_dir)
     except RejectedImage as refusal:
         raise UnusableImage(str(refusal)) from refusal
-    # provenance.sha256 is of the object itself, not of the rendition that took its place.
-    expected = annotation.provenance.get("sha256") if annotation.original_ref is None else None
-    if expected is not None and hashlib.sha256(data).hexdigest() != expected:
-        raise UnusableImage("its bytes are not those that were labelled (SHA-256 differs)")
-    if (canonical.width, canonical.height) != (annotation.width, annotation.height):
-        labelled_size = f"{annotation.width} x {annotation.height}"
-        raise UnusableImage(f"it was labelled at {labelled_size} pixels but has {canonical.width} x {canonical.height}")
     boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, canonical.width, canonical.height)))
     rows = [_yolo_row(box, classes, canonical) for box in boxes]
     (target / "labels" / f"{name}.txt").write_text("".join(row + "\n" for row in rows), "ascii")

@@ -5,11 +5,13 @@ Contracts: CreateModel, CreateEndpointConfig, CreateEndpoint (SageMaker); Regist
 Auto Scaling); the wake-up alarm on HasBacklogWithoutCapacity is documented under "Autoscale an asynchronous endpoint".
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop import aws, naming, storage
+from labelloop import aws, models, naming, storage
+from labelloop.callbacks import Callback
 from labelloop.settings import Settings
 
 VARIANT = "AllTraffic"
@@ -145,6 +147,18 @@ def names(prefix: str) -> list[str]:
         for entry in page["Endpoints"]
         if naming.is_endpoint(prefix, entry["EndpointName"])
     ]
+
+
+def serving(prefix: str) -> list[str]:
+    """The champion's endpoint, then its predecessor's; empty without a champion."""
+    champion = models.champion()
+    versions = [champion.value["version"], champion.value["previous"]] if champion else []
+    return [naming.endpoint(prefix, version) for version in versions if version]
+
+
+def asked(waiting: Iterable[Callback]) -> set[str]:
+    """Endpoints that open requests wait for."""
+    return {str(row.details["endpoint"]) for row in waiting if row.kind == "inference" and "endpoint" in row.details}
 
 
 def _resource(name: str) -> str:

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from labelloop import aws, callbacks, labeling
+from labelloop import aws, callbacks, endpoints, labeling, ledger, naming
 from labelloop.callbacks import Callback, Outcome
-from labelloop.observability import logger
+from labelloop.observability import count, logger
+from labelloop.settings import settings
 
 
 def describe(error: Any) -> str:
@@ -24,13 +25,46 @@ def describe(error: Any) -> str:
     return f"{error.get('Error', 'Unknown')}: {cause}"[:4000]
 
 
+def record(execution: str, batch_id: str, cause: str) -> None:
+    """Ends what a failed execution left open; the first time, its batch (empty: it owns none) and people are told."""
+    stop_open_work(execution)
+    ledger.release_lock(execution)
+    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause):
+        return
+    count("BatchFailed")
+    logger.error("batch failed", batch_id=batch_id, cause=cause)
+    aws.client("sns").publish(
+        TopicArn=settings().notification_topic,
+        Subject=f"Batch {batch_id} failed",
+        Message=f"{cause}\nNo data is lost. Start an execution with the same input to go on.\n{execution}",
+    )
+
+
 def stop_open_work(execution: str) -> None:
-    """Stops the training that this execution waits for. A labelling job goes on within its lifetime: what people do
-    is worth
-    keeping, and a restart of the batch takes the job over by its name."""
+    """Stops the training that this execution waits for, and waits for its endpoint no more. A labelling job goes on
+    within its lifetime: what people do is worth keeping, and a restart of the batch takes the job over by its name."""
     for callback in callbacks.open_callbacks():
         if callback.execution == execution and callback.kind == "training":
             _stop_training(callback)
+        elif callback.execution == execution and callback.kind == "deployment":
+            cause = "the execution that deployed the endpoint failed"
+            callbacks.answer(callback, Outcome(False, error="DeploymentFailed", cause=cause))
+
+
+def remove_unpromoted_endpoint(model_version: str) -> None:
+    """Takes away the endpoint of a version that was deployed and not promoted: it would keep an instance for ever.
+
+    One that cannot be removed now, such as one still being created, is left to the reconciler.
+    """
+    prefix = settings().resource_prefix
+    name = naming.endpoint(prefix, model_version)
+    if name in endpoints.serving(prefix) or name in endpoints.asked(callbacks.open_callbacks()):
+        return
+    try:
+        endpoints.remove(name)
+    except (ClientError, BotoCoreError) as error:
+        count("EndpointNotRemoved")
+        logger.warning("the endpoint could not be removed yet", endpoint=name, reason=str(error))
 
 
 def close_expired(callback: Callback) -> None:

@@ -207,6 +207,18 @@ def take_lock(execution: str, lease_seconds: int) -> int | None:
     return fence
 
 
+def lock_owner() -> str:
+    """The execution that took the training lock and has not released it; it may have died since. Empty: nobody."""
+    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    return str(row.get("owner", ""))
+
+
+def training_runs() -> bool:
+    """Whether a running execution holds the training lock."""
+    owner = lock_owner()
+    return bool(owner) and execution_status(owner) == _RUNNING
+
+
 def check_lock(execution: str, fence: int) -> None:
     """Raises LockLostError unless the execution holds the lock under this fencing number."""
     row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}

@@ -1,4 +1,4 @@
-"""Logger, metrics and tracing switch, and the one decorator around every handler."""
+"""Logger, metrics, and the one decorator around every handler."""
 
 from collections.abc import Callable
 from functools import wraps

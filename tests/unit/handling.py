@@ -69,7 +69,7 @@ def registered(trigger: dict[str, Any] | None = None, name: str = "one") -> dict
     return dict(state)
 
 
-def crown(version: str = MODEL, threshold: float | None = 0.5) -> None:
+def crown(version: str = MODEL, threshold: float | None = 0.5, previous: str = "") -> None:
     """Makes a champion with its thresholds."""
     storage.write_json(
         THRESHOLDS, {"model": version, "dataset": "none", "target": 0.8, "accept": threshold, "images": 9}
@@ -79,7 +79,7 @@ def crown(version: str = MODEL, threshold: float | None = 0.5) -> None:
         "endpoint": f"labelloop-{version}",
         "thresholds_uri": storage.uri(THRESHOLDS),
         "dataset": "",
-        "previous": "",
+        "previous": previous,
     }
     assert storage.flip_pointer("models/champion", value, storage.read_pointer("models/champion"))
 

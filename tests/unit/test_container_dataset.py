@@ -12,7 +12,7 @@ from labelloop.records import Box
 from model_files import ModelDescription, unpack_model
 from PIL import Image
 from recipe import Recipe
-from scoring import Look, predictions
+from scoring import Look, predictions, score
 
 CLASSES = '["head"]'
 
@@ -81,6 +81,35 @@ def test_unusable_images_are_skipped_and_named(job, capsys):
     assert len(dataset.skipped) == len(reasons)
     assert all(reason in skipped for reason, skipped in zip(reasons, dataset.skipped, strict=True))
     assert capsys.readouterr().out.count("warning: skipped s3://bucket/") == len(reasons)
+
+
+class Everywhere:
+    """An engine that finds one head in every image it is shown."""
+
+    batch_size = 2
+
+    def predict(self, images):
+        return [[Box("head", 10, 20, 30, 40, 0.9)] for _ in images]
+
+    def describe(self):
+        return {}
+
+
+def test_only_what_was_labelled_is_scored(job, tmp_path):
+    same, bytes_differ = job.add("same.jpg", drawn()), job.add("bytes.jpg", drawn())
+    store_image(job.folder, "bytes.jpg", drawn("PNG"))
+    rendition = {"original-ref": "s3://bucket/x.tif"}  # has no sum of its own, but a size
+    size_differs = job.add("canonical/x.png", drawn("PNG"), size=(640, 480), **rendition)
+    write_manifest(tmp_path / "gold.jsonl", [same, bytes_differ, size_differs])
+    gold, scores = read_manifest(tmp_path / "gold.jsonl"), tmp_path / "scores.jsonl"
+    figures = score(Everywhere(), gold, job.folder / "input" / "data" / "images", "model", scores)
+    lines = [json.loads(line) for line in scores.read_text("utf-8").splitlines()]
+    assert [(line["status"], line.get("reason")) for line in lines] == [
+        ("ok", None),
+        ("rejected", "changed"),
+        ("rejected", "changed"),
+    ]
+    assert figures["images"] == 3
 
 
 def test_a_rendition_is_not_compared_with_the_sum_of_its_original(job):

@@ -75,6 +75,11 @@ def copied_state(states: dict[str, Any]) -> None:
     states["Nobody Comes Here"] = {"Type": "Pass", "Comment": "Lost.", "Next": "Report Batch"}
 
 
+def _ladder_of(states: dict[str, Any], of_map: str, state: str) -> list[dict[str, Any]]:
+    ladder: list[dict[str, Any]] = states[of_map]["ItemProcessor"]["States"][state]["Retry"]
+    return ladder
+
+
 FAULTS: dict[str, tuple[Any, Fault, str]] = {
     "dangling GetAtt": (cloudformation, in_template("!GetAtt TrainingRole.Arn", "!GetAtt TraningRole.Arn"), "E1010"),
     "cycle": (
@@ -129,6 +134,16 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         states,
         in_machine(BATCH, lambda s: s["Judge Batch"]["Retry"].pop(0)),
         "does not retry the four errors",
+    ),
+    "no retry of a function that died": (
+        states,
+        in_machine(BATCH, lambda s: _ladder_of(s, "Infer Shards", "Request Inference").pop(1)),
+        "Request Inference: does not retry a function that died",
+    ),
+    "a function that died is retried without end": (
+        states,
+        in_machine(TRAIN, lambda s: s["Promote Model"]["Retry"][1].update(MaxAttempts=6)),
+        "Promote Model: retries a function that died 6 times",
     ),
     "string in an integer field": (
         states,

@@ -4,6 +4,7 @@ a box around the object agree. Stored pictures are built from the EXIF standard'
 
 import io
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import inspect_images
 import numpy as np
@@ -108,7 +109,7 @@ def test_inspection_page_and_label_share_one_frame(aws, orientation, image_forma
     scene = Scene(80, 50, (50, 5, 75, 20))
     key = f"incoming/b/{orientation}.{image_format.lower()}"
     storage.write(key, scene.stored(orientation, image_format))
-    record = inspect_images.inspect(InventoryItem(key, None, "etag", 1, 0.5, False, 0.5), "b")
+    record = inspect_images.inspect(InventoryItem(key, None, "etag", 1, 0.5, False, 0.5), "b", BoundedSemaphore(1))
     assert (record.status, record.width, record.height) == ("ok", 80, 50)
     task = task_input({"source-ref": record.source_ref}, Settings.from_environment(SETTINGS))
     assert task["taskObject"].startswith(f"s3://{BUCKET}/")

@@ -5,6 +5,7 @@ import time
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, registered, upload
 from labelloop import callbacks, failures, ledger, storage
@@ -12,6 +13,7 @@ from labelloop.callbacks import Outcome
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, described, heard
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://sagemaker")
 
 
 # --- the reconciler
@@ -59,7 +61,7 @@ def test_the_reconciler_describes_jobs_and_endpoints_whose_event_was_lost(states
 
 def test_a_request_that_was_never_made_is_not_taken_for_a_failure(states, quiet) -> None:
     """Between remembering the token and the outside call the reconciler may pass by."""
-    callbacks.remember("deployment", "labelloop-v1", "t1", EXECUTION, 600)
+    callbacks.remember("deployment", "labelloop-v1", "t1", execution("training", "TRAIN_MODEL_ARN"), 600)
     quiet.answering(describe_endpoint=refused("ValidationException", "Could not find endpoint"))
     assert handle("reconcile")["answered"] == 0 and heard(states) == []
 
@@ -76,13 +78,14 @@ def test_a_wait_past_its_deadline_is_closed_and_its_job_stopped(states, quiet, m
     assert list(callbacks.open_callbacks()) == [] and heard(states) == [("send_task_failure", "t1")]
 
 
-def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, quiet) -> None:
+@pytest.mark.parametrize("trouble", [refused("AccessDeniedException"), UNREACHABLE])
+def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, quiet, trouble) -> None:
     for name in ("one", "two"):
         callbacks.mark_started(callbacks.remember("labeling", name, f"t-{name}", EXECUTION, 600))
 
     def describe(LabelingJobName):
         if LabelingJobName == "one":
-            raise refused("AccessDeniedException")
+            raise trouble
         return described("Completed")
 
     quiet.answering(describe_labeling_job=describe)
@@ -98,20 +101,126 @@ def test_an_execution_that_ended_unseen_is_recorded_as_failed(states, quiet) -> 
     assert ledger.batch("lost")["status"] == "failed" and ledger.batch("alive")["status"] == "running"
 
 
-def test_old_endpoints_go_and_the_champion_and_its_predecessor_stay(states, quiet, fake_service) -> None:
+def test_a_lost_failure_is_recorded_as_record_failure_would(states, quiet, fake_service) -> None:
+    notices = fake_service("sns")
+    dead, training = execution("dead"), execution("training", "TRAIN_MODEL_ARN")
+    ledger.claim_batch("lost", dead, resume=False)
+    ledger.take_lock(training, 600)
+    callbacks.mark_started(callbacks.remember("training", "job", "t1", training, 600))
+    quiet.answering(describe_training_job={"TrainingJobStatus": "InProgress"})
+    for each in (dead, training):
+        boto3.client("stepfunctions").stop_execution(executionArn=each)
+    assert handle("reconcile")["failures_recorded"] == 2
+    (told,) = notices.requests_of("publish")
+    assert told["Subject"] == "Batch lost failed" and "the execution ended ABORTED" in told["Message"]
+    assert quiet.requests_of("stop_training_job") == [{"TrainingJobName": "job"}]
+    assert list(callbacks.open_callbacks()) == [] and ledger.lock_owner() == ""
+    assert handle("reconcile")["failures_recorded"] == 0
+
+
+@pytest.fixture
+def measured(monkeypatch) -> dict[str, float]:
+    """What the reconciler measured, by metric."""
+    import reconcile
+
+    figures: dict[str, float] = {}
+    monkeypatch.setattr(reconcile.metrics, "add_metric", lambda name, unit, value: figures.update({name: value}))
+    return figures
+
+
+@pytest.mark.parametrize("trouble", [refused("ValidationException", "Cannot update in-progress endpoint"), UNREACHABLE])
+def test_an_endpoint_that_cannot_be_removed_holds_nothing_up(states, quiet, endpoints_of, measured, trouble) -> None:
+    execution("running")
+    dead = execution("dead")
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    endpoints_of(2, 1)
+
+    def delete(EndpointName):
+        if EndpointName == named(2):
+            raise trouble
+
+    quiet.answering(delete_endpoint=delete)
+    told = handle("reconcile")
+    assert (told["endpoints_removed"], told["failures_recorded"]) == (1, 1)
+    assert measured["OldestRunningExecutionSeconds"] > 0 and measured["ReconcileError"] == 1
+
+
+def test_a_part_that_cannot_be_done_is_an_error_after_all_others_are_done(states, quiet, measured) -> None:
+    """The alarm CallbackErrors counts errors of the function."""
+    execution("running")
+    dead = execution("dead")
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    quiet.answering(list_endpoints=refused("AccessDeniedException", "not authorized to perform"))
+    with pytest.raises(ClientError, match="not authorized"):
+        handle("reconcile")
+    assert ledger.batch("lost")["status"] == "failed" and measured["OldestRunningExecutionSeconds"] > 0
+
+
+def named(number: int) -> str:
+    return f"labelloop-v{number:06d}-0123abcd"
+
+
+@pytest.fixture
+def endpoints_of(quiet, fake_service):
+    """`endpoints_of(5, 4)`: the stack's endpoints by version, newest first."""
     fake_service("application-autoscaling")
     fake_service("cloudwatch")
-    crown()
-    names = [f"labelloop-v{number:06d}-0123abcd" for number in (5, 4, 3, 2, 1)]
-    quiet.answering(list_endpoints={"Endpoints": [{"EndpointName": name} for name in names]})
-    callbacks.mark_started(callbacks.remember("deployment", names[0], "t1", EXECUTION, 600))
+
+    def put(*numbers: int) -> None:
+        quiet.answering(list_endpoints={"Endpoints": [{"EndpointName": named(number)} for number in numbers]})
+
+    return put
+
+
+def removed(sagemaker) -> list[str]:
+    return [request["EndpointName"] for request in sagemaker.requests_of("delete_endpoint")]
+
+
+def test_old_endpoints_go_and_the_champion_and_its_predecessor_stay(states, quiet, endpoints_of) -> None:
+    crown("v000006-0123abcd", previous=MODEL)
+    endpoints_of(6, 5, 4, 3, 2, 1)
+    callbacks.mark_started(callbacks.remember("deployment", named(6), "t1", execution("training"), 600))
     quiet.answering(describe_endpoint={"EndpointStatus": "Creating"})
     assert handle("reconcile")["endpoints_removed"] == 0  # somebody still works with endpoints
     quiet.answering(describe_endpoint={"EndpointStatus": "InService"})
     handle("reconcile")
+    assert handle("reconcile")["endpoints_removed"] == 3
+    assert set(removed(quiet)) == {named(4), named(3), named(2)} and named(1) == f"labelloop-{MODEL}"
+
+
+@pytest.mark.parametrize("champion", ["v000002-0123abcd", ""])
+def test_an_endpoint_that_nobody_promoted_goes_once_no_training_runs(states, quiet, endpoints_of, champion) -> None:
+    if champion:
+        crown(champion)
+    training = execution("training", "TRAIN_MODEL_ARN")
+    endpoints_of(4, 3, 2) if champion else endpoints_of(4, 3)
+    ledger.take_lock(training, 600)
+    assert handle("reconcile")["endpoints_removed"] == 0
+    ledger.release_lock(training)
     assert handle("reconcile")["endpoints_removed"] == 2
-    removed = {request["EndpointName"] for request in quiet.requests_of("delete_endpoint")}
-    assert removed == set(names[2:4]) and f"labelloop-{MODEL}" == names[4]
+    assert removed(quiet) == [named(4), named(3)]
+
+
+def test_an_endpoint_that_nobody_promoted_goes_when_its_training_died_with_the_lock(
+    states, quiet, endpoints_of
+) -> None:
+    dead = execution("dead", "TRAIN_MODEL_ARN")
+    ledger.take_lock(dead, 600)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    endpoints_of(1)
+    assert handle("reconcile")["endpoints_removed"] == 1
+
+
+def test_an_endpoint_whose_requests_are_open_or_that_is_awaited_stays(states, runtime, quiet, endpoints_of) -> None:
+    crown()
+    endpoints_of(4, 3, 2, 1)
+    ask_for_inference(endpoint=named(4))
+    callbacks.mark_started(callbacks.remember("deployment", named(3), "t2", execution("training"), 600))
+    quiet.answering(describe_endpoint={"EndpointStatus": "Creating"})
+    handle("reconcile")
+    assert removed(quiet) == [named(2)]
 
 
 # --- failures
@@ -151,11 +260,47 @@ def test_a_failed_execution_stops_its_training_and_frees_the_lock_but_not_anothe
     callbacks.mark_started(callbacks.remember("training", "other-job", "t2", other, 600))
     callbacks.mark_started(callbacks.remember("labeling", "people", "t3", mine, 600))
     ledger.take_lock(mine, 600)
-    error = {"Error": "States.Timeout", "Cause": ""}
-    assert handle("record_training_failure", execution=mine, error=error) == {"cause": "States.Timeout: "}
+    assert fail_training(mine) == {"cause": "States.Timeout: "}
     assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": "my-job"}]
     assert {callback.external_id for callback in callbacks.open_callbacks()} == {"other-job", "people"}
     assert ledger.take_lock(other, 600) == 2
+
+
+def fail_training(owner, version=""):
+    """The failure lane of train_model, before or after a challenger got its version."""
+    state = {"comparison": {"model_version": version}} if version else {}
+    return handle(
+        "record_training_failure", execution=owner, error={"Error": "States.Timeout", "Cause": ""}, state=state
+    )
+
+
+def test_a_model_that_was_deployed_and_not_promoted_leaves_no_endpoint(states, sagemaker, endpoints_of) -> None:
+    crown()
+    mine = execution("mine", "TRAIN_MODEL_ARN")
+    callbacks.mark_started(callbacks.remember("deployment", named(2), "t1", mine, 600))
+    fail_training(mine, "v000002-0123abcd")
+    assert removed(sagemaker) == [named(2)] and list(callbacks.open_callbacks()) == []
+
+
+def test_a_model_that_serves_keeps_its_endpoint_whatever_failed_after_its_promotion(
+    states, sagemaker, runtime, endpoints_of
+) -> None:
+    crown("v000002-0123abcd", previous=MODEL)
+    ask_for_inference(endpoint=named(3))
+    for version in (1, 2, 3):
+        fail_training(EXECUTION, f"v{version:06d}-0123abcd")
+    assert removed(sagemaker) == []
+
+
+def test_an_endpoint_that_cannot_be_removed_yet_keeps_neither_the_lock_nor_the_news(
+    states, sagemaker, fake_service, endpoints_of
+) -> None:
+    notices, mine = fake_service("sns"), execution("mine", "TRAIN_MODEL_ARN")
+    ledger.take_lock(mine, 600)
+    sagemaker.answering(delete_endpoint=refused("ValidationException", "Cannot delete an endpoint being created"))
+    fail_training(mine, "v000002-0123abcd")
+    assert ledger.take_lock(execution("next", "TRAIN_MODEL_ARN"), 600) == 2
+    assert len(notices.requests_of("publish")) == 1
 
 
 @pytest.mark.parametrize("trigger", [{}, {"bucket": "x"}, {"object": {"key": "k"}}, {"batch_id": "b"}])

@@ -86,6 +86,28 @@ def test_every_task_ends_in_the_failure_lane(name: str, lane: str) -> None:
             assert last["Next"] == lane, state_name
 
 
+def test_a_stopped_labelling_job_has_half_an_hour_to_reach_its_end() -> None:
+    """Ground Truth first takes in what people answered; giving up earlier would fail the batch for nothing."""
+    ladder = MACHINES["label_batch"].definition["States"]["Stop Labeling"]["Retry"]
+    (still_stopping,) = [retry for retry in ladder if retry["ErrorEquals"] == ["TransientError"]]
+    assert still_stopping.get("JitterStrategy", "NONE") == "NONE", "full jitter may wait for nothing at all"
+    waits = [
+        min(still_stopping["IntervalSeconds"] * still_stopping["BackoffRate"] ** n, still_stopping["MaxDelaySeconds"])
+        for n in range(still_stopping["MaxAttempts"])
+    ]
+    assert sum(waits) >= 1800 and max(waits) <= 60, "long enough, and soon after it ended"
+
+
+def test_a_training_can_wait_for_the_lock_as_long_as_its_machine_may_run() -> None:
+    """An execution ends at 25,000 events: 5 of Plan Training, 2 of Worth Training? and 2 of Wait For Lock each time."""
+    import plan_training
+
+    machine = MACHINES["train_model"].definition
+    assert machine["States"]["Wait For Lock"]["SecondsPath"] == "$.plan.wait_seconds"
+    turns = machine["TimeoutSeconds"] / plan_training.SECONDS_BETWEEN_ASKING
+    assert turns * 9 < 0.8 * 25_000, "with room for retries and for the training itself"
+
+
 def _event_keys(title: str) -> set[str]:
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
     tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())

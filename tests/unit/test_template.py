@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from labelloop.pixels import Limits
 from labelloop.settings import Settings
 
 from lint.cloudformation import transformed_template
@@ -227,13 +228,89 @@ def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
     assert deleting == {("dynamodb:DeleteItem", json.dumps({"Fn::GetAtt": ["CallbacksTable", "Arn"]}))}
 
 
-def test_nobody_writes_where_users_put_their_images() -> None:
+@pytest.mark.parametrize("figure", ["Default", "MaxValue"])
+def test_the_largest_images_that_are_allowed_can_be_inspected_at_once(figure: str) -> None:
+    """Out of memory, a shard dies with all its images."""
+    import inspect_images
+
+    memory = RESOURCES["InspectImagesFunction"]["Properties"]["MemorySize"]
+    limits = Limits(*(TEMPLATE["Parameters"][name][figure] for name in ("MaxImageBytes", "MaxImagePixels")), min_side=1)
+    decodes = inspect_images.concurrent_decodes(memory, limits)
+    pixels = decodes * limits.max_pixels * inspect_images.BYTES_PER_PIXEL
+    read = inspect_images.CONCURRENT_READS * limits.max_bytes
+    assert pixels + read + inspect_images.BYTES_OF_THE_RUNTIME <= memory * 2**20
+    assert inspect_images.BYTES_PER_PIXEL * 50_000_000 == 1_000_000_000, "the description of MaxImagePixels says 1 GB"
+
+
+WRITES = {
+    "InferenceRole": {"batches/*/predictions/*", "batches/inference-failures/*"},
+    "TrainingRole": {"training/*/output/*"},
+    "LabelingRole": {"batches/*/labeling/*"},
+    "RegisterBatchFunction": {"batches/*"},
+    "InspectImagesFunction": {"batches/*", "canonical/*"},
+    "ImportLabelsFunction": {"batches/*"},
+    "BeginRoundFunction": {"batches/*"},
+    "FindMissingPredictionsFunction": {"batches/*"},
+    "JudgeBatchFunction": {"batches/*"},
+    "RequestLabelsFunction": {"batches/*", "worker_ui/*"},
+    "CollectLabelsFunction": {"batches/*"},
+    "MergeAnnotationsFunction": {"batches/*", "datasets/*"},
+    "ReportBatchFunction": {"batches/*"},
+    "AdoptModelFunction": {"training/*", "models/*"},
+    "AssembleDatasetFunction": {"training/*"},
+    "CompareWithChampionFunction": {"training/*"},
+    "RecalibrateChampionFunction": {"models/*"},
+    "CalibrateThresholdsFunction": {"models/*"},
+    "RegisterModelFunction": {"models/*"},
+    "PromoteModelFunction": {"models/*"},
+}
+
+
+def test_every_role_writes_where_its_own_work_lies_and_nobody_where_users_put_their_images() -> None:
+    written: dict[str, set[str]] = {}
     for name, statement in allow_statements(TEMPLATE):
         if "s3:PutObject" in listed(statement["Action"]):
-            for resource in listed(statement["Resource"]):
-                assert re.search(r"/(batches|canonical|datasets|models|training|worker_ui)/\*$", resource["Fn::Sub"]), (
-                    name
-                )
+            keys = {resource["Fn::Sub"] for resource in listed(statement["Resource"])}
+            written.setdefault(name, set()).update(key.removeprefix("${DataBucket.Arn}/") for key in keys)
+    assert written == WRITES
+
+
+# What a role may do beyond reading and writing objects: exactly the calls that its function makes.
+CALLS = {
+    "RequestInferenceFunction": {"dynamodb": {"GetItem", "PutItem", "UpdateItem"}},
+    "DeployModelFunction": {
+        "dynamodb": {"GetItem", "PutItem", "UpdateItem"},
+        "sagemaker": {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "DescribeEndpoint", "AddTags"},
+    },
+    "TrainChallengerFunction": {"s3": set(), "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}},
+    "RecordFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}, "sagemaker": {"StopTrainingJob"}},
+    "RecordTrainingFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}},
+    "ReportBatchFunction": {"dynamodb": {"GetItem", "BatchGetItem", "UpdateItem"}},
+    "RegisterModelFunction": {
+        "dynamodb": {"PutItem"},
+        "sagemaker": {"CreateModelPackageGroup", "DescribeModelPackageGroup", "CreateModelPackage", "AddTags"},
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "service"), [(name, service) for name in CALLS for service in CALLS[name]])
+def test_a_role_allows_the_calls_of_its_function_and_no_other(name: str, service: str) -> None:
+    actions = {
+        action
+        for owner, statement in allow_statements(TEMPLATE)
+        for action in listed(statement["Action"])
+        if owner == name
+    }
+    assert {action.partition(":")[2] for action in actions if action.startswith(f"{service}:")} == CALLS[name][service]
+
+
+def test_only_what_reads_models_may_read_them() -> None:
+    readers = {
+        name
+        for name, statement in allow_statements(TEMPLATE)
+        if "s3:GetObject" in listed(statement["Action"]) and "/models/*" in json.dumps(statement["Resource"])
+    }
+    assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "TrainChallengerFunction"}
 
 
 @pytest.mark.parametrize("name", ["InferenceRole", "TrainingRole", "LabelingRole"])

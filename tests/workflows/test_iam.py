@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from loop import Loop
-from served import callbacks, failed_children, physical_id, serving
+from served import callbacks, failed_children, serving, without
 
 from tests.support.pictures import pictures
 
@@ -101,34 +100,3 @@ def test_a_labelling_job_that_may_not_be_made_ends_the_execution_with_the_action
 def all_to_people(loop: Loop) -> Iterator[None]:
     with loop.settings("JudgeBatch", "ReportBatch", ACCEPT_THRESHOLD="1.1"):
         yield
-
-
-@contextlib.contextmanager
-def without(loop: Loop, role: str, action: str) -> Iterator[None]:
-    """Every inline policy of the role lacks the action; afterwards they are as they were."""
-    iam, name = loop.client("iam"), physical_id(loop, role)
-    policies: dict[str, dict[str, Any]] = {
-        policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
-    }
-    changed = {policy: _deny(document, action) for policy, document in policies.items()}
-    assert changed != policies, f"no policy of {role} allows {action}"
-    try:
-        for policy, document in changed.items():
-            if document["Statement"]:
-                iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-            else:
-                iam.delete_role_policy(RoleName=name, PolicyName=policy)
-        yield
-    finally:
-        for policy, document in policies.items():
-            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-
-def _deny(document: dict[str, Any], action: str) -> dict[str, Any]:
-    statements = []
-    for statement in document["Statement"]:
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        left = [each for each in actions if each != action]
-        statements += [{**statement, "Action": left}] if left else []
-    return {**document, "Statement": statements}

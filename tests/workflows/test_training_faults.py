@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from loop import Loop
-from served import archive, callbacks, given_model, serving
+from served import archive, callbacks, given_model, serving, without
 
 from tests.support.pictures import pictures
 
@@ -37,6 +37,30 @@ def loop(served: Loop) -> Iterator[Loop]:
     served.faults()
     after = served.champion()
     assert after is not None and after["version"] == before["version"], "no test here makes a better model"
+
+
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        ("ScaleEndpointFunctionRole", "application-autoscaling:PutScalingPolicy"),
+        ("PromoteModelFunctionRole", "s3:PutObject"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_scaled_or_promoted_does_not_run_on(deployed: Loop, role: str, action: str) -> None:
+    """Nobody would ever ask it, and nothing else would scale it to zero."""
+    drawn = pictures(24, seed="unpromoted")
+    with without(deployed, role, action):
+        run = deployed.label(deployed.well_mixed(action, drawn), drawn)
+    deployed.assert_sound(run)
+    trained = [training for training in run.trainings if "Deploy Model" in training.states]
+    assert trained and all(training.status == "FAILED" and action in training.cause for training in trained)
+    assert deployed.champion() is None
+    assert deployed.summary(run.batch)["auto"] == 0, "people label what no model may"
+    state = deployed.control("GET", "state")
+    deployed.eventually(lambda: not deployed.control("GET", "state")["endpoints"])
+    assert state["scalable_targets"] == [] and state["models"] == []
+    assert_lock_is_free(deployed)
+    deployed.forget()
 
 
 def test_a_failed_training_job_is_named_in_its_execution_and_the_old_model_serves(loop: Loop) -> None:
