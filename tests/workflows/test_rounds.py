@@ -187,6 +187,8 @@ def test_batches_that_are_merged_at_the_same_moment_lose_no_label(loop: Loop) ->
     assert loop.json("datasets/current")["version"].startswith("v000005-"), (
         "one version for each batch, one after another"
     )
+    written = {key.split("/")[1] for key in loop.keys("datasets/v")}
+    assert len(written) > 5, "a publication that came second left the version that it had written"
 
 
 def assert_people_drew_the_truth(loop: Loop, run: Run, drawn: list[Picture]) -> None:
