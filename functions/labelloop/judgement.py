@@ -48,9 +48,9 @@ def judge(
 ) -> list[Decision]:
     """One Decision per candidate, in source-ref order; `policy` is None while there is no model (cold start).
 
-    People get at most `budget` images: first the random sample in draw order, which the machine never accepts
-    because it is what the machine is judged by; then what the policy does not accept, the least sure first, an image
-    without a prediction before all; in a cold start, the others in draw order. The rest is deferred.
+    People get the random sample, all of it, which the machine never accepts because it is what the machine is judged
+    by. Where that leaves some of the `budget`, they get what the policy does not accept, the least sure first, an
+    image without a prediction before all; in a cold start, the others in draw order. The rest is deferred.
     Raises InvalidInputError for a source-ref that occurs twice, ValueError for a negative budget.
     """
     if budget < 0:
@@ -77,8 +77,8 @@ def judge(
         certainty = 0.0 if candidate.sampled else scores.get(ref, -1.0)
         place = (not candidate.sampled, certainty, candidate.draw, ref)
         queue.append((place, ref, _reasons(candidate, policy, ref in scores)))
-    for position, (_, ref, reasons) in enumerate(sorted(queue)):
-        within = position < budget
+    for position, ((unsampled, *_), ref, reasons) in enumerate(sorted(queue)):
+        within = position < budget or not unsampled
         verdicts[ref] = ("human", reasons) if within else ("deferred", (*reasons, "over-budget"))
 
     version = COLD_START if policy is None else policy.version

@@ -52,7 +52,9 @@ def test_the_rules_hold_for_every_batch(candidates, policy, budget):
     decisions = judge(candidates, policy, budget, 1, KEEP)
     human = [d for d in decisions if d.decision == "human"]
     deferred = [d for d in decisions if d.decision == "deferred"]
-    assert len(human) == min(budget, len(human) + len(deferred))
+    sampled = sum(by_ref[d.source_ref].sampled for d in human + deferred)
+    assert len(human) == min(max(budget, sampled), len(human) + len(deferred))
+    assert not any(by_ref[d.source_ref].sampled for d in deferred)
     for decision in decisions:
         asked = by_ref[decision.source_ref]
         prediction = asked.prediction if policy else None
@@ -106,6 +108,16 @@ def test_a_cold_start_asks_in_draw_order_the_sample_first():
     assert [d.decision for d in decisions] == ["deferred", "human", "human", "deferred"]
     assert decisions[2].reasons == ("random-sample", "cold-start")
     assert {(d.policy, d.score) for d in decisions} == {("cold-start", None)}
+
+
+@pytest.mark.parametrize("policy", [None, FIXED])
+def test_the_sample_goes_to_people_whole_where_it_is_larger_than_the_budget(policy):
+    sample = [candidate(f"s{n}", n / 9, sampled=True, prediction=seen(0.9)) for n in range(5)]
+    others = [candidate(f"t{n}", prediction=seen(0.5)) for n in range(3)]
+    decided = {d.source_ref[0]: set() for d in judge([*sample, *others], policy, 2, 1, KEEP)}
+    for decision in judge([*sample, *others], policy, 2, 1, KEEP):
+        decided[decision.source_ref[0]].add(decision.decision)
+    assert decided == {"s": {"human"}, "t": {"deferred"}}
 
 
 @pytest.mark.parametrize("threshold", [None, float("nan")])

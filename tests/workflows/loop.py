@@ -559,7 +559,8 @@ def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | Non
         hashes[key] = hashlib.sha256(each.body).hexdigest()
     items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(PARAMETERS["SampleMinimum"]))
     if labelled is None:
-        items = sorted(items, key=lambda item: item.draw)[: int(PARAMETERS["HumanBudget"])]
+        first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
+        items = sorted(items, key=lambda item: item.draw)[:first]
     calibration, gold = float(PARAMETERS["CalibrationShare"]), float(PARAMETERS["GoldShare"])
     shares = Shares(1 - calibration - gold, calibration, gold)
     return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])

@@ -98,14 +98,15 @@ def test_a_given_starting_model_proposes_labels_and_accepts_none_before_it_is_ca
 
 
 def test_without_any_model_a_batch_ends_with_deferred_images_and_goes_on_when_resumed(loop: Loop) -> None:
-    drawn = pictures(COUNT, seed="unlucky")
+    drawn = pictures(48, seed="unlucky")
     prefix = loop.well_mixed("unlucky", drawn)
     loop.faults(fail_training=["the disk is full"] * 10)
-    with loop.settings("JudgeBatch", HUMAN_BUDGET="5"):
+    with loop.settings("JudgeBatch", HUMAN_BUDGET="3"):
         run = loop.label(prefix, drawn)
     loop.assert_sound(run)
     summary = loop.summary(run.batch)
-    assert (summary["human"], summary["deferred"], len(summary["rounds"])) == (20, COUNT - 20, 4)
+    assert [row["human"] for row in summary["rounds"]] == [20, 3, 3, 3], "the whole sample first, then the budget"
+    assert (summary["sampled"], summary["human"], summary["deferred"]) == (20, 29, 48 - 29)
     assert run.trainings and {training.status for training in run.trainings} == {"FAILED"}
     assert all("the disk is full" in training.cause for training in run.trainings)
     assert run.states.count("Training Lost") == run.states.count("Train Model") == len(run.trainings) - 1
@@ -186,6 +187,8 @@ def test_batches_that_are_merged_at_the_same_moment_lose_no_label(loop: Loop) ->
     assert loop.json("datasets/current")["version"].startswith("v000005-"), (
         "one version for each batch, one after another"
     )
+    written = {key.split("/")[1] for key in loop.keys("datasets/v")}
+    assert len(written) > 5, "a publication that came second left the version that it had written"
 
 
 def assert_people_drew_the_truth(loop: Loop, run: Run, drawn: list[Picture]) -> None:
