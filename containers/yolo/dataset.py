@@ -76,11 +76,11 @@ def read_pixels(annotation: Annotation, images_dir: Path) -> tuple[bytes, Canoni
     if path is None or not path.is_file():
         raise RejectedImage("missing", "the images channel does not hold it")
     data = path.read_bytes()
+    canonical = canonicalise(data, TRAINING_LIMITS)
     # provenance.sha256 is of the object itself, not of the rendition that took its place.
     expected = annotation.provenance.get("sha256") if annotation.original_ref is None else None
     if expected is not None and hashlib.sha256(data).hexdigest() != expected:
         raise RejectedImage("changed", "its bytes are not those that were labelled (SHA-256 differs)")
-    canonical = canonicalise(data, TRAINING_LIMITS)
     if (canonical.width, canonical.height) != (annotation.width, annotation.height):
         labelled, found = f"{annotation.width} x {annotation.height}", f"{canonical.width} x {canonical.height}"
         raise RejectedImage("changed", f"it was labelled at {labelled} pixels but has {found}")
