@@ -143,5 +143,6 @@ def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str
             "deployment_timeout_seconds": knobs.deployment_timeout_seconds,
             "nested_timeout_seconds": knobs.nested_timeout_seconds,
         },
-        "progress": {"next_round": 1},
+        "round": {"number": 0},
+        "progress": {"next_round": 1, "retrain": False},
     }
