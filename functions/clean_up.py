@@ -1,5 +1,5 @@
 """Clean Up: when the stack is deleted, takes away what its workflows made (endpoints, scaling, alarms, running
-jobs). Data and models stay.
+jobs, waiting executions). Data and models stay.
 
 CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
 could not remove is logged.
@@ -9,7 +9,7 @@ import json
 import urllib.request
 from typing import Any
 
-from labelloop import aws, endpoints, naming
+from labelloop import aws, callbacks, endpoints, naming
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
@@ -17,9 +17,16 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> None:
     if event["RequestType"] == "Delete":
-        for work in (_remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
+        for work in (_stop_executions, _remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
             _try(work)
     _answer(event, context)
+
+
+def _stop_executions() -> None:
+    """A machine is gone only when its executions are: one that waits for people would block its name for days."""
+    stop = aws.client("stepfunctions").stop_execution
+    for execution in sorted({callback.execution for callback in callbacks.open_callbacks()}):
+        _try(stop, executionArn=execution, error="StackDeleted", cause="the stack of this execution was deleted")
 
 
 def _remove_endpoints() -> None:

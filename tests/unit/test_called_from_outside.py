@@ -5,8 +5,9 @@ import urllib.request
 
 import pytest
 from fake_service import refused
-from handling import handle, handle_event
-from labelloop import storage
+from handling import execution, handle, handle_event
+from labelloop import callbacks, storage
+from labelloop.callbacks import Outcome
 from labelloop.proposals import proposal_line
 from labelloop.records import Box
 from labelloop.settings import settings
@@ -74,7 +75,7 @@ def test_creating_the_stack_cleans_nothing_up(environment, fake_service, cloudfo
     assert sagemaker.calls == [] and [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
 
 
-def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(fake_service, cloudformation) -> None:
+def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(states, fake_service, cloudformation) -> None:
     fake_service("application-autoscaling")
     fake_service("cloudwatch")
     ours, theirs = settings().pre_annotate_function_arn, arn("lambda", "function:labelloop-dev-PreAnnotate")
@@ -110,7 +111,31 @@ def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(fake_servic
     assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
 
 
-def test_what_cannot_be_removed_does_not_block_the_deletion(fake_service, cloudformation) -> None:
+def test_deleting_the_stack_stops_the_executions_that_wait(states, sagemaker, cloudformation) -> None:
+    """Step Functions deletes a machine only when its last execution has ended."""
+    sagemaker.answering(
+        list_endpoints={"Endpoints": []},
+        list_training_jobs={"TrainingJobSummaries": []},
+        list_labeling_jobs={"LabelingJobSummaryList": []},
+    )
+    people, child, done = execution("people"), f"{execution('mapped')}/infer:1", execution("done")
+    callbacks.remember("labeling", "job-1", "t1", people, 600)
+    callbacks.remember("labeling", "job-2", "t2", people, 600)
+    callbacks.remember("inference", "shard", "t3", child, 600)
+    callbacks.answer(callbacks.remember("training", "job", "t4", done, 600), Outcome(True))
+    refuse = refused("ExecutionDoesNotExist")
+
+    def stop(executionArn, **_):
+        if executionArn == child:
+            raise refuse
+
+    states.answering(stop_execution=stop)
+    custom_resource("Delete")
+    assert [request["executionArn"] for request in states.requests_of("stop_execution")] == sorted([people, child])
+    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
+
+
+def test_what_cannot_be_removed_does_not_block_the_deletion(states, fake_service, cloudformation) -> None:
     fake_service("application-autoscaling", delete_scaling_policy=refused("AccessDeniedException"))
     fake_service(
         "sagemaker",
@@ -122,7 +147,7 @@ def test_what_cannot_be_removed_does_not_block_the_deletion(fake_service, cloudf
     assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
 
 
-def test_even_when_nothing_may_be_listed_the_deletion_goes_on(fake_service, cloudformation) -> None:
+def test_even_when_nothing_may_be_listed_the_deletion_goes_on(states, fake_service, cloudformation) -> None:
     denied = refused("AccessDeniedException", "not authorized to perform: sagemaker:ListEndpoints")
     fake_service("sagemaker", list_endpoints=denied, list_training_jobs=denied, list_labeling_jobs=denied)
     custom_resource("Delete")

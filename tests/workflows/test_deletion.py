@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from loop import Loop, running_loop
-from served import given_model
+from served import callbacks, given_model
 
 from local import stack
 from tests.support.pictures import pictures
@@ -50,7 +50,9 @@ def test_a_deleted_stack_leaves_nothing_running_and_keeps_data_and_models(own: L
             own.reach(own.started("in training"), "Train Challenger")
         own.faults(hold_labeling=True)
         own.upload("at people", pictures(COUNT, seed="people"), marker={})
-        own.reach(own.started("at people"), "Request Labels")
+        waiting = own.started("at people")
+        own.reach(waiting, "Request Labels")
+        training = [row["execution"] for row in callbacks(own, "training") if row["status"] == "waiting"]
         state = own.control("GET", "state")
         assert [job["status"] for job in state["training_jobs"].values()] == ["InProgress"]
         assert list(state["labeling_jobs"].values())[-1]["status"] in ("Initializing", "InProgress")
@@ -67,6 +69,10 @@ def test_a_deleted_stack_leaves_nothing_running_and_keeps_data_and_models(own: L
             }
 
         own.eventually(nothing_runs)
+        for execution in (waiting, *training):
+            told = own.client("stepfunctions").describe_execution(executionArn=execution)
+            assert (told["status"], told["error"]) == ("ABORTED", "StackDeleted"), "it would block the machine's name"
+        assert training
     state = own.control("GET", "state")
     assert state["scalable_targets"] == [] and state["models"] == []
     assert own.client("sagemaker").list_endpoint_configs()["EndpointConfigs"] == []
