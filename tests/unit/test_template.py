@@ -244,7 +244,7 @@ def test_the_largest_images_that_are_allowed_can_be_inspected_at_once(figure: st
 
 WRITES = {
     "InferenceRole": {"batches/*/predictions/*", "batches/inference-failures/*"},
-    "TrainingRole": {"training/*/output/*"},
+    "TrainingRole": {"training/*/output/*", "training/*/profiler-output/*"},
     "LabelingRole": {"batches/*/labeling/*"},
     "RegisterBatchFunction": {"batches/*"},
     "InspectImagesFunction": {"batches/*", "canonical/*"},
