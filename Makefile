@@ -26,8 +26,13 @@ down:
 	$(DEV) -m local down
 
 ## make test [ARGS=...]                             all tests; ARGS: what pytest is to run instead
+ifdef ARGS
 test: setup
-	$(if $(ARGS),$(DEV) -m pytest $(ARGS),$(MAKE) --no-print-directory -j2 test-all-but-container test-container)
+	$(DEV) -m pytest $(ARGS)
+else
+test: setup
+	$(MAKE) --no-print-directory -j2 test-all-but-container test-container
+endif
 # The workflow tests first: they take longest, and the many short ones then fill the gaps.
 test-all-but-container:
 	$(DEV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/workflows tests/browser tests/unit

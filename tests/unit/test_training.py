@@ -1,5 +1,6 @@
 """Training jobs: a request SageMaker takes, and results read from an archive nobody has to trust."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -136,7 +137,8 @@ def test_a_member_that_would_fill_the_memory_is_refused(aws, monkeypatch) -> Non
 def test_large_weights_do_not_hinder_reading_the_description(aws, monkeypatch) -> None:
     monkeypatch.setattr(training, "MOST_METRICS_BYTES", 1000)
     uri = archive(("weights.pt", b"w" * 5000), ("./model.json", b'{"classes": ["head"]}'))
-    assert training.read_description(uri) == {"classes": ["head"]}
+    weights = hashlib.sha256(b"w" * 5000).hexdigest()
+    assert training.read_description(uri) == {"classes": ["head"], "weights-sha256": weights}
     with pytest.raises(InvalidInputError, match=r"holds no model\.json"):
         training.read_description(archive(("weights.pt", b"w"), special("model.json", tarfile.SYMTYPE, "/etc/passwd")))
 
