@@ -5,6 +5,7 @@ and they start servers on the loopback address: what they lack is imported late,
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -19,6 +20,10 @@ with contextlib.suppress(ImportError):
     # The machine that runs the tests may be busy: time limits per example only make noise.
     hypothesis.settings.register_profile("unit", deadline=None)
     hypothesis.settings.load_profile("unit")
+
+
+# Powertools reads its names once, when labelloop.observability is imported, by whichever test that may be.
+os.environ.update(PLATFORM)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
