@@ -69,9 +69,9 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
     """Template parameters for `count` pictures, on top of samconfig's section `local`.
 
     A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the random
-    sample, a fifth of the batch: half of it judges and calibrates, half teaches a first model that asks the right
-    questions. What they answer then makes the second model. Steps shrink as the pictures' size grows, so that a
-    training takes minutes on two cores.
+    sample, a fifth of the batch: half of it judges and calibrates, half teaches a short-trained first model that asks
+    the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
+    grows, so that a training takes minutes on two cores.
     """
     size = image_size(longer)
     return {
@@ -84,11 +84,11 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "CalibrationShare": "0.3",
         "GoldShare": "0.2",
         "GoldMinimum": "15",
-        "CalibrationMinimum": "15",
+        "CalibrationMinimum": "20",
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
-        "TrainingSteps": str(800 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1200 * SMALL // max(size, SMALL)),
+        "TrainingSteps": str(450 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1600 * SMALL // max(size, SMALL)),
     }
 
 
