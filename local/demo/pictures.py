@@ -79,7 +79,7 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
         "ImageSize": str(size),
         "SampleRate": "0.2",
         "SampleMinimum": "100",
-        "HumanBudget": str(max(70, count * 2 // 15)),
+        "HumanBudget": str(max(70, count // 6)),
         "MaxRounds": "10",
         "CalibrationShare": "0.3",
         "GoldShare": "0.2",
