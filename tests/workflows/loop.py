@@ -186,7 +186,7 @@ class Loop:
         """
         deadline = time.monotonic() + seconds
         arn = execution if execution.startswith("arn:") else self.started(execution, number, seconds)
-        while "RUNNING" in {self.status(each) for each in (arn, *self._trainings_of(arn))}:
+        while self._is_at_work(arn):
             assert time.monotonic() < deadline, f"after {seconds} s {arn} stands at {self.run(arn).states[-3:]}"
             time.sleep(0.1)
         return self.run(arn)
@@ -457,6 +457,10 @@ class Loop:
             if self.ledger(f"batch#{batch}").get("owner") == arn:
                 return batch
         return ""
+
+    def _is_at_work(self, arn: str) -> bool:
+        """The batch is asked first: once it has ended, it has started its last training."""
+        return self.status(arn) == "RUNNING" or any(self.status(each) == "RUNNING" for each in self._trainings_of(arn))
 
     def _trainings_of(self, arn: str) -> list[str]:
         """Nested executions, in the order they were started."""
