@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_SYSTEM_CERTS ?= 1
 export UV_LINK_MODE ?= copy
 
-.PHONY: help setup demo up down test test-all-but-container test-container lint bench pins clean
+.PHONY: help setup demo up down test lint bench pins clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -26,18 +26,11 @@ down:
 	$(DEV) -m local down
 
 ## make test [ARGS=...]                             all tests; ARGS: what pytest is to run instead
-ifdef ARGS
 test: setup
-	$(DEV) -m pytest $(ARGS)
-else
-test: setup
-	$(MAKE) --no-print-directory -j2 test-all-but-container test-container
-endif
-# The workflow tests first: they take longest, and the many short ones then fill the gaps.
-test-all-but-container:
-	$(DEV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/workflows tests/browser tests/unit
-test-container:
+	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+ifndef ARGS
 	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
+endif
 
 ## make lint                                        ruff, mypy, the template and the state machines
 lint: setup
