@@ -1,8 +1,8 @@
 """One immutable asynchronous endpoint per model version: its requests, its scaling, and taking it away again.
 
 Contracts: CreateModel, CreateEndpointConfig, CreateEndpoint (SageMaker); RegisterScalableTarget, PutScalingPolicy
-(Application
-Auto Scaling); the wake-up alarm on HasBacklogWithoutCapacity is documented under "Autoscale an asynchronous endpoint".
+(Application Auto Scaling); the wake-up alarm on HasBacklogWithoutCapacity is documented under "Autoscale an
+asynchronous endpoint".
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """What MiniStack 1.5.33 does differently from AWS, corrected where the difference would hide an error.
 
 Each module replaces module-level functions that MiniStack looks up when it calls them, checks that they are the ones
-it was written for, and has a parity test in tests/workflows/test_emulator_parity.py. Order matters where two wrap the
+it was written for, and has a parity test in tests/workflows/parity/. Order matters where two wrap the
 same function: for a function call of a state machine the role is asked first, then throttling gets its AWS name, then
 a waiting token learns of the failure.
 """

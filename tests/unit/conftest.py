@@ -118,6 +118,14 @@ def states(aws: None, fake_service):
 
 
 @pytest.fixture
+def ended_labeling_jobs(aws: None, fake_service):
+    """Every labelling job that is asked about has ended."""
+    import people
+
+    return fake_service("sagemaker", describe_labeling_job=people.ended())
+
+
+@pytest.fixture
 def sagemaker(states, fake_service):
     return fake_service("sagemaker")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from forgetting import forget
 from loop import Loop, running_loop
 
 
@@ -18,4 +19,4 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
 @pytest.fixture
 def loop(deployed: Loop) -> Iterator[Loop]:
     yield deployed
-    deployed.forget()
+    forget(deployed)

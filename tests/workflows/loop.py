@@ -11,8 +11,6 @@ import hashlib
 import itertools
 import json
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
-from botocore.exceptions import ClientError
+from account import Account, labelled_by
 from labelloop import naming
-from labelloop.manifests import split_lines
 from labelloop.records import InventoryItem
 from labelloop.sampling import Shares, draw, draw_sample, role_of
+from waiting import eventually
 
 from local import stack
 from tests.support.pictures import Picture, truth
@@ -61,7 +58,6 @@ PARAMETERS = {
     "InvocationTimeoutSeconds": "120",
 }
 DEADLINE = 180.0
-RESULTS = ("batches/", "datasets/", "models/", "training/", "canonical/")
 WORKED = ("SUCCEEDED", "RUNNING")
 
 
@@ -102,22 +98,9 @@ class Run:
 
 
 @dataclass
-class Loop:
-    server: stack.Server
-    outputs: dict[str, str]
-    scratch: Path
-    _clients: dict[str, Any] = field(default_factory=dict)
-    _forgotten: set[str] = field(default_factory=set)
+class Loop(Account):
+    forgotten: set[str] = field(default_factory=set)
     _inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def bucket(self) -> str:
-        return self.outputs["DataBucketName"]
-
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = stack.client(self.server, service)
-        return self._clients[service]
 
     # --- giving work
 
@@ -178,7 +161,7 @@ class Loop:
         )
         found = sorted((each for page in pages for each in page["executions"]), key=lambda each: each["startDate"])
         top = [each["executionArn"] for each in found if "mapRunArn" not in each]
-        return [arn for arn in top if arn not in self._forgotten and self._key_of(arn) == _marker(prefix)]
+        return [arn for arn in top if arn not in self.forgotten and self._key_of(arn) == _marker(prefix)]
 
     def wait(self, execution: str, seconds: float = DEADLINE, number: int = 1) -> Run:
         """The end of an execution, given by its ARN or as the `number`th of a prefix; and of the training that it
@@ -254,84 +237,6 @@ class Loop:
             for child in page["executions"]
         ]
 
-    # --- reading results
-
-    def batch_id(self, prefix: str, delivery: int = 1) -> str:
-        return naming.batch_id(self.bucket, f"incoming/{prefix}/", delivery)
-
-    def put(self, key: str, body: bytes) -> None:
-        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
-
-    def get(self, key: str) -> bytes:
-        return bytes(self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read())
-
-    def json(self, key: str) -> dict[str, Any]:
-        return dict(json.loads(self.get(key)))
-
-    def lines(self, key: str) -> list[dict[str, Any]]:
-        """The JSON lines of an object; none where it does not exist."""
-        try:
-            return [json.loads(line) for line in split_lines(self.get(key).decode("utf-8")) if line.strip()]
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return []
-            raise
-
-    def keys(self, prefix: str) -> list[str]:
-        pages = self.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", ())]
-
-    def summary(self, batch: str) -> dict[str, Any]:
-        return self.json(f"batches/{batch}/summary.json")
-
-    def manifest(self, batch: str) -> list[dict[str, Any]]:
-        return self.lines(f"batches/{batch}/annotations.manifest")
-
-    def inventory(self, batch: str) -> list[dict[str, Any]]:
-        return self.lines(f"batches/{batch}/inventory.jsonl")
-
-    def decisions(self, batch: str, number: int) -> list[dict[str, Any]]:
-        return self.lines(f"batches/{batch}/decisions/{number}.jsonl")
-
-    def jobs(self, batch: str, number: int) -> list[dict[str, Any]]:
-        """The labelling jobs of a round, in their order."""
-        prefix = f"batches/{batch}/labeling/{number}/jobs/"
-        indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in self.keys(prefix))
-        return [self.json(f"{prefix}{index}.json") for index in indices]
-
-    def asked(self, batch: str, number: int) -> list[dict[str, Any]]:
-        """The input lines of all jobs of a round."""
-        manifests = (job["manifest_uri"].split("/", 3)[3] for job in self.jobs(batch, number))
-        return [line for manifest in manifests for line in self.lines(manifest)]
-
-    def rounds(self, batch: str) -> list[int]:
-        return sorted(int(key.rpartition("/")[2].split(".")[0]) for key in self.keys(f"batches/{batch}/decisions/"))
-
-    def dataset(self) -> list[dict[str, Any]]:
-        """The lines of the current dataset version; none before the first."""
-        try:
-            version = self.json("datasets/current")["version"]
-        except ClientError:
-            return []
-        return self.lines(f"datasets/{version}/manifest.jsonl")
-
-    def champion(self) -> dict[str, Any] | None:
-        try:
-            return self.json("models/champion")
-        except ClientError:
-            return None
-
-    def ledger(self, row: str) -> dict[str, Any]:
-        """One row of the ledger; empty where there is none."""
-        table = boto3.resource(
-            "dynamodb",
-            endpoint_url=self.server.endpoint,
-            region_name=stack.REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        ).Table(self.outputs["LedgerTableName"])
-        return dict(table.get_item(Key={"id": row}, ConsistentRead=True).get("Item") or {})
-
     # --- what must always hold
 
     def assert_sound(self, run: Run, status: str = "SUCCEEDED") -> None:
@@ -358,38 +263,9 @@ class Loop:
         assert summary["images"] == len(inventory)
         manifest = self.manifest(run.batch)
         assert [line["source-ref"] for line in manifest] == sorted({line["source-ref"] for line in manifest})
-        assert Counter(_by(line) for line in manifest) == {k: counts[k] for k in ("auto", "human") if counts[k]}
-
-    def outcomes(self, batch: str) -> dict[str, list[str]]:
-        """key -> every final outcome that the files state; `deferred` where the last decision left it open."""
-        by_ref = {}
-        final: dict[str, list[str]] = {}
-        for item in self.inventory(batch):
-            final[item["key"]] = []
-            by_ref[f"s3://{self.bucket}/{item['key']}"] = item["key"]
-        for shard in self.keys(f"batches/{batch}/inspected/"):
-            for found in self.lines(shard):
-                by_ref[found["source-ref"]] = found["key"]
-                if found["status"] == "rejected":
-                    final[found["key"]].append("rejected")
-        for number in self.rounds(batch):
-            for decision in self.decisions(batch, number):
-                if decision["decision"] == "rejected":
-                    final[by_ref[decision["source-ref"]]].append("rejected")
-            for line in self.lines(f"batches/{batch}/annotations/{number}.manifest"):
-                final[by_ref[line["source-ref"]]].append(_by(line))
-        return {key: found or ["deferred"] for key, found in final.items()}
+        assert Counter(labelled_by(line) for line in manifest) == {k: counts[k] for k in ("auto", "human") if counts[k]}
 
     # --- behind AWS's back
-
-    def control(self, method: str, name: str, document: Any = None) -> Any:
-        data = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(f"{self.server.endpoint}/_labelloop/{name}", data, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {name}: {error.read().decode()}") from error
 
     def faults(self, **faults: Any) -> None:
         self.control("PUT", "faults", faults)
@@ -420,20 +296,6 @@ class Loop:
         finally:
             for name, variables in before.items():
                 self._configure(name, variables)
-
-    def forget(self) -> None:
-        """Back to an account without batches, datasets, models and jobs. Pictures, markers and the stack stay.
-
-        A batch keeps its number of attempts, because names of executions are taken for ever.
-        """
-        self.faults()
-        self.control("PUT", "annotators", {})
-        self._end_everything()
-        for prefix in RESULTS:
-            self._delete_objects(prefix)
-        self._empty_tables()
-        self._purge_queues()
-        self.control("PUT", "forget", {})
 
     # --- helpers
 
@@ -481,78 +343,8 @@ class Loop:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **changed}})
         return before
 
-    def _end_everything(self) -> None:
-        states, sagemaker = self.client("stepfunctions"), self.client("sagemaker")
-        for machine in ("LabelBatchArn", "TrainModelArn"):
-            pages = states.get_paginator("list_executions").paginate(stateMachineArn=self.outputs[machine])
-            for each in (each for page in pages for each in page["executions"]):
-                self._forgotten.add(each["executionArn"])
-                if each["status"] == "RUNNING":
-                    states.stop_execution(executionArn=each["executionArn"], cause="the test is over")
-        for name in self._named("list_labeling_jobs", "LabelingJobSummaryList", "LabelingJobName"):
-            sagemaker.stop_labeling_job(LabelingJobName=name)
-        for name in self._named("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"):
-            sagemaker.stop_training_job(TrainingJobName=name)
-        eventually(lambda: all(job["status"] not in _AT_WORK for job in self._jobs()), 30)
-
-        def no_endpoint_is_left() -> bool:
-            for name, endpoint in self.control("GET", "state")["endpoints"].items():
-                if endpoint["status"] in ("InService", "Failed"):
-                    sagemaker.delete_endpoint(EndpointName=name)
-            return not self.control("GET", "state")["endpoints"]
-
-        eventually(no_endpoint_is_left, 60)
-
-    def _named(self, operation: str, summaries: str, name: str) -> list[str]:
-        pages = self.client("sagemaker").get_paginator(operation).paginate(StatusEquals="InProgress")
-        return [job[name] for page in pages for job in page[summaries]]
-
-    def _jobs(self) -> list[dict[str, Any]]:
-        state = self.control("GET", "state")
-        return [*state["training_jobs"].values(), *state["labeling_jobs"].values()]
-
-    def _delete_objects(self, prefix: str) -> None:
-        s3 = self.client("s3")
-        pages = s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
-        found = [
-            {"Key": each["Key"], "VersionId": each["VersionId"]}
-            for page in pages
-            for kind in ("Versions", "DeleteMarkers")
-            for each in page.get(kind, ())
-        ]
-        for start in range(0, len(found), 1000):
-            s3.delete_objects(Bucket=self.bucket, Delete={"Objects": found[start : start + 1000], "Quiet": True})
-
-    def _empty_tables(self) -> None:
-        dynamodb = self.client("dynamodb")
-        for table in ("CallbacksTableName", "LedgerTableName"):
-            table_name = self.outputs[table]
-            for page in dynamodb.get_paginator("scan").paginate(TableName=table_name):
-                for row in page["Items"]:
-                    if row["id"]["S"].startswith("batch#"):
-                        kept = {name: row[name] for name in ("id", "owner", "attempt")}
-                        dynamodb.put_item(TableName=table_name, Item={**kept, "status": {"S": "failed"}})
-                    else:
-                        dynamodb.delete_item(TableName=table_name, Key={"id": row["id"]})
-
-    def _purge_queues(self) -> None:
-        """A notice about a row that is gone would come again for half an hour."""
-        sqs = self.client("sqs")
-        for url in sqs.list_queues()["QueueUrls"]:
-            sqs.purge_queue(QueueUrl=url)
-
 
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
-_AT_WORK = ("Initializing", "InProgress", "Stopping")
-
-
-def eventually(ask: Callable[[], T], seconds: float) -> T:
-    """The first truthy answer; AssertionError with the last one at the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
-        time.sleep(0.05)
-    return answer
 
 
 def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
@@ -572,8 +364,3 @@ def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | Non
 
 def _marker(prefix: str) -> str:
     return f"incoming/{prefix}/{naming.READY}"
-
-
-def _by(line: Mapping[str, Any]) -> str:
-    metadata = line.get("boxes-metadata") or line["key-points-metadata"]
-    return "human" if metadata["human-annotated"] == "yes" else "auto"

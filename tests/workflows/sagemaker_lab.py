@@ -14,7 +14,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from toys import ACCOUNT, Toys, eventually
+from toys import ACCOUNT, Toys
+from waiting import eventually
 
 from local import stack
 

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from forgetting import forget
 from loop import Loop, Run
 
 from tests.support.pictures import CLASS
@@ -26,7 +27,7 @@ def serving(loop: Loop) -> Iterator[Loop]:
         loop.settings("MergeAnnotations", RETRAIN_MINIMUM="1000"),
     ):
         yield loop
-    loop.forget()
+    forget(loop)
 
 
 def given_model(loop: Loop, learned: int = LEARNED) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from sagemaker_lab import KEYS, TEAM, Lab, allow, refusal, running_lab
-from toys import ACCOUNT, eventually
+from toys import ACCOUNT
+from waiting import eventually
 
 
 @pytest.fixture(scope="module")

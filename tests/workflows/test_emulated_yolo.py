@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 from sagemaker_lab import Lab
-from toys import ACCOUNT, Toys, eventually
+from toys import ACCOUNT, Toys
+from waiting import eventually
 
 from local import stack
 

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from forgetting import forget
 from loop import Loop, Run
 from PIL import Image
 from served import callbacks
@@ -102,7 +103,7 @@ def by_people(deployed: Loop) -> Iterator[Run]:
         run = deployed.label("odd files", FILES)
         deployed.assert_sound(run)
         yield run
-    deployed.forget()
+    forget(deployed)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from forgetting import forget
 from loop import Loop, Run
 
 from tests.support.pictures import pictures
@@ -30,7 +31,7 @@ def undisturbed(deployed: Loop) -> Iterator[Result]:
     assert {"Infer Shards", "Request Labels", "Train Model", "Model Promoted"} <= run.all_states
     result = result_of(deployed, run)
     assert {line["boxes-metadata"]["human-annotated"] for line in result.dataset} == {"yes", "no"}  # type: ignore[index]
-    deployed.forget()
+    forget(deployed)
     yield result
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from forgetting import forget
 from loop import Loop
 from served import archive, callbacks, given_model, serving, without
 
@@ -60,7 +61,7 @@ def test_an_endpoint_that_cannot_be_scaled_or_promoted_does_not_run_on(deployed:
     deployed.eventually(lambda: not deployed.control("GET", "state")["endpoints"])
     assert state["scalable_targets"] == [] and state["models"] == []
     assert_lock_is_free(deployed)
-    deployed.forget()
+    forget(deployed)
 
 
 def test_a_failed_training_job_is_named_in_its_execution_and_the_old_model_serves(loop: Loop) -> None:

@@ -5,28 +5,17 @@ from __future__ import annotations
 import io
 import json
 import textwrap
-import time
 import uuid
 import zipfile
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
+
+from waiting import eventually
 
 from local import stack
 
-T = TypeVar("T")
 ALL = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
 ACCOUNT = "000000000000"
-
-
-def eventually(ask: Callable[[], T], seconds: float = 15.0) -> T:
-    """The first truthy answer; AssertionError with the last one at the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
-        time.sleep(0.02)
+LAMBDA_SLOTS = 3  # functions that the parity tests' server runs at once
 
 
 class Toys:
@@ -166,9 +155,51 @@ def token_task(function: str, **fields: Any) -> dict[str, Any]:
     return state
 
 
+def nested_task(child: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": child, "Name.$": "$.name", "Input": {"given": 1}},
+        "End": True,
+        **fields,
+    }
+
+
+def distributed_map(bucket: str, function: str) -> dict[str, Any]:
+    return {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSONL"},
+            "Parameters": {"Bucket": bucket, "Key": "items.jsonl"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Each",
+            "States": {"Each": task(function)},
+        },
+        "ResultPath": None,
+        "End": True,
+    }
+
+
 def only(state: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A machine with one working state, and a place to be caught."""
     return {"StartAt": "Work", "States": {"Work": state, "Caught": {"Type": "Pass", "End": True}}, **fields}
+
+
+def waiting_machine(aws: Toys, **fields: Any) -> tuple[str, Any]:
+    """A machine whose only task waits, and a way to take its token."""
+    url, _ = aws.queue()
+    function = aws.function(
+        """
+        import boto3, json, os
+        def handler(event, context):
+            boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event["token"]))
+        """,
+        variables={"QUEUE": url},
+    )
+    return aws.machine(only(token_task(function, **fields))), lambda: aws.message(url)
 
 
 def _name(kind: str) -> str:

@@ -1,0 +1,248 @@
+"""Import Labels, Merge Annotations and Report Batch: every image gets exactly one outcome."""
+
+import json
+
+import boto3
+import people
+import pytest
+from batch_rounds import inspect_shards, merge, refs, run_round
+from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
+from labelloop import batches, jobs, ledger, merging, storage
+from labelloop.batches import Files
+from labelloop.errors import ConservationError
+from labelloop.manifests import Annotation
+from labelloop.records import Box
+from made_up_stack import BUCKET, LEDGER
+
+pytestmark = [
+    pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
+    pytest.mark.filterwarnings("ignore:No application metrics"),
+]
+
+
+def test_human_and_machine_labels_become_one_dataset_version() -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    crown()
+    predict(batch, 1, dict.fromkeys(refs(batch), 0.9))
+    merged = run_round(batch, 1)
+    assert (merged["auto"], merged["human"], merged["deferred"], merged["another_round"]) == (2, 3, 0, False)
+    lines = storage.read_lines(f"datasets/{merged['dataset_version']}/manifest.jsonl")
+    roles = [line["provenance"].get("role") for line in lines]
+    assert roles.count(None) == 2 and set(roles) <= {None, "train", "calibration", "gold"}
+    assert all(line["provenance"]["model"] == MODEL and line["provenance"]["batch"] == batch for line in lines)
+
+
+def test_merging_twice_publishes_once() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    first = run_round(batch, 1)
+    people.answer_round(batch, 1, lambda line: None)
+    assert merge(batch, 1) == first
+    assert first["dataset_version"].startswith("v000001-")
+
+
+def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
+    upload(2)
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1, lambda line: people.boxes(size=(640, 480)))
+    merged = merge(batch, 1)
+    assert (merged["human"], merged["deferred"]) == (0, 2)
+
+
+def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_people_answer(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture(10 + number // 2))  # three pairs of twins
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    (job,) = jobs.of_round(Files(batch), 1)
+    output = f"{Files(batch).labeling(1)}/{people.output_place(job.name)}"
+    answered = storage.read_lines(output)
+    everything = batches.images(batch)
+    merged = []
+    for order in (answered, answered[::-1]):
+        storage.write_lines(output, order)
+        _forget_roles(everything)
+        merged.append(merging.lines(Files(batch), 1, everything))
+    assert merged[0] == merged[1] and len(merged[0]) == 6
+    sampled = {image.inspection.sha256 for image in everything if image.item.sampled}
+    alone = {image.inspection.sha256 for image in everything if not image.item.sampled} & sampled
+    origins = [json.loads(line)["provenance"] for line in merged[0]]
+    assert alone, "some twin is sampled without the other"
+    assert {origin["role"] for origin in origins if origin["sha256"] in sampled} == {"gold"}
+    assert {origin["role"] for origin in origins if origin["sha256"] not in sampled} <= {"train"}
+
+
+def _forget_roles(everything: list) -> None:
+    table = boto3.resource("dynamodb").Table(LEDGER)
+    for image in everything:
+        table.delete_item(Key={"id": f"role#{image.inspection.sha256}"})
+
+
+def test_a_twin_that_is_answered_before_the_sampled_one_has_its_role_already(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "6")
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    for number in range(6):
+        storage.write(f"{PREFIX}{number}.png", picture())
+    batch = registered()["batch"]["id"]
+    unsampled = [image.source_ref for image in batches.images(batch) if not image.item.sampled]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1, lambda line: people.boxes() if line["source-ref"] in unsampled else None)
+    merge(batch, 1)
+    made = [label.provenance for label in batches.round_annotations(batch, 1)]
+    assert [(each["role"], each["sampled"]) for each in made] == [("gold", False)] * 3
+
+
+def test_answers_nobody_asked_for_are_no_labels() -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    (job,) = jobs.of_round(Files(batch), 1)
+    output = storage.own_key(people.answer_job(batch, 1, job, lambda line: people.boxes()))
+    uninvited = [{"source-ref": ref, **people.boxes()} for ref in (*refs(batch), f"s3://{BUCKET}/incoming/other.png")]
+    storage.write_lines(output, [*uninvited, *storage.read_lines(output)])
+    merged = merge(batch, 1)
+    assert (merged["human"], merged["deferred"]) == (3, 2)
+
+
+def test_a_round_in_which_nobody_answered_ends_the_batch_with_deferred_images_not_a_spin() -> None:
+    upload(2)
+    batch = registered()["batch"]["id"]
+    merged = run_round(batch, 1, answered=0)
+    assert merged["deferred"] == 2 and not merged["another_round"] and merged["dataset_version"] == ""
+
+
+def test_rounds_go_on_while_something_gets_labelled_and_stop_at_the_last(change_setting) -> None:
+    change_setting("MAX_ROUNDS", "2")
+    upload(6)
+    batch = registered()["batch"]["id"]
+    first = run_round(batch, 1, answered=1)
+    assert first["another_round"] and first["next_round"] == 2
+    second = run_round(batch, 2, answered=1)
+    assert second["deferred"] == 4 and not second["another_round"]
+
+
+def test_retraining_waits_for_enough_new_labels() -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    merged = run_round(batch, 1)
+    trained = storage.read_json(f"datasets/{merged['dataset_version']}/card.json")["train"]
+    ledger.note_training(merged["dataset_version"], trained, "job")
+    assert not run_round(batch, 2, answered=0)["retrain"]
+    ledger.note_training(merged["dataset_version"], trained - 2, "job")
+    assert merge(batch, 2)["retrain"]
+
+
+def test_a_lost_shard_stays_visible_as_deferred_images() -> None:
+    upload(3)
+    state = handle("register_batch", event=mark(), execution=execution("one"))
+    batch, first = state["batch"]["id"], storage.read_lines(state["batch"]["inspect_key"])[0]
+    handle("inspect_images", batch_id=batch, shard=first["shard"], objects_uri=first["uri"])
+    merged = run_round(batch, 1)
+    assert (merged["human"], merged["deferred"]) == (2, 1)
+
+
+def test_a_shard_that_is_inspected_after_its_round_was_judged_is_deferred_to_the_next_round() -> None:
+    """The execution died behind Judge Batch; the one that takes over finds the lost shard."""
+    upload(3)
+    trigger = mark()
+    state = handle("register_batch", event=trigger, execution=(first := execution("one")))
+    batch = state["batch"]["id"]
+    inspect_shards(state, 0, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    boto3.client("stepfunctions").stop_execution(executionArn=first)
+    assert handle("register_batch", event=trigger, execution=execution("two"))["batch"]["attempt"] == 2
+    inspect_shards(state, 1)
+    merged = run_round(batch, 1)
+    assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)
+    merged = run_round(batch, 2)
+    assert (merged["human"], merged["deferred"]) == (3, 0)
+
+
+def test_an_image_lost_from_the_decisions_is_found_beside_a_shard_that_is_inspected_late() -> None:
+    upload(3)
+    state = handle("register_batch", event=mark(), execution=execution("one"))
+    batch = state["batch"]["id"]
+    inspect_shards(state, 0, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    inspect_shards(state, 1)
+    handle("begin_round", batch_id=batch, round=1)
+    storage.write_lines(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
+    with pytest.raises(ConservationError, match="1 without an outcome"):
+        merge(batch, 1)
+
+
+def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_published() -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    published = run_round(batch, 1)["dataset_version"]
+    done = batches.round_annotations(batch, 1)[0].source_ref
+    handle("begin_round", batch_id=batch, round=2)
+    handle("judge_batch", batch_id=batch, round=2)
+    decisions = storage.read_lines(Files(batch).decisions(2))
+    storage.write_lines(Files(batch).decisions(2), [*decisions, {**decisions[0], "source-ref": done}])
+    (job,) = jobs.of_round(Files(batch), 2)
+    manifest = storage.own_key(job.manifest_uri)
+    storage.write_lines(manifest, [*storage.read_lines(manifest), {"source-ref": done}])
+    people.answer_round(batch, 2)
+    with pytest.raises(ConservationError, match="1 with more than one outcome"):
+        merge(batch, 2)
+    assert storage.read_pointer("datasets/current").value["version"] == published
+
+
+def test_an_image_that_was_lost_on_the_way_stops_the_merge() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    storage.write_lines(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
+    with pytest.raises(ConservationError, match="1 without an outcome"):
+        merge(batch, 1)
+    assert storage.read_pointer("datasets/current") is None
+
+
+def test_the_report_tells_every_outcome_and_ends_the_batch_once(fake_service) -> None:
+    notices = fake_service("sns")
+    upload(3)
+    storage.write(f"{PREFIX}<b>bad.png", b"")
+    batch = registered()["batch"]["id"]
+    run_round(batch, 1)
+    owner = ledger.owner_of(batch)
+    told = handle("report_batch", batch_id=batch, execution=owner)
+    assert (told["images"], told["human"], told["rejected"], told["deferred"]) == (4, 3, 1, 0)
+    assert handle("report_batch", batch_id=batch, execution=owner) == told
+    assert len(notices.requests_of("publish")) == 1 and ledger.batch(batch)["status"] == "finished"
+    page = storage.read(storage.own_key(told["report_uri"])).decode()
+    assert "&lt;b&gt;bad.png" in page and "<b>bad" not in page
+    manifest = storage.read_lines(f"batches/{batch}/annotations.manifest")
+    assert [line["source-ref"] for line in manifest] == refs(batch)[:3]
+    ((rejected, why),) = storage.read_json(f"batches/{batch}/summary.json")["rejected_reasons"].items()
+    assert rejected == f"{PREFIX}<b>bad.png" and why.startswith("empty: ")
+
+
+def test_supplied_labels_become_round_zero_and_a_bad_line_costs_one_line() -> None:
+    upload(3)
+    names = [f"{number:02d} ü+%20.png" for number in range(3)]
+    lines = [Annotation(name, None, 64, 48, (Box("head", 1, 2, 3, 4),), True, "", "").to_line() for name in names[:2]]
+    lines += [Annotation(names[2], None, 640, 480, (), True, "", "").to_line(), "not json", lines[0]]
+    storage.write(f"{PREFIX}labels.manifest", "\n".join(lines).encode())
+    state = registered(mark(b'{"labels": "labels.manifest"}'))
+    batch = state["batch"]["id"]
+    imported = handle("import_labels", batch_id=batch, labels_uri=state["batch"]["labels_uri"])
+    assert imported == {"labels": 2, "refused": 2}
+    refused = storage.read_lines(f"batches/{batch}/labeling/0/import-errors.jsonl")
+    assert [each["line"] for each in refused] == [3, 4] and "640 x 480" in refused[0]["error"]
+    merged = merge(batch, 0)
+    assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)

@@ -1,0 +1,218 @@
+"""Compare With Champion, Calibrate, Register, Deploy, Scale and Promote: what becomes of a trained model."""
+
+import boto3
+import pytest
+from annotation_lines import reference
+from botocore.exceptions import ClientError
+from fake_service import refused
+from handling import MODEL, crown, handle
+from labelloop import callbacks, ledger, models, storage, training
+from labelloop.errors import InvalidInputError, TransientError
+from labelloop.ledger import LockLostError
+from labelloop.settings import settings
+from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
+
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
+
+
+# --- Compare With Champion, calibration
+
+
+def test_the_first_model_is_better_than_none_when_it_is_good_enough() -> None:
+    assembled()
+    verdict = handle(
+        "compare_with_champion", champion="", **results(metrics(), challenger_gold=gold(), challenger_calibration=[])
+    )
+    assert verdict["better"] and verdict["model_version"].startswith("v000001-")
+    told = storage.read_json(storage.own_key(verdict["comparison_uri"]))
+    assert told["challenger_map50"] == 1.0 and told["images"] == 2
+    stored = storage.read_lines(f"training/{JOB}/scores/challenger-gold.jsonl")
+    assert [each["source-ref"] for each in stored] == [each["source-ref"] for each in gold()]
+
+
+def test_a_challenger_that_is_not_surely_better_does_not_win() -> None:
+    assembled()
+    given = results(metrics(0.9, 0.9), challenger_gold=gold(shift=2), champion_gold=gold())
+    verdict = handle("compare_with_champion", champion=MODEL, **given)
+    assert not verdict["better"] and "is not surely better" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [metrics(None), {}, {"gold": {}}, b'{"gold": {"challenger": {"map50": NaN}}}', metrics(1.5), {"gold": None}],
+)
+def test_a_missing_or_impossible_metric_fails_closed(stated) -> None:
+    assembled()
+    verdict = handle("compare_with_champion", champion="", **results(stated, challenger_gold=gold()))
+    assert not verdict["better"] and "no usable mAP50" in verdict["reason"]
+
+
+def test_a_job_that_wrote_no_metrics_at_all_fails_closed() -> None:
+    assembled()
+    with pytest.raises(InvalidInputError, match=r"no metrics\.json"):
+        handle("compare_with_champion", champion="", **results(None, challenger_gold=gold()))
+
+
+def test_a_model_that_was_not_scored_on_every_gold_image_does_not_win() -> None:
+    assembled()
+    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_gold=gold()[:1]))
+    assert not verdict["better"] and "not scored on 1 of the 2 gold images" in verdict["reason"]
+
+
+def test_versions_are_numbered_on_from_what_exists() -> None:
+    assembled()
+    storage.write("models/v000041-ffffffff/card.json", b"{}")
+    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_gold=gold()))
+    assert verdict["model_version"].startswith("v000042-") and models.next_number() == 42
+
+
+def calibrate(version: str, dataset: str) -> dict:
+    given = {"job": JOB, "model_version": version, "dataset_version": dataset}
+    return handle("calibrate_thresholds", **given, dataset_uri=storage.uri(f"training/{JOB}/dataset/"))
+
+
+def test_a_threshold_is_fitted_once_per_model_and_dataset() -> None:
+    version = assembled()
+    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration(0.7))
+    first = calibrate(MODEL, version)
+    assert first["threshold"] == 0.7
+    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration(0.9))
+    assert calibrate(MODEL, version) == first
+
+
+def test_without_scores_nothing_may_be_accepted() -> None:
+    assert calibrate(MODEL, assembled())["threshold"] is None
+
+
+def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> dict:
+    given = {"job": JOB, "champion": champion, "dataset_version": dataset, "train": 3, "fence": fence}
+    return handle("recalibrate_champion", execution=owner, dataset_uri=storage.uri(f"training/{JOB}/dataset/"), **given)
+
+
+def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free() -> None:
+    version, owner = assembled(), trainer("one")
+    crown()
+    storage.write_lines(f"training/{JOB}/scores/champion-calibration.jsonl", calibration(0.6))
+    recalibrate(owner, ledger.take_lock(owner, 60), version)
+    now = models.champion().value
+    assert now["version"] == MODEL and now["thresholds_uri"].endswith(f"{version}.json")
+    assert storage.read_json(storage.own_key(now["thresholds_uri"]))["accept"] == 0.6
+    assert ledger.labels_at_last_training() == 3 and ledger.take_lock(trainer("two"), 60) == 2
+
+
+def test_without_a_champion_a_failed_first_model_only_frees_the_lock() -> None:
+    version, owner = assembled(), trainer("one")
+    recalibrate(owner, ledger.take_lock(owner, 60), version, champion="")
+    assert models.champion() is None and ledger.labels_at_last_training() == 3
+
+
+# --- Register, Deploy, Scale, Promote
+
+
+def register(fake_service, version: str = MODEL, **answers) -> tuple:
+    sagemaker = fake_service("sagemaker", create_model_package={"ModelPackageArn": "arn:package"}, **answers)
+    given = {
+        "model_uri": archive("model", {"model.json": b"{}"}),
+        "comparison_uri": storage.write_json(f"training/{JOB}/comparison.json", {"reason": "better"}),
+        "thresholds_uri": storage.uri("t.json"),
+    }
+    more = {"job": JOB, "model_version": version, "champion": "", "dataset_version": "v000001-aaaaaaaa"}
+    return handle("register_model", **more, **given), sagemaker
+
+
+def test_a_version_is_stored_with_metrics_and_card_and_registered_once(fake_service) -> None:
+    first, sagemaker = register(fake_service, describe_model_package_group=refused("ValidationException", "not exist"))
+    assert first == {"model_package": "arn:package"}
+    assert len(sagemaker.requests_of("create_model_package_group")) == 1
+    before = {key: storage.read(key) for key in storage.keys(f"models/{MODEL}/")}
+    assert set(before) == {f"models/{MODEL}/{name}" for name in ("model.tar.gz", "metrics.json", "card.json")}
+    sagemaker.answering(describe_model_package_group={})
+    assert register(fake_service)[0] == first
+    assert {key: storage.read(key) for key in storage.keys(f"models/{MODEL}/")} == before
+    tokens = {request["ClientToken"] for request in sagemaker.requests_of("create_model_package")}
+    assert tokens == {f"labelloop-{MODEL}"}
+
+
+def test_a_registry_that_may_not_be_read_is_no_missing_group(fake_service) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        register(fake_service, describe_model_package_group=refused("AccessDeniedException"))
+
+
+def deploy(token: str = "t1") -> dict:
+    given = {"task_token": token, "execution": trainer(f"deploys-{token}"), "timeout_seconds": 600}
+    return handle("deploy_model", model_version=MODEL, **given)
+
+
+def test_an_endpoint_answers_when_it_is_in_service(states, fake_service) -> None:
+    sagemaker = fake_service("sagemaker", describe_endpoint={"EndpointStatus": "Creating"})
+    name = deploy()["endpoint"]
+    assert states.calls == [] and callbacks.find("deployment", name).started
+    handle("complete_deployment", detail={"EndpointName": name})
+    assert states.calls == []
+    sagemaker.answering(describe_endpoint={"EndpointStatus": "InService"})
+    for _ in range(3):
+        handle("complete_deployment", detail={"EndpointName": name})
+    assert [request["taskToken"] for request in states.requests_of("send_task_success")] == ["t1"]
+
+
+def test_an_endpoint_that_is_in_service_already_answers_at_once(states, fake_service) -> None:
+    fake_service("sagemaker", describe_endpoint={"EndpointStatus": "InService"})
+    deploy("t1")
+    deploy("t2")
+    assert [request["taskToken"] for request in states.requests_of("send_task_success")] == ["t1", "t2"]
+
+
+def test_an_endpoint_that_fails_says_why(states, fake_service) -> None:
+    fake_service("sagemaker", describe_endpoint={"EndpointStatus": "Failed", "FailureReason": "no image"})
+    deploy()
+    (told,) = states.requests_of("send_task_failure")
+    assert told["error"] == "DeploymentFailed" and "no image" in told["cause"]
+
+
+def test_a_new_endpoint_is_scaled(fake_service) -> None:
+    scaling = fake_service("application-autoscaling", put_scaling_policy={"PolicyARN": "arn:policy"})
+    fake_service("cloudwatch")
+    handle("scale_endpoint", endpoint="labelloop-v1")
+    assert scaling.requests_of("register_scalable_target")[0]["MaxCapacity"] == settings().max_instances
+
+
+def promote(owner: str, fence: int, version: str = MODEL) -> dict:
+    given = {"model_version": version, "endpoint": f"labelloop-{version}", "thresholds_uri": "s3://data-bucket/t"}
+    more = {"dataset_version": "v000001-aaaaaaaa", "job": JOB, "train": 3, "fence": fence}
+    return handle("promote_model", execution=owner, **given, **more)
+
+
+def test_promotion_flips_the_pointer_once_frees_the_lock_and_tells_people(fake_service) -> None:
+    notices, owner = fake_service("sns"), trainer("one")
+    fence = ledger.take_lock(owner, 60)
+    assert promote(owner, fence) == promote(owner, fence) == {"champion": MODEL}
+    assert models.champion().value["previous"] == "" and len(notices.requests_of("publish")) == 1
+    assert ledger.labels_at_last_training() == 3 and ledger.take_lock(trainer("two"), 60) == 2
+
+
+def test_an_execution_whose_lock_was_taken_over_promotes_nothing(fake_service) -> None:
+    slow, other = trainer("slow"), trainer("other")
+    fence = ledger.take_lock(slow, 60)
+    boto3.client("stepfunctions").stop_execution(executionArn=slow)
+    ledger.take_lock(other, 60)
+    crown("v000009-ffffffff")
+    with pytest.raises(LockLostError, match="publishes nothing"):
+        promote(slow, fence)
+    with pytest.raises(LockLostError):
+        recalibrate(slow, fence, label(), champion="v000009-ffffffff")
+    assert models.champion().value["version"] == "v000009-ffffffff"
+    assert ledger.take_lock(trainer("third"), 60) is None  # the other still holds it
+
+
+def test_a_pointer_that_moved_between_reading_and_flipping_is_decided_again(fake_service, monkeypatch) -> None:
+    owner = trainer("one")
+    fence = ledger.take_lock(owner, 60)
+    monkeypatch.setattr(storage, "flip_pointer", lambda *_: False)
+    with pytest.raises(TransientError, match="moved meanwhile"):
+        promote(owner, fence)
+
+
+def test_the_truths_of_a_job_are_those_it_was_given() -> None:
+    assembled()
+    truths = training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "gold")
+    assert [truth.source_ref for truth in truths] == [reference(f"gold ü+{number}.jpg") for number in range(2)]

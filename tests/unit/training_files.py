@@ -1,0 +1,76 @@
+"""The datasets and the results that the functions of train_model work on."""
+
+import io
+import json
+import tarfile
+
+from annotation_lines import annotation, line, reference
+from handling import execution, handle
+from labelloop import datasets, storage
+
+JOB = "labelloop-train-1-0123abcd"
+WEIGHTS = {"classes": ["head", "bag"], "weights-sha256": "ab" * 32}
+
+
+def label(gold: int = 2, train: int = 3, calibration: int = 2) -> str:
+    """Publishes a dataset of human labels; its version."""
+    counts = {"gold": gold, "train": train, "calibration": calibration}
+    return datasets.publish(
+        [line(f"{role} ü+{number}.jpg", role=role) for role, count in counts.items() for number in range(count)], {}
+    )
+
+
+def trainer(name: str) -> str:
+    return execution(name, "TRAIN_MODEL_ARN")
+
+
+def prediction(name: str, sure: float = 0.9, shift: float = 0.0) -> dict:
+    """What a model saw in an image of `annotation_lines`: the true box, moved aside."""
+    (box,) = annotation(name).boxes
+    seen = {"class": "head", "left": box.left + shift, "top": box.top, "width": box.width, "height": box.height}
+    given = {"source-ref": reference(name), "status": "ok", "width": 100, "height": 60, "model": "m"}
+    return {**given, "boxes": [{**seen, "confidence": sure}]}
+
+
+def results(metrics: object = None, **scores: list[dict]) -> dict:
+    """Writes what a training job leaves; the places Compare With Champion gets. `scores`: challenger_gold=[...]."""
+    files = {f"scores/{name.replace('_', '-')}.jsonl": lines(records) for name, records in scores.items()}
+    files["metrics.json"] = json.dumps(metrics).encode() if not isinstance(metrics, bytes) else metrics
+    places = {
+        "output_uri": archive("output", {name: body for name, body in files.items() if body != b"null"}),
+        "model_uri": archive("model", {"model.json": json.dumps(WEIGHTS).encode(), "weights.pt": b"w"}),
+        "dataset_uri": storage.uri(f"training/{JOB}/dataset/"),
+    }
+    return {"job": JOB, **places}
+
+
+def lines(records: list[dict]) -> bytes:
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
+
+
+def archive(name: str, files: dict[str, bytes]) -> str:
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as tar:
+        for path, content in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return storage.write(f"training/{JOB}/output/{name}.tar.gz", body.getvalue())
+
+
+def assembled() -> str:
+    version = label()
+    handle("assemble_dataset", job=JOB, dataset_version=version)
+    return version
+
+
+def gold(sure: float = 0.9, shift: float = 0.0) -> list[dict]:
+    return [prediction(f"gold ü+{number}.jpg", sure, shift) for number in range(2)]
+
+
+def calibration(sure: float = 0.9) -> list[dict]:
+    return [prediction(f"calibration ü+{number}.jpg", sure) for number in range(2)]
+
+
+def metrics(challenger: object = 0.9, champion: object = None) -> dict:
+    return {"gold": {"challenger": {"map50": challenger}, "champion": {"map50": champion} if champion else None}}

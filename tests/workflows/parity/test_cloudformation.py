@@ -1,0 +1,121 @@
+"""Stacks: custom resources, metric math, alarm names, settings of tables (patches of the same names)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from toys import Toys
+from waiting import eventually
+
+from local import stack
+
+
+def _create(aws: Toys, name: str, resources: dict[str, Any]) -> dict[str, Any]:
+    formation = aws.client("cloudformation")
+    formation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+
+    def settled() -> dict[str, Any] | None:
+        found: dict[str, Any] = formation.describe_stacks(StackName=name)["Stacks"][0]
+        return None if found["StackStatus"].endswith("IN_PROGRESS") else found
+
+    return eventually(settled)
+
+
+CUSTOM = """
+import boto3, json, os, urllib.request
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event["RequestType"]))
+    if os.environ.get("RAISE"):
+        raise ValueError("cannot clean up")
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer.update(Status="SUCCESS", PhysicalResourceId="cleanup")
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request)
+"""
+
+
+def test_deleting_a_stack_runs_its_custom_resource_and_keeps_what_is_retained(aws: Toys) -> None:
+    url, _ = aws.queue()
+    function = aws.function(CUSTOM, variables={"QUEUE": url})
+    resources = {
+        "Kept": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {"BucketName": "toy-kept"}},
+        "Gone": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "toy-gone"}},
+        "Cleanup": {"Type": "Custom::Cleanup", "Properties": {"ServiceToken": function}},
+    }
+    assert _create(aws, "toy-stack", resources)["StackStatus"] == "CREATE_COMPLETE"
+    assert aws.message(url) == "Create"
+    stack.delete(aws.server, "toy-stack")
+    assert aws.message(url) == "Delete"
+    aws.client("s3").head_bucket(Bucket="toy-kept")
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        aws.client("sqs").get_queue_url(QueueName="toy-gone")
+
+
+def test_a_custom_resource_that_raises_fails_the_stack_at_once(aws: Toys) -> None:
+    url, _ = aws.queue()
+    function = aws.function(CUSTOM, variables={"QUEUE": url, "RAISE": "1"})
+    created = _create(
+        aws, "toy-failing", {"Cleanup": {"Type": "Custom::Cleanup", "Properties": {"ServiceToken": function}}}
+    )
+    assert created["StackStatus"].startswith("ROLLBACK")
+    events = aws.client("cloudformation").describe_stack_events(StackName="toy-failing")["StackEvents"]
+    assert any("cannot clean up" in event.get("ResourceStatusReason", "") for event in events)
+
+
+def _alarm(*metrics: dict[str, Any]) -> dict[str, Any]:
+    properties = {"AlarmName": "toy-math", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
+    return {
+        "Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {**properties, "EvaluationPeriods": 1, "Metrics": list(metrics)},
+        }
+    }
+
+
+def _metric(name: str, **fields: Any) -> dict[str, Any]:
+    stat = {"Metric": {"Namespace": "AWS/States", "MetricName": name}, "Period": 300, "Stat": "Sum"}
+    return {"Id": name.lower(), "MetricStat": stat, "ReturnData": False, **fields}
+
+
+def test_an_alarm_on_metric_math_is_stored_and_a_wrong_one_refused(aws: Toys) -> None:
+    total = {"Id": "total", "Expression": "SUM([failed, timedout])", "ReturnData": True}
+    wrong = _create(aws, "toy-wrong-math", _alarm(total, _metric("failed")))
+    assert wrong["StackStatus"].startswith("ROLLBACK")
+    made = _create(aws, "toy-math", _alarm(total, _metric("failed"), _metric("timedout")))
+    assert made["StackStatus"] == "CREATE_COMPLETE"
+    alarm = aws.client("cloudwatch").describe_alarms(AlarmNames=["toy-math"])["MetricAlarms"][0]
+    assert [metric["Id"] for metric in alarm["Metrics"]] == ["total", "failed", "timedout"]
+    assert alarm["Metrics"][0]["ReturnData"] is True
+
+
+def test_a_tables_expiry_and_recovery_are_switched_on(aws: Toys) -> None:
+    table = {
+        "TableName": "toy-settings",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+    }
+    _create(aws, "toy-table", {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": table}})
+    dynamodb = aws.client("dynamodb")
+    expiry = dynamodb.describe_time_to_live(TableName="toy-settings")["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
+    backups = dynamodb.describe_continuous_backups(TableName="toy-settings")["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+def test_alarms_are_deleted_by_who_may_delete_those_of_that_name(aws: Toys) -> None:
+    may = {"Effect": "Allow", "Action": "cloudwatch:DeleteAlarms", "Resource": "arn:aws:cloudwatch:*:*:alarm:toy-*"}
+    code = """
+        import boto3
+        def handler(event, context):
+            boto3.client("cloudwatch").delete_alarms(AlarmNames=event["names"])
+    """
+    delete = aws.function(code, [may])
+    assert aws.invoke(delete, {"names": ["toy-wake"]}) == (None, None)
+    error, answer = aws.invoke(delete, {"names": ["other-wake"]})
+    assert error and "is not authorized to perform: cloudwatch:DeleteAlarms" in answer["errorMessage"]
