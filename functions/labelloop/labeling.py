@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop import aws, storage
+from labelloop import aws, naming, storage
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.settings import Settings
 
@@ -41,7 +41,7 @@ class Form:
 
 def form(kind: str, settings: Settings) -> Form:
     """`kind` is annotate, adjust or verify; what is marked is the task's."""
-    names = _plain(" and ".join(settings.label_names))
+    names = _plain(naming.listed(settings.label_names))
     if settings.marks_key_points:
         return Form(
             "human-key-points",

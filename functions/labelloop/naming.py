@@ -6,6 +6,7 @@ SageMaker allows `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}` for jobs, models and endpoin
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 
 READY = "_READY.json"
 JOB_KINDS = ("annotate", "adjust", "verify")
@@ -58,6 +59,12 @@ def is_endpoint(resource_prefix: str, name: str) -> bool:
 def inference_id(batch: str, round_number: int, shard: str, attempt: int, retry: int) -> str:
     """At most 64 printable characters (InvokeEndpointAsync.InferenceId); readable in logs, unique by its hash."""
     return f"{slug(batch, 30)}-{digest(batch, round_number, shard, attempt, retry, length=20)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: `a, b and c`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _bounded(name: str) -> str:

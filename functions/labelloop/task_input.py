@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labelloop import fields
+from labelloop import fields, naming
 from labelloop.augmented import (
     PROPOSALS,
     PROPOSED_KEY_POINTS,
@@ -37,11 +37,11 @@ def task_input(line: Any, settings: Settings) -> dict[str, Any]:
         points = _proposed_key_points(record, settings.key_points, context)
         labels = [label for name in settings.key_points for label in (name, name + OCCLUDED)]
         initial, boxes = [point_mark(point) for point in points if point.visibility != "outside"], []
-        header = "Place the points: " + _listed(settings.key_points)
+        header = "Place the points: " + naming.listed(settings.key_points)
     else:
         labels = list(settings.classes)
         initial = boxes = [box_mark(box) for box in _proposed_boxes(record, settings.classes, context)]
-        header = "One tight box around every " + _listed(labels)  # what to draw, and what to accept
+        header = "One tight box around every " + naming.listed(labels)  # what to draw, and what to accept
     return {
         "taskObject": reference,
         "labels": labels,
@@ -130,8 +130,3 @@ def _check_span(start: float, extent: float, start_name: str, extent_name: str, 
         raise fields.refuse(context, start_name, f"a place inside the image, 0 to {limit}", start)
     if not 0 < extent <= limit - start:
         raise fields.refuse(context, extent_name, f"the extent of a box that ends inside the image, at {limit}", extent)
-
-
-def _listed(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

@@ -46,6 +46,15 @@ def test_long_and_foreign_class_names_make_a_legal_request_too(environment, chan
     assert problems(request(kind=kind)) == []
 
 
+def test_a_title_lists_the_classes_as_a_sentence_does(change_setting) -> None:
+    change_setting("CLASSES", "head,bag,phone")
+    titles = [labeling.form(kind, settings()).title for kind in ("annotate", "adjust")]
+    assert titles == [
+        "Draw a box around every head, bag and phone",
+        "Correct the boxes around every head, bag and phone",
+    ]
+
+
 def test_the_answers_of_every_kind_and_the_proposals_have_different_names(environment, change_setting) -> None:
     """Ground Truth takes a line that has the answer's attribute for labelled; underscores break its manifests."""
     assert [request(kind=kind)["LabelAttributeName"] for kind in JOB_KINDS] == [
