@@ -8,6 +8,8 @@ NPM := $(if $(shell command -v npm),npm,$(VENVS)/node/bin/python -c 'import sys,
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_SYSTEM_CERTS ?= 1
 export UV_LINK_MODE ?= copy
+# Compiled once, here: the containers and functions of the embedded AWS start often and write no bytecode themselves.
+export UV_COMPILE_BYTECODE ?= 1
 
 .PHONY: help setup demo up down test lint bench pins clean
 help:
@@ -27,7 +29,7 @@ down:
 
 ## make test [ARGS=...]                             all tests; ARGS: what pytest is to run instead
 test: setup
-	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
+	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile)
 ifndef ARGS
 	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
 endif

@@ -1,6 +1,7 @@
 """One ASGI application for the whole AWS: requests signed for one of our services go there, the rest to MiniStack.
 
-Below /_labelloop/ lies what is not AWS: `status` says who serves here, the rest belongs to the service `control`.
+Below /_labelloop/ lies what is not AWS: `status` says who serves here, `meeting` lets writes meet, the rest belongs to
+the service `control`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ministack.core import responses
 from ministack.core.router import extract_access_key_id
 
 from local.http import Request, Response, ServiceFault, ServiceHandler, fault_response
+from local.meeting import PATH as MEETING_PATH
+from local.meeting import Meeting
 
 log = logging.getLogger("labelloop.local")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -34,6 +37,8 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+
 
 
 def application(mounted: Mapping[str, ServiceHandler]) -> Application:
+    meeting = Meeting()
+
     async def route(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await ministack.app(scope, receive, send)
@@ -41,12 +46,17 @@ def application(mounted: Mapping[str, ServiceHandler]) -> Application:
         if scope["path"] == STATUS_PATH:
             await _send(send, Response(200, json.dumps({"pid": os.getpid(), "mounted": sorted(mounted)}).encode()))
             return
+        if scope["path"] == MEETING_PATH:
+            request = await _request(scope, receive, "control", responses.get_region())
+            await _send(send, meeting.arrange(request))
+            return
         if scope["path"].startswith(CONTROL_PREFIX) and "control" in mounted:
             request = await _request(scope, receive, "control", responses.get_region())
             await _send(send, await _answer(mounted["control"], request))
             return
         signed_for = _SCOPE.search(_header(scope, b"authorization"))
         if signed_for is None or signed_for["service"] not in OWN_SERVICES:
+            await meeting.attend(scope["method"], scope["path"])
             await ministack.app(scope, receive, send)
             return
         request = await _request(scope, receive, signed_for["service"], signed_for["region"])

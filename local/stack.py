@@ -32,6 +32,8 @@ from local.portal.access import make_token
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 STATE_DIR = REPO_ROOT / "build" / "local"
+BUILD_DIR = REPO_ROOT / ".aws-sam" / "build-local"
+SAMCONFIG = REPO_ROOT / "samconfig.toml"
 REGION = "us-east-1"
 START_SECONDS = 60.0
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
@@ -167,39 +169,36 @@ def _clear(record_path: Path) -> None:
         record_path.unlink()
 
 
-def deploy(
-    server: Server,
-    project: Path = REPO_ROOT,
-    config_env: str = "local",
-    build_dir: Path | None = None,
-    parameters: Mapping[str, str] | None = None,
-    options: Sequence[str] = (),
+def build(
+    server: Server, config_env: str = "local", build_dir: Path = BUILD_DIR, parameters: Mapping[str, str] | None = None
 ) -> str:
-    """`sam build` and `sam deploy` of the project, unmodified; returns what sam printed.
+    """`sam build` of the project, unmodified, into `build_dir`; returns what sam printed. Raises DeployFailed.
 
-    parameters: template parameters on top of samconfig's; Runtime and Architecture are those of the host, since the
-    functions run on it. options: more for `sam deploy`. Raises DeployFailed.
+    parameters: as for `deploy`. `server` is only named to sam, nothing is asked of it.
     """
-    given = {**_configured_parameters(project, config_env), **host_parameters(), **(parameters or {})}
-    overrides = [
-        "--parameter-overrides",
-        *(f"ParameterKey={key},ParameterValue={_quoted(given[key])}" for key in given),
-    ]
-    build_dir = build_dir or project / ".aws-sam" / "build-local"
-    # Named, because sam would look for it beside the built template.
-    samconfig = project / "samconfig.toml"
-    config = ["--config-file", str(samconfig), "--config-env", config_env] if samconfig.exists() else []
-    built = _sam(server, project, ["build", *config, "--build-dir", str(build_dir), *overrides])
-    deployed = _sam(
+    return _sam(
+        server, ["build", *_config(config_env), "--build-dir", str(build_dir), *_overrides(config_env, parameters)]
+    )
+
+
+def deploy(
+    server: Server, config_env: str = "local", built: Path | None = None, parameters: Mapping[str, str] | None = None
+) -> str:
+    """`sam build` and `sam deploy` of the project, unmodified; returns what sam printed. Raises DeployFailed.
+
+    built: the folder of an earlier `build`, else it is built now. parameters: template parameters on top of
+    samconfig's; Runtime and Architecture are those of the host, since the functions run on it.
+    """
+    said = "" if built else build(server, config_env, parameters=parameters)
+    template = (built or BUILD_DIR) / "template.yaml"
+    options = ["--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+    return said + _sam(
         server,
-        project,
         [
-            *("deploy", *config, "--template-file", str(build_dir / "template.yaml")),
-            *("--resolve-s3", "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
-            *("--region", REGION, *overrides, *options),
+            *("deploy", *_config(config_env), "--template-file", str(template), *options, "--region", REGION),
+            *_overrides(config_env, parameters),
         ],
     )
-    return built + deployed
 
 
 def host_parameters() -> dict[str, str]:
@@ -211,10 +210,22 @@ def host_parameters() -> dict[str, str]:
     return {"Runtime": f"python{version}", "Architecture": "arm64" if arm else "x86_64"}
 
 
-def _configured_parameters(project: Path, config_env: str) -> dict[str, str]:
+def _config(config_env: str) -> list[str]:
+    """Named, because sam would look for it beside the built template."""
+    return ["--config-file", str(SAMCONFIG), "--config-env", config_env]
+
+
+def _overrides(config_env: str, parameters: Mapping[str, str] | None) -> list[str]:
+    given = {**_configured_parameters(config_env), **host_parameters(), **(parameters or {})}
+    return [
+        "--parameter-overrides",
+        *(f"ParameterKey={key},ParameterValue={_quoted(given[key])}" for key in given),
+    ]
+
+
+def _configured_parameters(config_env: str) -> dict[str, str]:
     """samconfig's parameter_overrides, which sam drops as soon as the command line gives any."""
-    path = project / "samconfig.toml"
-    section = tomllib.loads(path.read_text()).get(config_env, {}) if path.exists() else {}
+    section = tomllib.loads(SAMCONFIG.read_text()).get(config_env, {})
     found: dict[str, str] = {}
     for command in ("global", "deploy"):
         configured = section.get(command, {}).get("parameters", {}).get("parameter_overrides", [])
@@ -292,16 +303,22 @@ def aws_environment(server: Server) -> dict[str, str]:
     }
 
 
-def _sam(server: Server, project: Path, arguments: Sequence[str]) -> str:
+def _sam(server: Server, arguments: Sequence[str]) -> str:
     sam = os.environ.get("LABELLOOP_SAM") or str(REPO_ROOT / ".venvs" / "sam" / "bin" / "sam")
     kept = {
         name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_SAM_OWN_SETTINGS)
     }
-    environment = {**kept, **aws_environment(server), "SAM_CLI_TELEMETRY": "0", "AWS_CONFIG_FILE": os.devnull}
-    environment["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    environment = {
+        "SAM_CLI_POLL_DELAY": "0.5",  # seconds; by itself sam waits five, which spares AWS's limits and nothing here
+        **kept,
+        **aws_environment(server),
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
     done = subprocess.run(
         [sam, *arguments],
-        cwd=project,
+        cwd=REPO_ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

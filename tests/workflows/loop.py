@@ -7,9 +7,11 @@ loop.assert_sound(run)  # succeeded, every object accounted for, no failed Map c
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,8 +75,19 @@ def running_loop(scratch: Path, parameters: Mapping[str, str] | None = None, **e
         **environment,
     }
     with stack.running_server(environment=settings) as server:
-        stack.deploy(server, build_dir=scratch / "build", parameters={**PARAMETERS, **(parameters or {})})
+        stack.deploy(server, built=_built(server, scratch), parameters={**PARAMETERS, **(parameters or {})})
         yield Loop(server, stack.outputs(server, "labelloop"), scratch)
+
+
+def _built(server: stack.Server, scratch: Path) -> Path:
+    """What `sam build` makes of the project, once per run of pytest, whichever of its processes is the first."""
+    # pytest-xdist gives each process a folder of its own in that of the run.
+    shared = scratch.parent.parent if os.environ.get("PYTEST_XDIST_WORKER") else scratch.parent
+    with (shared / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "built" / "template.yaml").exists():
+            stack.build(server, build_dir=shared / "built")
+    return shared / "built"
 
 
 @dataclass(frozen=True)
@@ -269,6 +282,15 @@ class Loop(Account):
 
     def faults(self, **faults: Any) -> None:
         self.control("PUT", "faults", faults)
+
+    @contextlib.contextmanager
+    def meeting(self, key: str) -> Iterator[None]:
+        """Two writers of the object come at the same moment."""
+        self.control("PUT", "meeting", {"key": key})
+        try:
+            yield
+        finally:
+            self.control("PUT", "meeting", {})
 
     @contextlib.contextmanager
     def held(self, what: str) -> Iterator[None]:

@@ -161,7 +161,7 @@ def test_two_batches_at_the_same_time_lose_no_label_and_train_one_after_the_othe
 
 
 def test_batches_that_are_merged_at_the_same_moment_lose_no_label(loop: Loop) -> None:
-    """A dataset of some thousand lines makes every publication slow enough to meet another."""
+    """The publications meet: of two that have read the same version one comes second."""
     older = [older_line(loop, number) for number in range(4000)]
     loop.put("datasets/v000001-01de401d/manifest.jsonl", "".join(line + "\n" for line in older).encode())
     loop.put("datasets/current", b'{"version": "v000001-01de401d"}')
@@ -169,7 +169,7 @@ def test_batches_that_are_merged_at_the_same_moment_lose_no_label(loop: Loop) ->
     for prefix in prefixes:
         loop.upload(prefix, pictures(2, seed=prefix))
     loop.faults(hold_labeling=True)
-    with loop.settings("MergeAnnotations", RETRAIN_MINIMUM="5000"):
+    with loop.settings("MergeAnnotations", RETRAIN_MINIMUM="5000"), loop.meeting("datasets/current"):
         for prefix in prefixes:
             loop.mark(prefix, {})
         for prefix in prefixes:

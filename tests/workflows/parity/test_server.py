@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -79,3 +80,23 @@ def test_the_record_of_a_killed_server_is_not_believed(tmp_path: Path) -> None:
         stack.find(tmp_path)
     assert stack.stop(tmp_path) is False
     assert processes.alive(os.getpid())
+
+
+def test_two_writes_of_an_object_meet_and_one_comes_second(server: stack.Server, aws: Toys) -> None:
+    bucket, s3 = aws.bucket(), aws.client("s3")
+
+    def write(key: str) -> str:
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=b"mine", IfNoneMatch="*")
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "written"
+
+    stack.control(server, "PUT", "meeting", {"key": "place/to-meet"})
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(write, "place/to-meet")
+        assert write("place/another") == "written" and not first.done()
+        assert sorted([write("place/to-meet"), first.result()]) == ["PreconditionFailed", "written"]
+    assert stack.control(server, "PUT", "meeting", {}) == {"key": ""}
+    with pytest.raises(stack.ControlRefused, match="a meeting is"):
+        stack.control(server, "PUT", "meeting", {"place": "elsewhere"})
