@@ -24,7 +24,10 @@ class Meeting:
         self._alone: asyncio.Event | None = None
 
     def arrange(self, request: Request) -> Response:
-        document = json.loads(request.body or "{}")
+        try:
+            document = json.loads(request.body or b"{}")
+        except ValueError:
+            document = None
         if not isinstance(document, dict) or not set(document) <= {"key"}:
             return json_response({"message": 'a meeting is {"key": "<key of an object>"}, or {}'}, 400)
         self._key = str(document.get("key", ""))

@@ -98,5 +98,6 @@ def test_two_writes_of_an_object_meet_and_one_comes_second(server: stack.Server,
         assert write("place/another") == "written" and not first.done()
         assert sorted([write("place/to-meet"), first.result()]) == ["PreconditionFailed", "written"]
     assert stack.control(server, "PUT", "meeting", {}) == {"key": ""}
-    with pytest.raises(stack.ControlRefused, match="a meeting is"):
-        stack.control(server, "PUT", "meeting", {"place": "elsewhere"})
+    for nonsense in ({"place": "elsewhere"}, ["place/to-meet"]):
+        with pytest.raises(stack.ControlRefused, match="a meeting is"):
+            stack.control(server, "PUT", "meeting", nonsense)
