@@ -5,7 +5,7 @@ trained on 300, held out 150 pictures, mean over 3 seeds (each seed its own pict
 on 150 pictures has mAP50 >= 0.75, so that a loop can build on it. Writes build/bench/S6.scenes.json.
 
 1,200 steps of 8 pictures show each of 300 pictures 32 times. With 400 steps (11 times) both models are limited by the
-steps, not by their pictures, and the seeds decide. Takes about 15 minutes on two cores.
+steps, not by their pictures, and the seeds decide. Takes 15 to 20 minutes on two cores.
 """
 
 from __future__ import annotations
