@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import models, naming, storage, training
+from labelloop import immutable, models, naming, storage, training
 from labelloop.errors import InvalidInputError
 from labelloop.observability import entry
 from labelloop.settings import settings
@@ -26,6 +26,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "accept": None,
         "images": 0,
     }
+    thresholds_key = models.thresholds_key(version, "")
+    immutable.create_json(thresholds_key, thresholds)
     comparison = {
         "better": True,
         "reason": f"adopted from {model_uri}: there is no champion to compare it with",
@@ -34,6 +36,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {
         "model_uri": model_uri,
         "model_version": version,
-        "thresholds_uri": storage.write_json(models.thresholds_key(version, ""), thresholds),
+        "thresholds_uri": storage.uri(thresholds_key),
         "comparison_uri": storage.write_json(f"{training.folder(job)}/comparison.json", comparison),
     }

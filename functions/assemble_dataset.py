@@ -5,7 +5,7 @@ fetches.
 import json
 from typing import Any
 
-from labelloop import datasets, storage, training
+from labelloop import datasets, immutable, storage, training
 from labelloop.observability import entry, logger
 
 
@@ -18,9 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if role := datasets.role_of(line):
             by_role[role].append(line)
     for role, lines in by_role.items():
-        storage.write(
-            f"{folder}/dataset/{role}.jsonl", "".join(line + "\n" for line in lines).encode(), "application/jsonlines"
-        )
+        immutable.create_text_lines(f"{folder}/dataset/{role}.jsonl", lines)
     images = [storage.own_key(json.loads(line)["source-ref"]) for lines in by_role.values() for line in lines]
     manifest = json.dumps([{"prefix": storage.uri("")}, *sorted(images)], ensure_ascii=False)
     images_uri = storage.write(f"{folder}/images.manifest", manifest.encode(), "application/json")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import storage
+from labelloop import immutable, storage
 from labelloop.batches import Files, Image, images, outcomes, pin_uninspected, write_shards
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     before = outcomes(files.batch_id, everything, number - 1)
     open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
     pin_uninspected(files.batch_id, number, everything)
-    pinned = storage.create_json(files.round(number), _pin(files, number))
+    pinned = immutable.create_json(files.round(number), _pin(files, number))
     infer = bool(pinned["model"]) and pinned["predictions_round"] == number and bool(open_images)
     requests_key = (
         write_shards(files, f"infer-{number}", [_request(image) for image in open_images], settings().shard_size)
@@ -48,7 +48,7 @@ def _pin(files: Files, number: int) -> dict[str, Any]:
 def _round_with_predictions_of(model: str, files: Files, number: int) -> int:
     """An unchanged model does not infer again: what it saw in an earlier round of this batch still holds."""
     for earlier in range(1, number):
-        pinned = storage.find_json(files.round(earlier))
+        pinned = immutable.find_json(files.round(earlier))
         if pinned and pinned["model"] == model:
             return earlier
     return number

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import calibration, models, storage, training
+from labelloop import calibration, immutable, models, storage, training
 from labelloop.observability import entry, logger
 from labelloop.records import Prediction
 from labelloop.settings import settings
@@ -14,7 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     records = storage.find_lines(f"{training.folder(event['job'])}/scores/challenger-calibration.jsonl") or []
     predictions = [Prediction.from_json(record) for record in records]
     truths = training.read_truths(event["dataset_uri"], "calibration")
-    thresholds = storage.create_json(
+    thresholds = immutable.create_json(
         models.thresholds_key(version, dataset),
         calibration.thresholds(version, dataset, predictions, truths, settings()),
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import callbacks, endpoints, naming, outcomes
+from labelloop import callbacks, endpoints, immutable, naming, outcomes
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -17,6 +17,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if callback.outcome is not None:
         callbacks.deliver(callback, again=True)
         return {"endpoint": name}
+    immutable.read(f"models/{version}/model.tar.gz")  # raises unless it is the archive that was registered
     endpoints.create(name, version, settings())
     callbacks.mark_started(callback)
     count("DeploymentRequested")

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from labelloop import batches, ledger, storage
+from labelloop import batches, immutable, ledger, storage
 from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     images = _by_name(batches.images(files.batch_id), ledger.batch(files.batch_id)["prefix"])
     labels, errors = _read(event["labels_uri"], images)
     storage.write_lines(files.imported_labels, [_answer(image, label) for image, label in labels])
-    storage.create_lines(files.decisions(0), [_decision(image).to_json() for image, _ in labels])
+    immutable.create_lines(files.decisions(0), [_decision(image).to_json() for image, _ in labels])
     storage.write_lines(f"{files.labeling(0)}/import-errors.jsonl", errors)
     count("LabelsImported", len(labels))
     count("LabelsRefused", len(errors))

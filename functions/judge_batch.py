@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import batches, jobs, judgement, storage
+from labelloop import batches, immutable, jobs, judgement, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate, Policy
 from labelloop.naming import JOB_KINDS
@@ -15,7 +15,7 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
-    pinned = storage.read_json(files.round(number))
+    pinned = immutable.read_json(files.round(number))
     everything = batches.images(files.batch_id)
     before = batches.outcomes(files.batch_id, everything, number - 1)
     open_images = {
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         number,
         knobs.keep_confidence,
     )
-    lines = storage.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
+    lines = immutable.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if decision.decision == "human"]
     planned = jobs.plan(files, number, _by_kind(asked, open_images, predictions), pinned["model"])
@@ -50,7 +50,7 @@ def _policy(pinned: dict[str, Any]) -> Policy | None:
         return None
     if knobs.accept_policy == "fixed":
         return Policy("fixed", knobs.accept_threshold, f"fixed/{knobs.accept_threshold}@{pinned['model']}")
-    thresholds = storage.read_json(storage.own_key(pinned["thresholds_uri"]))
+    thresholds = immutable.read_json(storage.own_key(pinned["thresholds_uri"]))
     return Policy(
         "target-quality",
         thresholds["accept"],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import batches, datasets, ledger, merging, storage
+from labelloop import batches, datasets, immutable, ledger, merging
 from labelloop.batches import Files
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
@@ -14,7 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     everything = batches.images(files.batch_id)
     before = batches.outcomes(files.batch_id, everything, number - 1)
     open_before = sum(outcome == "deferred" for outcome in before.values())
-    added = storage.find_text_lines(files.round_annotations(number)) or storage.create_text_lines(
+    added = immutable.find_text_lines(files.round_annotations(number)) or immutable.create_text_lines(
         files.round_annotations(number), merging.lines(files, number, everything)
     )
     counts = batches.check_conservation(files.batch_id, everything, number)
@@ -42,5 +42,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _time_to_retrain(version: str) -> bool:
     if not version or settings().marks_key_points:
         return False
-    card = storage.read_json(f"datasets/{version}/card.json")
+    card = immutable.read_json(f"datasets/{version}/card.json")
     return bool(card["train"] - ledger.labels_at_last_training() >= settings().retrain_minimum)

@@ -4,7 +4,7 @@ the lock is released.
 
 from typing import Any
 
-from labelloop import calibration, ledger, models, storage, training
+from labelloop import calibration, immutable, ledger, models, storage, training
 from labelloop.observability import entry, logger
 from labelloop.records import Prediction
 from labelloop.settings import settings
@@ -20,7 +20,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         predictions = [Prediction.from_json(record) for record in records]
         truths = training.read_truths(event["dataset_uri"], "calibration")
         key = models.thresholds_key(version, dataset)
-        thresholds = storage.create_json(key, calibration.thresholds(version, dataset, predictions, truths, settings()))
+        thresholds = immutable.create_json(
+            key, calibration.thresholds(version, dataset, predictions, truths, settings())
+        )
         models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(key)})
         logger.info("champion recalibrated", **thresholds)
     ledger.note_training(dataset, int(event["train"]), event["job"])

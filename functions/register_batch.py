@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import aws, ledger, markers, naming, sampling, storage
+from labelloop import aws, immutable, ledger, markers, naming, sampling, storage
 from labelloop.batches import Files, write_shards
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.markers import Marker
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marker: Marker) -> list[dict[str, Any]]:
     """The objects of this delivery, pinned by version; written once, so a restart works on the same images."""
     files, knobs = Files(batch_id), settings()
-    inventory = storage.find_lines(files.inventory)
+    inventory = immutable.find_lines(files.inventory)
     if inventory is None:
         listed = _list(prefix, marker)
         known = _objects_of_other_deliveries(bucket, prefix, delivery)
@@ -54,7 +54,7 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
             for entry in objects
         ]
         items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum)
-        inventory = storage.create_lines(files.inventory, [item.to_json() for item in items])
+        inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
     write_shards(files, "inspect", inventory, knobs.shard_size)
     return inventory
 
@@ -100,7 +100,7 @@ def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set
         if number == delivery:
             continue
         at_work = number < delivery and ledger.is_at_work(batch_id)  # asked first: it may pin, and end, meanwhile
-        inventory = storage.find_lines(Files(batch_id).inventory)
+        inventory = immutable.find_lines(Files(batch_id).inventory)
         if inventory is None and at_work:
             raise TransientError(
                 f"an earlier marker of {prefix} is being registered as batch {batch_id} and may take the same objects: "

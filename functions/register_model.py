@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, ledger, storage
+from labelloop import aws, immutable, ledger, storage
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -13,9 +13,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     version, folder = event["model_version"], f"models/{event['model_version']}"
     comparison = storage.read_json(storage.own_key(event["comparison_uri"]))
     if not storage.exists(f"{folder}/model.tar.gz"):
-        storage.copy(event["model_uri"], f"{folder}/model.tar.gz")
-    storage.create_json(f"{folder}/metrics.json", comparison)
-    card = storage.create_json(
+        immutable.create(
+            f"{folder}/model.tar.gz", storage.read(storage.own_key(event["model_uri"])), "application/gzip"
+        )
+    immutable.create_json(f"{folder}/metrics.json", comparison)
+    card = immutable.create_json(
         f"{folder}/card.json",
         {
             "version": version,

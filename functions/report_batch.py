@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import audit, aws, batches, datasets, ledger, report, scores, storage
+from labelloop import audit, aws, batches, datasets, immutable, ledger, report, scores, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
 from labelloop.manifests import Annotation
@@ -54,8 +54,8 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
     """One row per round that ran: what it pinned and what it decided. Round 0 is an import of supplied labels."""
     rows = []
     for number in batches.decided_rounds(files.batch_id):
-        records = storage.read_lines(files.decisions(number))
-        pinned = storage.find_json(files.round(number)) or {"model": "", "thresholds_uri": "", "predictions_round": 0}
+        records = immutable.read_lines(files.decisions(number))
+        pinned = immutable.find_json(files.round(number)) or {"model": "", "thresholds_uri": "", "predictions_round": 0}
         decided = Counter(Decision.from_json(record).decision for record in records)
         labelled = Counter(
             "human" if annotation.human else "auto" for annotation in batches.round_annotations(files.batch_id, number)
@@ -93,7 +93,7 @@ def _rejections(files: Files, everything: list[Image], last: int) -> dict[str, s
     }
     keys = {image.source_ref: image.item.key for image in everything}
     for number in range(1, last + 1):
-        for record in storage.find_lines(files.decisions(number)) or ():
+        for record in immutable.find_lines(files.decisions(number)) or ():
             decision = Decision.from_json(record)
             if decision.decision == "rejected":
                 reasons[keys[decision.source_ref]] = ", ".join(decision.reasons)
@@ -131,7 +131,7 @@ def _audit(files: Files, rounds: list[dict[str, Any]], annotations: list[Annotat
 def _threshold(row: dict[str, Any]) -> float | None:
     if settings().accept_policy == "fixed":
         return settings().accept_threshold
-    threshold: float | None = storage.read_json(storage.own_key(row["thresholds_uri"]))["accept"]
+    threshold: float | None = immutable.read_json(storage.own_key(row["thresholds_uri"]))["accept"]
     return threshold
 
 
@@ -140,7 +140,7 @@ def _seen_by(model: str, files: Files, row: dict[str, Any]) -> dict[str, Predict
     scored gold.
     """
     seen = batches.predictions(files.batch_id, row["predictions_round"])
-    card = storage.find_json(f"models/{model}/card.json") or {}
+    card = immutable.find_json(f"models/{model}/card.json") or {}
     for record in storage.find_lines(f"training/{card.get('job', '')}/scores/challenger-gold.jsonl") or ():
         prediction = Prediction.from_json(record)
         seen.setdefault(prediction.source_ref, prediction)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, outcomes, storage, training
+from labelloop import aws, callbacks, immutable, outcomes, storage, training
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -17,7 +17,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if callback.outcome is not None:
         callbacks.deliver(callback, again=True)
         return {"training_job": job}
-    champion_uri = storage.uri(f"models/{event['champion']}/model.tar.gz") if event["champion"] else ""
+    champion_uri = ""
+    if event["champion"]:
+        archive = f"models/{event['champion']}/model.tar.gz"
+        immutable.read(archive)  # raises unless it is the archive that was registered
+        champion_uri = storage.uri(archive)
     request = training.job_request(
         job=job,
         dataset_uri=event["dataset_uri"],

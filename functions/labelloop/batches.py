@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import conservation, storage
+from labelloop import conservation, immutable, storage
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
 from labelloop.observability import logger
@@ -116,7 +116,7 @@ def images(batch_id: str) -> list[Image]:
         for record in storage.read_lines(key):
             inspection = Inspection.from_json(record)
             inspections[inspection.key] = inspection
-    items = (InventoryItem.from_json(record) for record in storage.read_lines(files.inventory))
+    items = (InventoryItem.from_json(record) for record in immutable.read_lines(files.inventory))
     return [Image(item, inspections.get(item.key)) for item in items]
 
 
@@ -133,12 +133,22 @@ def outcomes(batch_id: str, everything: Iterable[Image], last_round: int) -> dic
 def final_outcomes(batch_id: str, everything: Iterable[Image], last_round: int) -> list[tuple[str, str]]:
     """(source-ref, outcome) of every rejection and every label that was made, each as often as it was made."""
     found = [(image.source_ref, "rejected") for image in everything if image.inspection and not image.readable]
+    _check_complete(batch_id, last_round)
     for number in range(last_round + 1):
         rejected = [decision for decision in round_decisions(batch_id, number) if decision.decision == "rejected"]
         found += [(decision.source_ref, "rejected") for decision in rejected]
         labelled = round_annotations(batch_id, number)
         found += [(annotation.source_ref, "human" if annotation.human else "auto") for annotation in labelled]
     return found
+
+
+def _check_complete(batch_id: str, last_round: int) -> None:
+    """Raises MissingObjectError where labels of an ended round are gone: people would be asked for them again."""
+    files = Files(batch_id)
+    for number in range(1, last_round + 1):
+        for key in (files.decisions(number), files.round_annotations(number)):
+            if storage.was_written(key) and not storage.exists(key):
+                raise storage.MissingObjectError(f"{storage.uri(key)} is gone. {storage.restoring(key)}")
 
 
 def pin_uninspected(batch_id: str, number: int, everything: Iterable[Image]) -> None:
@@ -148,7 +158,7 @@ def pin_uninspected(batch_id: str, number: int, everything: Iterable[Image]) -> 
     """
     lost = [{"key": image.item.key} for image in everything if image.inspection is None]
     if lost:
-        storage.create_lines(Files(batch_id).uninspected(number), lost)
+        immutable.create_lines(Files(batch_id).uninspected(number), lost)
 
 
 def check_conservation(batch_id: str, everything: Sequence[Image], last_round: int) -> dict[str, int]:
@@ -161,7 +171,7 @@ def check_conservation(batch_id: str, everything: Sequence[Image], last_round: i
     decided = {decision.source_ref for decision in round_decisions(batch_id, last_round)}
     if last_round == 0:  # an import decides only on the images it has labels for
         decided |= {image.source_ref for image in everything if image.readable}
-    begun_without = {record["key"] for record in storage.find_lines(Files(batch_id).uninspected(last_round)) or ()}
+    begun_without = {record["key"] for record in immutable.find_lines(Files(batch_id).uninspected(last_round)) or ()}
     open_images = decided | {
         image.source_ref for image in everything if image.inspection is None or image.item.key in begun_without
     }
@@ -176,11 +186,11 @@ def decided_rounds(batch_id: str) -> list[int]:
 
 
 def round_decisions(batch_id: str, number: int) -> list[Decision]:
-    return [Decision.from_json(record) for record in storage.find_lines(Files(batch_id).decisions(number)) or ()]
+    return [Decision.from_json(record) for record in immutable.find_lines(Files(batch_id).decisions(number)) or ()]
 
 
 def round_annotations(batch_id: str, number: int) -> list[Annotation]:
-    return [Annotation.from_line(line) for line in storage.find_text_lines(Files(batch_id).round_annotations(number))]
+    return [Annotation.from_line(line) for line in immutable.find_text_lines(Files(batch_id).round_annotations(number))]
 
 
 def predictions(batch_id: str, round_number: int) -> dict[str, Prediction]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import ledger, storage
+from labelloop import immutable, ledger, storage
 from labelloop.augmented import own_attribute
 from labelloop.errors import TransientError
 from labelloop.observability import count, logger
+from labelloop.storage import MissingObjectError, Pointer
 
 CURRENT = "datasets/current"
 REBASES = 20
@@ -30,12 +31,13 @@ class Dataset:
 
 
 def current() -> Dataset:
-    pointer = storage.read_pointer(CURRENT)
-    return load(pointer.value["version"]) if pointer else Dataset("", ())
+    return _at(_pointer())
 
 
 def load(version: str) -> Dataset:
-    return Dataset(version, tuple(storage.find_text_lines(f"datasets/{version}/manifest.jsonl")))
+    """Raises MissingObjectError or ChangedObjectError unless the manifest is the one that was published."""
+    card = immutable.read_json(f"datasets/{version}/card.json")
+    return _load(version, str(card["sha256"]))
 
 
 def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
@@ -46,8 +48,8 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
     """
     added = list(added)
     for _ in range(REBASES):
-        pointer = storage.read_pointer(CURRENT)
-        parent = load(pointer.value["version"]) if pointer else Dataset("", ())
+        pointer = _pointer()
+        parent = _at(pointer)
         lines = merge(parent.lines, added)
         if lines == list(parent.lines):
             return parent.version
@@ -55,14 +57,36 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
         checksum = hashlib.sha256(body).hexdigest()
         version = f"v{parent.number + 1:06d}-{checksum[:8]}"
         card = {"version": version, "parent": parent.version, "sha256": checksum, **count_labels(lines), **facts}
-        storage.create(f"datasets/{version}/manifest.jsonl", body, "application/jsonlines")
-        storage.create_json(f"datasets/{version}/card.json", card)
+        immutable.create(f"datasets/{version}/manifest.jsonl", body, "application/jsonlines")
+        immutable.create_json(f"datasets/{version}/card.json", card)
         if storage.flip_pointer(CURRENT, {"version": version, "sha256": checksum}, pointer):
             ledger.index_version("dataset", version, card)
             count("DatasetPublished")
             logger.info("dataset published", dataset=version, parent=parent.version, images=len(lines))
             return version
     raise TransientError(f"{REBASES} other publications came first; nothing was lost, try again")
+
+
+def _pointer() -> Pointer | None:
+    """None before the first publication. Raises MissingObjectError where the pointer is gone: the next publication
+    would begin anew, without the labels that are there.
+    """
+    pointer = storage.read_pointer(CURRENT)
+    later = None if pointer else next(storage.keys("datasets/v000002-"), None)
+    if later:
+        raise MissingObjectError(
+            f"{storage.uri(CURRENT)} is gone, although dataset versions exist ({later}): put it back with the version "
+            'and sha256 of the newest card.json ({"version": ..., "sha256": ...}), then start the same again'
+        )
+    return pointer
+
+
+def _at(pointer: Pointer | None) -> Dataset:
+    return _load(pointer.value["version"], pointer.value.get("sha256", "")) if pointer else Dataset("", ())
+
+
+def _load(version: str, sha256: str) -> Dataset:
+    return Dataset(version, tuple(immutable.read_text_lines(f"datasets/{version}/manifest.jsonl", sha256)))
 
 
 def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:

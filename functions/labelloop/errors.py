@@ -15,3 +15,7 @@ class LimitReachedError(Exception):
 
 class ConservationError(Exception):
     """The images of a batch do not add up (lost, invented or decided twice): publish nothing until a person looks."""
+
+
+class ChangedObjectError(Exception):
+    """An object that is written once has other bytes than those: a person restores them, then the same is started."""

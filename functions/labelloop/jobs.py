@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import datasets, honeypots, labeling, naming, outcomes, storage
+from labelloop import datasets, honeypots, immutable, labeling, naming, outcomes, storage
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
@@ -70,13 +70,13 @@ def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) 
         honeypots.make(part.name, part.kind, images, knobs.label_names, model, knobs.seed)
         for part, images in zip(planned, shown, strict=True)
     ]
-    stored = storage.create_lines(files.honeypots(number), [pot.to_json() for pots in made for pot in pots])
+    stored = immutable.create_lines(files.honeypots(number), [pot.to_json() for pots in made for pot in pots])
     return [Honeypot.from_json(record) for record in stored]
 
 
 def honeypots_of(files: Files, number: int, job: str) -> dict[str, Honeypot]:
     """source-ref -> honeypot of a job."""
-    records = storage.find_lines(files.honeypots(number)) or ()
+    records = immutable.find_lines(files.honeypots(number)) or ()
     return {pot.source_ref: pot for pot in map(Honeypot.from_json, records) if pot.job == job}
 
 
@@ -92,7 +92,7 @@ def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line],
     """
     name = _name(files, number, index, kind)
     manifest = files.job_manifest(number, name)
-    stored = storage.create_lines(manifest, lines)
+    stored = immutable.create_lines(manifest, lines)
     record = {
         "job": name,
         "kind": kind,
@@ -100,11 +100,11 @@ def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line],
         "objects": len(stored) - pots,
         "honeypots": pots,
     }
-    return _from_json(storage.create_json(files.job(number, index), record))
+    return _from_json(immutable.create_json(files.job(number, index), record))
 
 
 def find(files: Files, number: int, index: int) -> Job:
-    return _from_json(storage.read_json(files.job(number, index)))
+    return _from_json(immutable.read_json(files.job(number, index)))
 
 
 def of_round(files: Files, number: int) -> list[Job]:
@@ -130,7 +130,7 @@ def answers(files: Files, number: int, job: Job, ended: Outcome) -> Collected:
         job.name,
         job.kind,
         labeling.form(job.kind, knobs).attribute,
-        storage.find_text_lines(storage.own_key(job.manifest_uri)),
+        immutable.read_text_lines(storage.own_key(job.manifest_uri)),
         storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
         knobs.label_names,
         honeypots_of(files, number, job.name),
@@ -147,7 +147,7 @@ def pin_adjustments(files: Files, number: int, index: int) -> None:
     lines = []
     for job in verifying.values():
         rejected = set(answers(files, number, job, outcome(job)).rejected)
-        asked = storage.read_lines(storage.own_key(job.manifest_uri))
+        asked = immutable.read_lines(storage.own_key(job.manifest_uri))
         lines += [line for line in asked if line["source-ref"] in rejected]
     for place, part in enumerate(parts(lines, settings().objects_per_job), start=index + 1):
         pin(files, number, place, "adjust", part)

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop import aws, naming, storage
+from labelloop import aws, immutable, naming, storage
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.settings import Settings
 
@@ -168,7 +168,7 @@ def deploy_template(name: str) -> str:
     """Puts a worker template under the hash of its content, once; returns its URI."""
     body = (TEMPLATES / name).read_bytes()
     key = f"worker_ui/{hashlib.sha256(body).hexdigest()}.liquid.html"
-    storage.create(key, body, "text/html")
+    immutable.create(key, body, "text/html")
     return storage.uri(key)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from labelloop import adjustments, batches, jobs, judgement, labeling, ledger, sampling, storage
+from labelloop import adjustments, batches, immutable, jobs, judgement, labeling, ledger, sampling, storage
 from labelloop.batches import Files, Image
 from labelloop.collected import HumanLabel, collect
 from labelloop.manifests import Annotation
@@ -25,7 +25,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
-    pinned = storage.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
+    pinned = immutable.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
     predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
     made = []
     for ref, decision in decided.items():

@@ -3,6 +3,7 @@
 Both are scored on the same gold images, which never train. The per-image differences in label quality are
 bootstrapped in pairs (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13: percentile interval), and
 the challenger wins only when the one-sided 95 % lower bound of the mean difference lies above a tolerance.
+A mean hides a rare class, so no class may be lost for it: see `_lost_class`.
 Everything that is missing, not a number or not comparable keeps the champion: the gate fails closed.
 """
 
@@ -14,8 +15,11 @@ from dataclasses import dataclass
 from random import Random
 
 from labelloop.judgement import label_boxes
-from labelloop.quality import Truth, image_quality, map50
+from labelloop.quality import Truth, image_quality, map50, match_boxes
 from labelloop.records import Prediction
+
+FOUND_IOU = 0.5
+SURELY_FEWER = 0.05  # one-sided
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,13 @@ def compare(
     difference = math.fsum(differences) / len(differences)
     lower_bound = _lower_bound(differences, settings)
     better = lower_bound > settings.tolerance
+    lost = _lost_class(challenger, champion, gold, settings) if better else None
+    if lost:
+        reason = (
+            f"The challenger {challenger.model} is not promoted, although its labels are better on average "
+            f"({difference:+.4f}, at least {lower_bound:+.4f}): {lost}."
+        )
+        return Verdict(False, reason, challenger_map50, champion_map50, difference, lower_bound, len(gold))
     reason = (
         f"The challenger {challenger.model} {'is better than' if better else 'is not surely better than'} the champion "
         f"{champion.model}: mean label quality on {len(gold)} gold images differs by {difference:+.4f}, at least "
@@ -121,6 +132,41 @@ def _qualities(contender: Contender, gold: Sequence[Truth], settings: GateSettin
     return [
         image_quality(label_boxes(predicted[truth.source_ref], settings.keep_confidence), truth.boxes) for truth in gold
     ]
+
+
+def _lost_class(
+    challenger: Contender, champion: Contender, gold: Sequence[Truth], settings: GateSettings
+) -> str | None:
+    """The first class, by name, whose objects the challenger surely finds more seldom than the champion; else None.
+
+    Surely: none of at least two that the champion finds, or fewer by the exact sign test on the objects that only one
+    of the two finds (McNemar, Psychometrika 12, 1947; one-sided 5 %). A class with one object proves nothing.
+    """
+    new, old = _found(challenger, gold, settings), _found(champion, gold, settings)
+    for label in sorted(old):
+        pairs = list(zip(new[label], old[label], strict=True))
+        found, before = sum(new[label]), sum(old[label])
+        lost, won = pairs.count((False, True)), pairs.count((True, False))
+        if (before >= 2 and not found) or (lost > won and _tail(lost, lost + won) < SURELY_FEWER):
+            return f"of the {len(pairs)} gold objects of class '{label}' it finds {found}, the champion {before}"
+    return None
+
+
+def _found(contender: Contender, gold: Sequence[Truth], settings: GateSettings) -> dict[str, list[bool]]:
+    """Per class, for each true box in the order of `gold`: whether the model's label has it."""
+    predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
+    found: dict[str, list[bool]] = {}
+    for truth in gold:
+        boxes = label_boxes(predicted[truth.source_ref], settings.keep_confidence)
+        hits = {index for overlap, _, index in match_boxes(boxes, truth.boxes) if overlap >= FOUND_IOU}
+        for index, box in enumerate(truth.boxes):
+            found.setdefault(box.label, []).append(index in hits)
+    return found
+
+
+def _tail(successes: int, trials: int) -> float:
+    """The chance of at least so many heads of a fair coin."""
+    return math.fsum(math.comb(trials, count) * 0.5**trials for count in range(successes, trials + 1))
 
 
 def _lower_bound(differences: Sequence[float], settings: GateSettings) -> float:

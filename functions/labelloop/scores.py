@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean, median
 from typing import Any
 
-from labelloop import jobs, ledger, storage
+from labelloop import immutable, jobs, ledger, storage
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, reference
@@ -59,7 +59,7 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
         "problems": list(collected.problems),
         "workers": [score.to_json() for score in scores],
     }
-    return storage.create_json(files.workers(number, job.name), record)
+    return immutable.create_json(files.workers(number, job.name), record)
 
 
 def of_batch(files: Files, rounds: Iterable[int]) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def of_batch(files: Files, rounds: Iterable[int]) -> list[dict[str, Any]]:
     found = []
     for number in rounds:
         for job in jobs.of_round(files, number):
-            record = storage.find_json(files.workers(number, job.name))
+            record = immutable.find_json(files.workers(number, job.name))
             if record is not None:
                 found.append(record)
     return found
@@ -118,7 +118,7 @@ def _labels(job: Job, collected: Collected) -> dict[str, Label]:
 
 def _responses(files: Files, number: int, job: Job) -> dict[str, dict[str, Any]]:
     """source-ref -> its worker responses of all iterations as one document."""
-    refs = [reference(line) for line in storage.find_text_lines(storage.own_key(job.manifest_uri))]
+    refs = [reference(line) for line in immutable.read_text_lines(storage.own_key(job.manifest_uri))]
     folder = f"{files.labeling(number)}/{job.name}/annotations/worker-response/"
     placed = []
     for key in sorted(storage.keys(folder)):

@@ -1,4 +1,4 @@
-"""Objects in S3: JSON, JSON lines, create-once writes and pointers.
+"""Objects in S3: JSON, JSON lines and pointers. Those that are written once have a module of their own: immutable.py.
 
 Keys are raw everywhere (spaces, `+`, `%20`, quotes and emoji are just characters): a URI is split at the first `/`
 after the bucket.
@@ -12,12 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws
-from labelloop.errors import InvalidInputError, TransientError
+from labelloop.errors import InvalidInputError
 from labelloop.records import dump_line, parse_lines
 from labelloop.settings import settings
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
-_LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 
 
 class MissingObjectError(Exception):
@@ -55,9 +55,15 @@ def own_key(reference: str) -> str:
 
 
 def read(key: str, version_id: str | None = None) -> bytes:
+    return read_with_metadata(key, version_id)[0]
+
+
+def read_with_metadata(key: str, version_id: str | None = None) -> tuple[bytes, dict[str, str]]:
+    """The bytes, and what their writer noted beside them."""
     try:
         request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
-        return bytes(aws.client("s3").get_object(**request)["Body"].read())
+        answer = aws.client("s3").get_object(**request)
+        return bytes(answer["Body"].read()), dict(answer.get("Metadata", {}))
     except ClientError as error:
         if aws.error_code(error) in _MISSING:
             raise MissingObjectError(
@@ -116,46 +122,11 @@ def write(key: str, body: bytes, content_type: str = "application/octet-stream")
 
 
 def write_json(key: str, value: Mapping[str, Any]) -> str:
-    return write(key, _json_bytes(value), "application/json")
+    return write(key, json_bytes(value), "application/json")
 
 
 def write_lines(key: str, records: Iterable[Mapping[str, Any]]) -> str:
-    return write(key, _lines_bytes(records), "application/jsonlines")
-
-
-def create(key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
-    """Writes once (If-None-Match: *). False when the object exists already; it is left as it is."""
-    try:
-        aws.client("s3").put_object(
-            Bucket=settings().data_bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
-        )
-    except ClientError as error:
-        if aws.error_code(error) == "ConditionalRequestConflict":
-            raise TransientError(f"{uri(key)} is being written by somebody else") from error
-        if aws.error_code(error) in _LOST_RACE:
-            return False
-        raise
-    return True
-
-
-def create_json(key: str, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes once and returns what is stored: this value, or the one that was there first."""
-    return dict(value) if create(key, _json_bytes(value), "application/json") else read_json(key)
-
-
-def create_lines(key: str, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Writes once and returns the stored lines: these, or the ones that were there first."""
-    body = _lines_bytes(records)
-    if create(key, body, "application/jsonlines"):
-        return list(parse_lines(body.decode("utf-8"), uri(key)))
-    return read_lines(key)
-
-
-def create_text_lines(key: str, lines: Iterable[str]) -> list[str]:
-    """Writes once and returns the stored lines: these, or the ones that were there first."""
-    text = list(lines)
-    body = "".join(line + "\n" for line in text).encode("utf-8")
-    return text if create(key, body, "application/jsonlines") else find_text_lines(key)
+    return write(key, lines_bytes(records), "application/jsonlines")
 
 
 def copy(source_uri: str, key: str) -> str:
@@ -174,13 +145,36 @@ def keys(prefix: str) -> Iterator[str]:
 
 
 def read_pointer(key: str) -> Pointer | None:
+    """None where it was never set. Raises MissingObjectError where it was deleted."""
     try:
         answer = aws.client("s3").get_object(Bucket=settings().data_bucket, Key=key)
     except ClientError as error:
-        if aws.error_code(error) in _MISSING:
-            return None
-        raise
+        if aws.error_code(error) not in _MISSING:
+            raise
+        if was_written(key):
+            raise MissingObjectError(
+                f"{uri(key)} is gone, although it was there: starting anew without it would lose all that it led to. "
+                f"{restoring(key)}"
+            ) from error
+        return None
     return Pointer(json.loads(answer["Body"].read()), answer["ETag"])
+
+
+def was_written(key: str, more_than_once: bool = False) -> bool:
+    """Whether the versioned bucket remembers a version of the object, or more than one, deleted ones included."""
+    answer = aws.client("s3").list_object_versions(Bucket=settings().data_bucket, Prefix=key, MaxKeys=20)
+    changes = [entry for kind in ("Versions", "DeleteMarkers") for entry in answer.get(kind, ()) if entry["Key"] == key]
+    return len(changes) > more_than_once
+
+
+def restoring(key: str) -> str:
+    """What a person does to bring back the right bytes of an object."""
+    bucket = settings().data_bucket
+    return (
+        f"The bucket keeps earlier versions: find the right one (aws s3api list-object-versions --bucket {bucket} "
+        f"--prefix '{key}'), delete the versions and delete markers that came after it (aws s3api delete-object "
+        "--version-id ...), then start the same execution again. Nothing else is lost"
+    )
 
 
 def flip_pointer(key: str, value: Mapping[str, Any], seen: Pointer | None) -> bool:
@@ -190,18 +184,18 @@ def flip_pointer(key: str, value: Mapping[str, Any], seen: Pointer | None) -> bo
     guard = {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}
     try:
         aws.client("s3").put_object(
-            Bucket=settings().data_bucket, Key=key, Body=_json_bytes(value), ContentType="application/json", **guard
+            Bucket=settings().data_bucket, Key=key, Body=json_bytes(value), ContentType="application/json", **guard
         )
     except ClientError as error:
-        if aws.error_code(error) in _LOST_RACE | _MISSING:
+        if aws.error_code(error) in LOST_RACE | _MISSING:
             return False
         raise
     return True
 
 
-def _json_bytes(value: Mapping[str, Any]) -> bytes:
+def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
 
 
-def _lines_bytes(records: Iterable[Mapping[str, Any]]) -> bytes:
+def lines_bytes(records: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(dump_line(record) + "\n" for record in records).encode("utf-8")

@@ -9,7 +9,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import storage
+from labelloop import immutable, storage
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
 from labelloop.records import Prediction, parse_lines
@@ -108,7 +108,7 @@ def read_description(model_uri: str) -> dict[str, Any]:
 def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
     """The human labels a job was given as `gold` or `calibration`."""
     key = f"{storage.own_key(dataset_uri).rstrip('/')}/{images}.jsonl"
-    return [Annotation.from_line(line) for line in storage.find_text_lines(key)]
+    return [Annotation.from_line(line) for line in immutable.read_text_lines(key)]
 
 
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:

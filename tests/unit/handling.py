@@ -2,11 +2,12 @@
 
 import importlib
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from labelloop import batches, storage
+from labelloop import batches, immutable, storage
 from labelloop.batches import Files
 from labelloop.records import Prediction
 from made_up_stack import BUCKET, SETTINGS
@@ -42,6 +43,12 @@ def picture(shade: int = 100, size: tuple[int, int] = (64, 48), **options: Any) 
     body = io.BytesIO()
     Image.new("RGB", size, (shade, shade, shade)).save(body, options.pop("format", "PNG"), **options)
     return body.getvalue()
+
+
+def write_otherwise(key: str, records: Iterable[Mapping[str, Any]]) -> None:
+    """An object that is written once, as a faulty step would have written it in the first place."""
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key).delete()
+    immutable.create_lines(key, records)
 
 
 def execution(name: str, machine: str = "LABEL_BATCH_ARN") -> str:

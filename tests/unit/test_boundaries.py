@@ -85,8 +85,8 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
-        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "jobs", "labeling", "ledger"),
-        *("merging", "models", "observability", "outcomes", "scores", "storage", "training", "__init__"),
+        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "immutable", "jobs", "labeling"),
+        *("ledger", "merging", "models", "observability", "outcomes", "scores", "storage", "training", "__init__"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

@@ -7,7 +7,7 @@ import boto3
 import people
 import pytest
 from annotation_lines import CLASSES
-from handling import crown, handle, mark, predict, registered, upload
+from handling import crown, handle, mark, predict, registered, upload, write_otherwise
 from labelloop import batches, datasets, jobs, ledger, scores, storage
 from labelloop.batches import Files
 from labelloop.errors import TransientError
@@ -289,7 +289,7 @@ def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
     score = WorkerScore("bad", 4, 0, 0, None, None, 4, 0.1)
     end(batch, 1, lambda line: people.boxes())
     record = storage.read_json(Files(batch).workers(1, job.name))
-    storage.write_json(Files(batch).workers(1, job.name), {**record, "workers": [score.to_json()]})
+    write_otherwise(Files(batch).workers(1, job.name), [{**record, "workers": [score.to_json()]}])
     ledger.note_worker(job.name, score)
     handle("merge_annotations", batch_id=batch, round=1)
     handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))

@@ -6,7 +6,19 @@ import boto3
 import people
 import pytest
 from batch_rounds import inspect_shards, merge, refs, run_round
-from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
+from handling import (
+    MODEL,
+    PREFIX,
+    crown,
+    execution,
+    handle,
+    mark,
+    picture,
+    predict,
+    registered,
+    upload,
+    write_otherwise,
+)
 from labelloop import batches, jobs, ledger, merging, storage
 from labelloop.batches import Files
 from labelloop.errors import ConservationError
@@ -179,7 +191,7 @@ def test_an_image_lost_from_the_decisions_is_found_beside_a_shard_that_is_inspec
     handle("judge_batch", batch_id=batch, round=1)
     inspect_shards(state, 1)
     handle("begin_round", batch_id=batch, round=1)
-    storage.write_lines(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
+    write_otherwise(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
     with pytest.raises(ConservationError, match="1 without an outcome"):
         merge(batch, 1)
 
@@ -192,10 +204,10 @@ def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_pub
     handle("begin_round", batch_id=batch, round=2)
     handle("judge_batch", batch_id=batch, round=2)
     decisions = storage.read_lines(Files(batch).decisions(2))
-    storage.write_lines(Files(batch).decisions(2), [*decisions, {**decisions[0], "source-ref": done}])
+    write_otherwise(Files(batch).decisions(2), [*decisions, {**decisions[0], "source-ref": done}])
     (job,) = jobs.of_round(Files(batch), 2)
     manifest = storage.own_key(job.manifest_uri)
-    storage.write_lines(manifest, [*storage.read_lines(manifest), {"source-ref": done}])
+    write_otherwise(manifest, [*storage.read_lines(manifest), {"source-ref": done}])
     people.answer_round(batch, 2)
     with pytest.raises(ConservationError, match="1 with more than one outcome"):
         merge(batch, 2)
@@ -207,7 +219,7 @@ def test_an_image_that_was_lost_on_the_way_stops_the_merge() -> None:
     batch = registered()["batch"]["id"]
     handle("begin_round", batch_id=batch, round=1)
     handle("judge_batch", batch_id=batch, round=1)
-    storage.write_lines(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
+    write_otherwise(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
     with pytest.raises(ConservationError, match="1 without an outcome"):
         merge(batch, 1)
     assert storage.read_pointer("datasets/current") is None

@@ -129,3 +129,65 @@ def test_a_refused_gold_image_counts_as_an_empty_label():
     verdict = compare(replace(new, predictions=refused), old, truths, GATE)
     assert not verdict.better
     assert verdict.challenger_map50 == 0
+
+
+def two_classes(rare, found_rare, common_shift, name, confidence=0.9):
+    """60 pictures, one object each; the last `rare` are bags, of which the model finds so many."""
+    truths, predictions = [], []
+    for index in range(60):
+        label = "bag" if index >= 60 - rare else "head"
+        box = Box(label, 100, 100, 100, 100)
+        truths.append(Seen(f"s3://b/{index:04d}", (box,)))
+        seen = label == "head" or index < 60 - rare + found_rare
+        shifted = replace(box, left=100 + (common_shift if label == "head" else 0), confidence=confidence)
+        boxes = (shifted,) if seen else ()
+        predictions.append(Prediction(truths[-1].source_ref, "ok", 640, 480, name, boxes))
+    return Contender(name, "gold-1", predictions, 0.5), truths
+
+
+@pytest.mark.fault("H10")
+@pytest.mark.parametrize(
+    ("rare", "before", "after", "better"),
+    [
+        (6, 6, 0, False),  # misses the class altogether
+        (2, 2, 0, False),
+        (12, 12, 6, False),  # six lost, none won: p = 1/64
+        (12, 7, 2, False),  # five lost: p = 1/32
+        (6, 3, 0, False),
+        (1, 1, 0, True),  # a single object proves nothing
+        (6, 6, 5, True),
+        (12, 12, 8, True),  # four lost: p = 1/16
+        (6, 0, 0, True),
+        (6, 2, 6, True),
+    ],
+)
+def test_a_challenger_that_loses_a_class_is_not_promoted_however_good_it_is_on_average(rare, before, after, better):
+    new, truths = two_classes(rare, after, 0, "new")
+    old, _ = two_classes(rare, before, 60 if rare > 6 else 30, "old")
+    verdict = compare(new, old, truths, GATE)
+    assert verdict.lower_bound > 0, "on average it is better"
+    assert verdict.better is better, verdict.reason
+    if not better:
+        assert f"of the {rare} gold objects of class 'bag' it finds {after}, the champion {before}" in verdict.reason
+
+
+def test_a_challenger_that_gives_a_rare_class_another_name_loses_the_class():
+    new, truths = two_classes(6, 6, 0, "new")
+    mistaken = [
+        replace(each, boxes=tuple(replace(box, label="head") for box in each.boxes)) for each in new.predictions
+    ]
+    old, _ = two_classes(6, 6, 30, "old")
+    verdict = compare(replace(new, predictions=mistaken), old, truths, GATE)
+    assert not verdict.better and "class 'bag'" in verdict.reason
+
+
+def test_a_class_below_the_keep_confidence_is_not_found():
+    new, truths = two_classes(6, 6, 0, "new")
+    faint = [
+        replace(
+            each, boxes=tuple(replace(box, confidence=0.1) for box in each.boxes if box.label == "bag") or each.boxes
+        )
+        for each in new.predictions
+    ]
+    old, _ = two_classes(6, 6, 30, "old")
+    assert not compare(replace(new, predictions=faint), old, truths, GATE).better

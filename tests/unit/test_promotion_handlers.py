@@ -6,7 +6,7 @@ from annotation_lines import reference
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown, handle
-from labelloop import callbacks, ledger, models, storage, training
+from labelloop import callbacks, immutable, ledger, models, storage, training
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.ledger import LockLostError
 from labelloop.settings import settings
@@ -139,6 +139,7 @@ def test_a_registry_that_may_not_be_read_is_no_missing_group(fake_service) -> No
 
 
 def deploy(token: str = "t1") -> dict:
+    immutable.create(f"models/{MODEL}/model.tar.gz", b"archive")
     given = {"task_token": token, "execution": trainer(f"deploys-{token}"), "timeout_seconds": 600}
     return handle("deploy_model", model_version=MODEL, **given)
 

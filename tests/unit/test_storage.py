@@ -1,7 +1,7 @@
 """Objects and pointers in S3: keys are raw, what is written once stays, a pointer moves only if nobody moved it."""
 
 import pytest
-from labelloop import storage
+from labelloop import immutable, storage
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.storage import MissingObjectError
 from made_up_stack import BUCKET
@@ -58,12 +58,12 @@ def test_a_pinned_version_is_read_after_the_object_changed(aws) -> None:
 
 
 def test_an_object_is_created_once_and_the_first_writer_wins(aws) -> None:
-    assert storage.create("k", b"first")
-    assert not storage.create("k", b"second")
+    assert immutable.create("k", b"first")
+    assert not immutable.create("k", b"second")
     assert storage.read("k") == b"first"
-    assert storage.create_json("j", {"n": 1}) == {"n": 1} == storage.create_json("j", {"n": 2})
-    assert storage.create_lines("l", [{"n": 1}]) == [{"n": 1}] == storage.create_lines("l", [{"n": 2}])
-    assert storage.create_text_lines("t", ["one"]) == ["one"] == storage.create_text_lines("t", ["two"])
+    assert immutable.create_json("j", {"n": 1}) == {"n": 1} == immutable.create_json("j", {"n": 2})
+    assert immutable.create_lines("l", [{"n": 1}]) == [{"n": 1}] == immutable.create_lines("l", [{"n": 2}])
+    assert immutable.create_text_lines("t", ["one"]) == ["one"] == immutable.create_text_lines("t", ["two"])
 
 
 def test_creating_while_another_writes_the_same_key_may_be_tried_again(fake_service) -> None:
@@ -71,13 +71,13 @@ def test_creating_while_another_writes_the_same_key_may_be_tried_again(fake_serv
 
     fake_service("s3", put_object=refused("ConditionalRequestConflict", status=409))
     with pytest.raises(TransientError, match="being written by somebody else"):
-        storage.create("k", b"body")
+        immutable.create("k", b"body")
 
 
 def test_a_line_separator_inside_a_record_does_not_split_it(aws) -> None:
     records = [{"key": "a\u2028b\u0085c\x1cd"}, {"key": "next"}]
     storage.write_lines("lines", records)
-    assert storage.read_lines("lines") == records == storage.create_lines("lines", [])
+    assert storage.read_lines("lines") == records == immutable.create_lines("lines", [])
     assert len(storage.find_text_lines("lines")) == 2
 
 
@@ -109,7 +109,7 @@ def test_a_refusal_of_another_kind_is_not_mistaken_for_a_missing_object_or_a_los
         lambda: storage.read("k"),
         lambda: storage.head("k"),
         lambda: storage.read_pointer("k"),
-        lambda: storage.create("k", b""),
+        lambda: immutable.create("k", b""),
         lambda: storage.flip_pointer("k", {}, None),
     ):
         with pytest.raises(ClientError, match="AccessDenied"):

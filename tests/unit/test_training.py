@@ -147,4 +147,5 @@ def test_truths_are_the_labels_of_one_channel(aws) -> None:
     storage.write(f"training/{JOB}/dataset/gold.jsonl", (line("a.jpg", role="gold") + "\n").encode())
     (truth,) = training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "gold")
     assert truth.source_ref == reference("a.jpg")
-    assert training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "calibration") == []
+    with pytest.raises(storage.MissingObjectError, match=r"calibration\.jsonl is not there"):
+        training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "calibration")

@@ -10,7 +10,7 @@ from annotation_lines import line
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown, handle
-from labelloop import callbacks, datasets, ledger, storage
+from labelloop import callbacks, datasets, immutable, ledger, storage
 from labelloop.errors import InvalidInputError, TransientError
 from training_files import (
     JOB,
@@ -133,6 +133,7 @@ def ask_for_training(token: str = "t1", champion: str = "") -> str:
 
 def test_a_training_job_is_created_once_however_often_it_is_asked_for(states, fake_service) -> None:
     sagemaker = fake_service("sagemaker")
+    immutable.create(f"models/{MODEL}/model.tar.gz", b"archive")
     assert ask_for_training("t1", MODEL) == JOB
     assert callbacks.find("training", JOB).started
     sagemaker.answering(

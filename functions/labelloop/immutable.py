@@ -1,0 +1,114 @@
+"""Objects that are written once and never change: each carries the SHA-256 of its bytes, which every reader verifies.
+
+The hash stands in the object's metadata. Whoever edits the object puts a new one, and the metadata goes with the old.
+Version 0.1 wrote none: what has no hash is read only while it is the one version that the bucket ever had of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws, storage
+from labelloop.errors import ChangedObjectError, TransientError
+from labelloop.records import parse_lines
+from labelloop.settings import settings
+
+_HASH = "sha256"
+
+
+def create(key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+    """Writes once (If-None-Match: *). False when the object exists already; it is left as it is."""
+    try:
+        aws.client("s3").put_object(
+            Bucket=settings().data_bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            Metadata={_HASH: hashlib.sha256(body).hexdigest()},
+            IfNoneMatch="*",
+        )
+    except ClientError as error:
+        if aws.error_code(error) == "ConditionalRequestConflict":
+            raise TransientError(f"{storage.uri(key)} is being written by somebody else") from error
+        if aws.error_code(error) in storage.LOST_RACE:
+            return False
+        raise
+    return True
+
+
+def create_json(key: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes once and returns what is stored: this value, or the one that was there first."""
+    return dict(value) if create(key, storage.json_bytes(value), "application/json") else read_json(key)
+
+
+def create_lines(key: str, records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Writes once and returns the stored lines: these, or the ones that were there first."""
+    body = storage.lines_bytes(records)
+    if create(key, body, "application/jsonlines"):
+        return list(parse_lines(body.decode("utf-8"), storage.uri(key)))
+    return read_lines(key)
+
+
+def create_text_lines(key: str, lines: Iterable[str]) -> list[str]:
+    """Writes once and returns the stored lines: these, or the ones that were there first."""
+    text = list(lines)
+    body = "".join(line + "\n" for line in text).encode("utf-8")
+    return text if create(key, body, "application/jsonlines") else read_text_lines(key)
+
+
+def read(key: str, sha256: str = "") -> bytes:
+    """The bytes as they were created; `sha256`: what whoever refers to the object says of them.
+
+    Raises MissingObjectError, and ChangedObjectError where they are others.
+    """
+    body, metadata = storage.read_with_metadata(key)
+    found = hashlib.sha256(body).hexdigest()
+    expected = {metadata.get(_HASH, ""), sha256} - {""}
+    if expected - {found} or (not expected and storage.was_written(key, more_than_once=True)):
+        raise _changed(key)
+    return body
+
+
+def read_json(key: str) -> dict[str, Any]:
+    return dict(json.loads(read(key)))
+
+
+def find_json(key: str) -> dict[str, Any] | None:
+    try:
+        return read_json(key)
+    except storage.MissingObjectError:
+        return None
+
+
+def read_lines(key: str) -> list[dict[str, Any]]:
+    return list(parse_lines(read(key).decode("utf-8"), storage.uri(key)))
+
+
+def find_lines(key: str) -> list[dict[str, Any]] | None:
+    try:
+        return read_lines(key)
+    except storage.MissingObjectError:
+        return None
+
+
+def read_text_lines(key: str, sha256: str = "") -> list[str]:
+    """The non-empty lines as they are."""
+    return [line for line in read(key, sha256).decode("utf-8").split("\n") if line.strip()]
+
+
+def find_text_lines(key: str) -> list[str]:
+    """The non-empty lines as they are; none where the object was not created yet."""
+    try:
+        return read_text_lines(key)
+    except storage.MissingObjectError:
+        return []
+
+
+def _changed(key: str) -> ChangedObjectError:
+    return ChangedObjectError(
+        f"{storage.uri(key)} was changed after it was written: its bytes do not have the SHA-256 that was noted for "
+        f"them, so nothing is built on it. {storage.restoring(key)}"
+    )
