@@ -1,10 +1,14 @@
-"""Begin Round: pins the champion for the whole round and lists the images that are still open."""
+"""Begin Round: pins the champion for the whole round and lists the images that are still open, and those of them that
+the champion has not seen yet.
+"""
 
+import time
 from typing import Any
 
-from labelloop import immutable, storage
+from labelloop import batches, endpoints, immutable, models, storage
 from labelloop.batches import Files, Image, images, outcomes, pin_uninspected, write_shards
-from labelloop.observability import entry, logger
+from labelloop.inference import window_seconds
+from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 
 
@@ -15,17 +19,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     before = outcomes(files.batch_id, everything, number - 1)
     open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
     pin_uninspected(files.batch_id, number, everything)
-    pinned = immutable.create_json(files.round(number), _pin(files, number))
-    infer = bool(pinned["model"]) and pinned["predictions_round"] == number and bool(open_images)
+    pinned = immutable.create_json(files.round(number), _pin(number))
+    unseen = _unseen(files, number, pinned["model"], everything, open_images)
+    trouble = endpoints.trouble(pinned["endpoint"]) if unseen else ""
+    if trouble:
+        count("InferenceGaveNothing")
+        logger.error("the model cannot be asked", reason=trouble, images=len(unseen))
+    storage.write_json(files.inference(number), {"asked": len(unseen), "outage": trouble, "poison": []})
+    infer = bool(unseen) and not trouble
     requests_key = (
-        write_shards(files, f"infer-{number}", [_request(image) for image in open_images], settings().shard_size)
+        write_shards(files, f"infer-{number}", [_request(image) for image in unseen], settings().shard_size)
         if infer
         else ""
     )
-    logger.info("round begins", round=number, open=len(open_images), model=pinned["model"], infer=infer)
+    logger.info("round begins", round=number, open=len(open_images), model=pinned["model"], asked=len(unseen))
     return {
         "number": number,
         "infer": infer,
+        "infer_until": int(time.time()) + window_seconds(settings().inference_timeout_seconds),
         "model": pinned["model"],
         "endpoint": pinned["endpoint"],
         "requests_key": requests_key,
@@ -34,24 +45,27 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _pin(files: Files, number: int) -> dict[str, Any]:
+def _pin(number: int) -> dict[str, Any]:
     """What the round works with, written once: a promotion meanwhile, or a restart, never mixes models within a
     round.
     """
-    champion = None if settings().marks_key_points else storage.read_pointer("models/champion")
+    champion = None if settings().marks_key_points else models.champion()
     if champion is None:
-        return {"round": number, "model": "", "endpoint": "", "thresholds_uri": "", "predictions_round": 0}
-    pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")} | {"model": champion.value["version"]}
-    return {"round": number, **pin, "predictions_round": _round_with_predictions_of(pin["model"], files, number)}
+        return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
+    pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
+    rule = {"accept_policy": settings().accept_policy, "accept_threshold": settings().accept_threshold}
+    return {"round": number, "model": champion.value["version"], **pin, **rule}
 
 
-def _round_with_predictions_of(model: str, files: Files, number: int) -> int:
-    """An unchanged model does not infer again: what it saw in an earlier round of this batch still holds."""
-    for earlier in range(1, number):
-        pinned = immutable.find_json(files.round(earlier))
-        if pinned and pinned["model"] == model:
-            return earlier
-    return number
+def _unseen(files: Files, number: int, model: str, everything: list[Image], open_images: list[Image]) -> list[Image]:
+    """An unchanged model does not infer again: what it saw in any round of this batch still holds, and what killed it
+    would kill it again.
+    """
+    if not model:
+        return []
+    seen = batches.seen(files.batch_id, model, number, everything)
+    known = {*seen.usable, *seen.refused, *batches.poison(files.batch_id, model, number)}
+    return [image for image in open_images if image.source_ref not in known]
 
 
 def _request(image: Image) -> dict[str, Any]:

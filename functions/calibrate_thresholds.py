@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import calibration, immutable, models, storage, training
+from labelloop import calibration, immutable, models, predictions, storage, training
 from labelloop.observability import entry, logger
 from labelloop.records import Prediction
 from labelloop.settings import settings
@@ -12,11 +12,11 @@ from labelloop.settings import settings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     version, dataset = event["model_version"], event["dataset_version"]
     records = storage.find_lines(f"{training.folder(event['job'])}/scores/challenger-calibration.jsonl") or []
-    predictions = [Prediction.from_json(record) for record in records]
     truths = training.read_truths(event["dataset_uri"], "calibration")
+    fitting = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
     thresholds = immutable.create_json(
         models.thresholds_key(version, dataset),
-        calibration.thresholds(version, dataset, predictions, truths, settings()),
+        calibration.thresholds(version, dataset, fitting, truths, settings()),
     )
     logger.info("thresholds calibrated", **thresholds)
     return {"thresholds_uri": storage.uri(models.thresholds_key(version, dataset)), "threshold": thresholds["accept"]}

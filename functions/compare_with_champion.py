@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from labelloop import models, naming, promotion, storage, training
+from labelloop import models, naming, predictions, promotion, storage, training
+from labelloop.manifests import Annotation
 from labelloop.observability import count, entry, logger
 from labelloop.promotion import Contender, GateSettings
 from labelloop.settings import settings
@@ -19,16 +20,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         f"v{models.next_number():06d}-{naming.digest(training.read_description(event['model_uri'])['weights-sha256'])}"
     )
     verdict = promotion.compare(
-        _contender("challenger", version, scores),
-        _contender("champion", champion, scores) if champion else None,
+        _contender("challenger", version, scores, gold),
+        _contender("champion", champion, scores, gold) if champion else None,
         gold,
         GateSettings(
             knobs.gold_minimum, knobs.first_model_map50, knobs.promotion_tolerance, knobs.keep_confidence, knobs.seed
         ),
     )
-    for name, predictions in scores.predictions.items():
+    for name, scored in scores.predictions.items():
         storage.write_lines(
-            f"{training.folder(job)}/scores/{name}.jsonl", [prediction.to_json() for prediction in predictions]
+            f"{training.folder(job)}/scores/{name}.jsonl", [prediction.to_json() for prediction in scored]
         )
     comparison = {
         "challenger": version,
@@ -47,9 +48,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _contender(name: str, version: str, scores: Scores) -> Contender:
-    """The gold version is what the model was really scored on: models that saw different images do not compare."""
-    predictions = scores.of(name, "gold")
-    scored_on = naming.digest(*sorted(prediction.source_ref for prediction in predictions))
+def _contender(name: str, version: str, scores: Scores, gold: list[Annotation]) -> Contender:
+    """The gold version is what the model was really scored on: models that saw different images do not compare. A
+    prediction that does not fit its image is none, and the gate fails closed.
+    """
+    scored = predictions.against_truths(scores.of(name, "gold"), gold, settings().classes)
+    scored_on = naming.digest(*sorted(prediction.source_ref for prediction in scored))
     reported = ((scores.metrics.get("gold") or {}).get(name) or {}).get("map50")
-    return Contender(version, scored_on, predictions, reported)
+    return Contender(version, scored_on, scored, reported)

@@ -1,45 +1,86 @@
-"""Find Missing Predictions: compares a round's images with the predictions in S3, and prepares requests for single
-images.
+"""Find Missing Predictions: compares a round's images with the answers in S3, prepares requests for single images, and
+says at last whether what is missing is the images' fault or the endpoint's.
 """
 
+import time
 from typing import Any
 
-from labelloop import batches, storage
+from labelloop import batches, immutable, inference, storage
 from labelloop.batches import Files
+from labelloop.inference import CONCURRENCY, Silence
 from labelloop.observability import count, entry, logger
-
-# Attempt 1 runs a few single requests at a time; attempt 2 one at a time, so that an image that kills the worker
-# takes no other with it.
-CONCURRENCY = {1: 4, 2: 1}
-# More than this missing is no poison image but a broken endpoint: the round is judged without these predictions.
-MOST_SINGLE_REQUESTS = 500
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """`attempt` counts the attempts already made; the answer's count is 0 when nothing is missing, when asking again
-    is of no use, or when no attempt is left.
+    is of no use, or when no attempt or no time is left.
     """
     files, number, attempt = Files(event["batch_id"]), int(event["round"]), int(event["attempt"]) + 1
+    until = int(event.get("until") or time.time() + 1)
     shards = _asked(files, number)
-    found = batches.predictions(files.batch_id, number)
-    missing = [request for shard in shards for request in shard if request["source-ref"] not in found]
+    answered = batches.answered(files.batch_id, number)
+    missing = [request for shard in shards for request in shard if request["source-ref"] not in answered]
+    control = _control(files, number, shards, answered) if missing else {}
+    silence = Silence(
+        missing=len(missing),
+        shards=len(shards),
+        any_answer=bool(answered),
+        has_control=bool(control),
+        control_answered=bool(missing) and _control_answered(files, number, until),
+        overdue=time.time() >= until,
+    )
+    next_step = inference.what_next(silence, attempt)
     if missing:
         count("PredictionsMissing", len(missing))
-        asked = sum(map(len, shards))
-        logger.warning("predictions are missing", missing=len(missing), asked=asked, attempt=attempt)
-    silent = not found and (len(shards) > 1 or attempt > 1)  # one shard alone may hold an image that kills the worker
-    if not missing or silent or len(missing) > MOST_SINGLE_REQUESTS or attempt not in CONCURRENCY:
+        logger.warning("predictions are missing", missing=len(missing), attempt=attempt, next=next_step)
+    if next_step != "ask":
+        _note(files, number, sum(map(len, shards)), [request["source-ref"] for request in missing], next_step)
         return {"count": 0, "attempt": attempt, "concurrency": 1, "requests_key": ""}
-    return {
-        "count": len(missing),
-        "attempt": attempt,
-        "concurrency": CONCURRENCY[attempt],
-        "requests_key": batches.write_shards(files, f"single-{number}-{attempt}", missing, 1),
-    }
+    key = batches.write_shards(files, f"single-{number}-{attempt}", missing, 1)
+    if CONCURRENCY[attempt] == 1 and control:
+        _add_control(files, number, key, control, until)
+    return {"count": len(missing), "attempt": attempt, "concurrency": CONCURRENCY[attempt], "requests_key": key}
 
 
 def _asked(files: Files, number: int) -> list[list[dict[str, Any]]]:
     """The requests of each shard."""
     items = storage.read_lines(files.shard(f"infer-{number}"))
     return [storage.read_lines(storage.own_key(item["uri"])) for item in items]
+
+
+def _control(files: Files, number: int, shards: list[list[dict[str, Any]]], answered: set[str]) -> dict[str, Any]:
+    """The request for an image that the model has answered about, in this round or an earlier one; else empty."""
+    requests = {request["source-ref"]: request for shard in shards for request in shard}
+    here = [reference for reference in answered if reference in requests]
+    if here:
+        return requests[inference.control_of(here, ())]
+    model = (immutable.find_json(files.round(number)) or {"model": ""})["model"]
+    if not model or number == 1:
+        return {}
+    known = batches.seen(files.batch_id, model, number, batches.images(files.batch_id)).usable
+    reference = inference.control_of((), tuple(known))
+    return {"source-ref": reference} if reference else {}
+
+
+def _add_control(files: Files, number: int, key: str, control: dict[str, Any], until: int) -> None:
+    """Last in the list: when it is answered, the endpoint was there while the others were asked."""
+    shard = batches.control_shard(number, until)
+    uri = storage.write_lines(files.shard(shard), [control])
+    storage.write_lines(key, [*storage.read_lines(key), {"shard": shard, "uri": uri}])
+
+
+def _control_answered(files: Files, number: int, until: int) -> bool:
+    prefix = f"{files.control(number)}{batches.control_shard(number, until)}"
+    return next(storage.keys(prefix), None) is not None
+
+
+def _note(files: Files, number: int, asked: int, missing: list[str], why: str) -> None:
+    """Keeps what the judgement and later rounds need to know: whom the endpoint owes an answer, and who kills it."""
+    outage = ""
+    if why == "outage":
+        count("InferenceGaveNothing")
+        outage = f"the endpoint gave no prediction for {len(missing)} of {asked} images; they wait for a later round"
+        logger.error("inference gave nothing", missing=len(missing), asked=asked)
+    poison = missing if why == "poison" else []
+    storage.write_json(files.inference(number), {"asked": asked, "outage": outage, "poison": poison})

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from labelloop import batches, immutable, jobs, judgement, storage
+from labelloop import batches, immutable, jobs, judgement, rounds, storage
 from labelloop.batches import Files, Image
-from labelloop.judgement import Candidate, Policy
+from labelloop.judgement import Candidate
 from labelloop.naming import JOB_KINDS
 from labelloop.observability import count, entry, logger
+from labelloop.predictions import Seen
 from labelloop.proposals import proposal_line
 from labelloop.records import Decision, Prediction
 from labelloop.settings import settings
@@ -21,10 +22,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     open_images = {
         image.source_ref: image for image in everything if image.readable and before[image.source_ref] == "deferred"
     }
-    predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
+    seen = batches.seen(files.batch_id, pinned["model"], number, everything)
+    outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
     decided = judgement.judge(
-        [_candidate(image, predictions) for image in open_images.values()],
-        _policy(pinned),
+        [_candidate(image, seen, bool(outage)) for image in open_images.values()],
+        rounds.policy(pinned),
         knobs.human_budget,
         number,
         knobs.keep_confidence,
@@ -32,37 +34,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     lines = immutable.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if decision.decision == "human"]
-    planned = jobs.plan(files, number, _by_kind(asked, open_images, predictions), pinned["model"])
+    planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable), pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
     }
     count("AutoAccepted", counts["auto"])
     count("SentToHuman", counts["human"])
+    count("PredictionsRefused", len(seen.refused))
     logger.info("batch judged", round=number, extra=counts)
     return {**counts, "jobs": planned}
 
 
-def _policy(pinned: dict[str, Any]) -> Policy | None:
-    """None without a model. A model whose thresholds were never calibrated accepts nothing under target-quality."""
-    knobs = settings()
-    if not pinned["model"]:
-        return None
-    if knobs.accept_policy == "fixed":
-        return Policy("fixed", knobs.accept_threshold, f"fixed/{knobs.accept_threshold}@{pinned['model']}")
-    thresholds = immutable.read_json(storage.own_key(pinned["thresholds_uri"]))
-    return Policy(
-        "target-quality",
-        thresholds["accept"],
-        f"target-quality/{thresholds['target']}@{pinned['model']}/{thresholds['dataset']}",
-    )
-
-
-def _candidate(image: Image, predictions: dict[str, Prediction]) -> Candidate:
-    item = image.item
-    return Candidate(
-        image.source_ref, item.draw, item.sampled, item.inclusion_probability, predictions.get(image.source_ref)
-    )
+def _candidate(image: Image, seen: Seen, outage: bool) -> Candidate:
+    item, reference = image.item, image.source_ref
+    prediction, refused = seen.usable.get(reference), seen.refused.get(reference, "")
+    waits = outage and prediction is None and not refused
+    return Candidate(reference, item.draw, item.sampled, item.inclusion_probability, prediction, refused, waits)
 
 
 def _by_kind(

@@ -4,7 +4,7 @@ the lock is released.
 
 from typing import Any
 
-from labelloop import calibration, immutable, ledger, models, storage, training
+from labelloop import calibration, immutable, ledger, models, predictions, storage, training
 from labelloop.observability import entry, logger
 from labelloop.records import Prediction
 from labelloop.settings import settings
@@ -17,12 +17,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if version and seen is not None and seen.value["version"] == version:
         ledger.check_lock(execution, int(event["fence"]))
         records = storage.find_lines(f"{training.folder(event['job'])}/scores/champion-calibration.jsonl") or []
-        predictions = [Prediction.from_json(record) for record in records]
         truths = training.read_truths(event["dataset_uri"], "calibration")
+        fitting = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
         key = models.thresholds_key(version, dataset)
-        thresholds = immutable.create_json(
-            key, calibration.thresholds(version, dataset, predictions, truths, settings())
-        )
+        thresholds = immutable.create_json(key, calibration.thresholds(version, dataset, fitting, truths, settings()))
         models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(key)})
         logger.info("champion recalibrated", **thresholds)
     ledger.note_training(dataset, int(event["train"]), event["job"])

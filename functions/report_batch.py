@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import audit, aws, batches, datasets, immutable, ledger, report, scores, storage
+from labelloop import audit, aws, batches, datasets, immutable, ledger, predictions, report, rounds, scores, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
 from labelloop.manifests import Annotation
@@ -16,26 +16,24 @@ from labelloop.settings import settings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
     everything = batches.images(files.batch_id) if storage.exists(files.inventory) else []
-    rounds = _rounds(files)
-    last = max((row["round"] for row in rounds), default=0)
+    rows = _rounds(files)
+    last = max((row["round"] for row in rows), default=0)
     counts = batches.check_conservation(files.batch_id, everything, last)
-    annotations = [
-        annotation for row in rounds for annotation in batches.round_annotations(files.batch_id, row["round"])
-    ]
+    annotations = [annotation for row in rows for annotation in batches.round_annotations(files.batch_id, row["round"])]
     storage.write(files.annotations, _manifest(annotations), "application/jsonlines")
-    jobs = scores.of_batch(files, [row["round"] for row in rounds])
+    jobs = scores.of_batch(files, [row["round"] for row in rows])
     workers = _workers(jobs)
     summary = {
         "batch": files.batch_id,
         "images": len(everything),
         **counts,
         "sampled": sum(image.item.sampled for image in everything),
-        "rounds": rounds,
+        "rounds": rows,
         "jobs": [{name: job[name] for name in job if name != "workers"} for job in jobs],
         "workers": workers,
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current().version,
-        "audit": _audit(files, rounds, annotations),
+        "audit": _audit(files, everything, rows, annotations),
         "started": ledger.batch(files.batch_id)["started"],
         "policy": settings().accept_policy,
     }
@@ -55,8 +53,10 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
     rows = []
     for number in batches.decided_rounds(files.batch_id):
         records = immutable.read_lines(files.decisions(number))
-        pinned = immutable.find_json(files.round(number)) or {"model": "", "thresholds_uri": "", "predictions_round": 0}
-        decided = Counter(Decision.from_json(record).decision for record in records)
+        pinned = immutable.find_json(files.round(number)) or {"model": "", "thresholds_uri": ""}
+        inference = storage.find_json(files.inference(number)) or {"asked": 0, "outage": ""}
+        decisions = [Decision.from_json(record) for record in records]
+        decided = Counter(decision.decision for decision in decisions)
         labelled = Counter(
             "human" if annotation.human else "auto" for annotation in batches.round_annotations(files.batch_id, number)
         )
@@ -70,10 +70,16 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "rejected": decided["rejected"],
                 "deferred": sum(decided.values()) - decided["rejected"] - sum(labelled.values()),
                 "thresholds_uri": pinned["thresholds_uri"],
-                "predictions_round": pinned["predictions_round"],
+                "inferred": inference["asked"],
+                "outage": inference["outage"],
+                "refused_predictions": sum(_was_refused(decision) for decision in decisions),
             }
         )
     return rows
+
+
+def _was_refused(decision: Decision) -> bool:
+    return any(reason.startswith("prediction-refused") for reason in decision.reasons)
 
 
 def _workers(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,49 +106,56 @@ def _rejections(files: Files, everything: list[Image], last: int) -> dict[str, s
     return dict(sorted(reasons.items()))
 
 
-def _audit(files: Files, rounds: list[dict[str, Any]], annotations: list[Annotation]) -> list[dict[str, Any]]:
-    """Per model that labelled: what the random sample says about the labels its policy accepts."""
+def _audit(
+    files: Files, everything: list[Image], rows: list[dict[str, Any]], annotations: list[Annotation]
+) -> list[dict[str, Any]]:
+    """Per model, and per rule that accepted its labels: what the random sample says about labels accepted so."""
     gold = [
         (annotation, float(annotation.provenance["inclusion-probability"]))
         for annotation in annotations
         if annotation.provenance.get("role") == "gold" and annotation.provenance.get("sampled")
     ]
     estimates = []
-    for model in sorted({row["model_version"] for row in rounds if row["model_version"]}):
-        rows = [row for row in rounds if row["model_version"] == model]
-        policy = Policy(settings().accept_policy, _threshold(rows[-1]), model)  # type: ignore[arg-type]
-        result = audit.estimate(
-            audit.audited_images(gold, _seen_by(model, files, rows[0]), policy, settings().keep_confidence)
-        )
-        estimates.append(
-            {
-                "model": model,
-                "auto_labels": sum(row["auto"] for row in rows),
-                "images": result.images,
-                "mean_iou": result.mean,
-                "low": result.low,
-                "high": result.high,
-                "sentence": audit.sentence(result),
-            }
-        )
+    for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
+        seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
+        for policy, labels in _rules_of(model, files, rows):
+            result = audit.estimate(audit.audited_images(gold, seen, policy, settings().keep_confidence))
+            estimates.append(
+                {
+                    "model": model,
+                    "policy": policy.version,
+                    "auto_labels": labels,
+                    "images": result.images,
+                    "mean_iou": result.mean,
+                    "low": result.low,
+                    "high": result.high,
+                    "sentence": audit.sentence(result),
+                }
+            )
     return estimates
 
 
-def _threshold(row: dict[str, Any]) -> float | None:
-    if settings().accept_policy == "fixed":
-        return settings().accept_threshold
-    threshold: float | None = immutable.read_json(storage.own_key(row["thresholds_uri"]))["accept"]
-    return threshold
+def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[Policy, int]]:
+    """(rule, how many labels it accepted), in the order of the rounds; the last rule alone where none accepted any."""
+    accepted: dict[Policy, int] = {}
+    for row in rows:
+        if row["model_version"] == model:
+            policy = rounds.policy(immutable.read_json(files.round(row["round"])))
+            assert policy is not None  # there is a model
+            accepted[policy] = accepted.get(policy, 0) + row["auto"]
+    return [each for each in accepted.items() if each[1]] or list(accepted.items())[-1:]
 
 
-def _seen_by(model: str, files: Files, row: dict[str, Any]) -> dict[str, Prediction]:
+def _seen_by(
+    model: str, files: Files, everything: list[Image], annotations: list[Annotation], last: int
+) -> dict[str, Prediction]:
     """What the model saw in this batch: in its rounds, and, for images labelled before it existed, when its training
     scored gold.
     """
-    seen = batches.predictions(files.batch_id, row["predictions_round"])
+    seen = dict(batches.seen(files.batch_id, model, last, everything).usable)
     card = immutable.find_json(f"models/{model}/card.json") or {}
-    for record in storage.find_lines(f"training/{card.get('job', '')}/scores/challenger-gold.jsonl") or ():
-        prediction = Prediction.from_json(record)
+    records = storage.find_lines(f"training/{card.get('job', '')}/scores/challenger-gold.jsonl") or ()
+    for prediction in predictions.against_truths(map(Prediction.from_json, records), annotations, settings().classes):
         seen.setdefault(prediction.source_ref, prediction)
     return seen
 

@@ -1,8 +1,11 @@
 """Request Inference: remembers the task token, then queues one shard (or one image) on the round's endpoint."""
 
+import time
 from typing import Any
 
 from labelloop import aws, callbacks, naming, outcomes, storage
+from labelloop.batches import Files
+from labelloop.errors import InferenceOverdueError
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -11,6 +14,9 @@ from labelloop.settings import settings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     batch, round_number, shard = event["batch_id"], int(event["round"]), event["shard"]
     attempt, retry = int(event["attempt"]), int(event["retry"])
+    left = int(event.get("until") or time.time() + 1) - time.time()
+    if left <= 0:
+        raise InferenceOverdueError(f"the round may make no more requests: {shard} was not asked for")
     inference_id = naming.inference_id(batch, round_number, shard, attempt, retry)
     callback = callbacks.remember(
         "inference", inference_id, event["task_token"], event["execution"], int(event["timeout_seconds"])
@@ -27,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ContentType="application/jsonlines",
         Accept="application/jsonlines",
         InferenceId=inference_id,
-        S3OutputPathExtension=f"{batch}/predictions/{round_number}",
+        S3OutputPathExtension=_folder(batch, round_number, shard),
         Filename=f"{shard[-20:]}-{attempt}{retry}.jsonl",
         RequestTTLSeconds=knobs.inference_queue_seconds,
         InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
@@ -40,6 +46,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     count("InferenceRequested")
     return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(answer["OutputLocation"]))}
+
+
+def _folder(batch: str, round_number: int, shard: str) -> str:
+    files = Files(batch)
+    folder = files.control(round_number) if shard.startswith("control-") else files.predictions(round_number)
+    return folder.removeprefix("batches/").rstrip("/")
 
 
 def _settled(callback: callbacks.Callback) -> bool:

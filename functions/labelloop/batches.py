@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import conservation, immutable, storage
-from labelloop.errors import InvalidInputError
+from labelloop import conservation, immutable, predictions, storage
 from labelloop.manifests import Annotation
 from labelloop.observability import logger
-from labelloop.records import Decision, Inspection, InventoryItem, Prediction, parse_lines
+from labelloop.predictions import Seen
+from labelloop.records import Decision, Inspection, InventoryItem
+from labelloop.settings import settings
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class Files:
 
     def predictions(self, round_number: int) -> str:
         return f"{self.root}/predictions/{round_number}/"
+
+    def control(self, round_number: int) -> str:
+        """Where the answer about an image goes that only shows whether the endpoint still answers."""
+        return f"{self.root}/predictions/{round_number}-control/"
+
+    def inference(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-inference.json"
 
     def decisions(self, round_number: int) -> str:
         return f"{self.root}/decisions/{round_number}.jsonl"
@@ -96,6 +104,13 @@ class Image:
     def readable(self) -> bool:
         return self.inspection is not None and self.inspection.status == "ok"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of a readable image."""
+        found = self.inspection
+        assert found is not None and found.width is not None and found.height is not None
+        return found.width, found.height
+
 
 def write_shards(files: Files, stem: str, records: list[dict[str, Any]], size: int) -> str:
     """Splits records into shard files and writes the list of Distributed Map items; returns the list's key."""
@@ -106,6 +121,11 @@ def write_shards(files: Files, stem: str, records: list[dict[str, Any]], size: i
         items.append({"shard": f"{stem}-{name}", "uri": reference})
     storage.write_lines(files.shard(stem), items)
     return files.shard(stem)
+
+
+def control_shard(number: int, until: int) -> str:
+    """The name of the request that only shows whether the endpoint still answers; `until` tells executions apart."""
+    return f"control-{number}-{until}"
 
 
 def images(batch_id: str) -> list[Image]:
@@ -193,19 +213,34 @@ def round_annotations(batch_id: str, number: int) -> list[Annotation]:
     return [Annotation.from_line(line) for line in immutable.find_text_lines(Files(batch_id).round_annotations(number))]
 
 
-def predictions(batch_id: str, round_number: int) -> dict[str, Prediction]:
-    """source-ref -> what the model saw. The first answer in key order counts, so a repeated request changes nothing.
-
-    A line that breaks the contract is left out: its image then counts as missing and is asked for again.
-    """
-    found: dict[str, Prediction] = {}
-    for key in sorted(storage.keys(Files(batch_id).predictions(round_number))):
-        for line in storage.find_text_lines(key):
-            try:
-                (record,) = parse_lines(line, storage.uri(key))
-                prediction = Prediction.from_json(record)
-            except InvalidInputError as error:
-                logger.warning("a prediction breaks its contract", object=key, reason=str(error))
-                continue
-            found.setdefault(prediction.source_ref, prediction)
+def seen(batch_id: str, model: str, last_round: int, everything: Iterable[Image]) -> Seen:
+    """What this model saw in all rounds up to `last_round` that worked with it; nothing for no model."""
+    files, found = Files(batch_id), Seen()
+    if not model:
+        return found
+    sizes = {image.source_ref: image.size for image in everything if image.readable}
+    for number in _rounds_of(files, model, last_round):
+        for key in sorted(storage.keys(files.predictions(number))):
+            found.add(storage.find_text_lines(key), sizes, settings().classes, model)
+    if found.refused or found.strange_lines:
+        one = next(iter(found.refused.values()), "")
+        logger.warning("predictions were refused", refused=len(found.refused), other=found.strange_lines, first=one)
     return found
+
+
+def poison(batch_id: str, model: str, last_round: int) -> set[str]:
+    """The images that this model's process never answered about, although it answered about others."""
+    files = Files(batch_id)
+    records = (storage.find_json(files.inference(number)) for number in _rounds_of(files, model, last_round))
+    return {reference for record in records if record for reference in record.get("poison", ())}
+
+
+def _rounds_of(files: Files, model: str, last_round: int) -> list[int]:
+    pins = ((number, immutable.find_json(files.round(number))) for number in range(1, last_round + 1))
+    return [number for number, pinned in pins if pinned and pinned["model"] == model]
+
+
+def answered(batch_id: str, number: int) -> set[str]:
+    """The images about which the endpoint said something in this round, whatever it is worth."""
+    lines = (line for key in storage.keys(Files(batch_id).predictions(number)) for line in storage.find_text_lines(key))
+    return {reference for line in lines if (reference := predictions.reference_of(line))}

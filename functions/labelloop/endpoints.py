@@ -134,6 +134,20 @@ def remove(name: str) -> None:
     aws.client("cloudwatch").delete_alarms(AlarmNames=[f"{name}-wake"])
 
 
+def trouble(name: str) -> str:
+    """Why the endpoint cannot take requests now, and what to do; empty when it can."""
+    advice = "roll back to a model that serves, or start a training; then start the batch again with resume: true"
+    try:
+        described = aws.client("sagemaker").describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if "Could not find" in aws.error_message(error):
+            return f"the champion's endpoint {name} does not exist: {advice}"
+        raise
+    if (status := described["EndpointStatus"]) in ("InService", "Updating", "SystemUpdating", "RollingBack"):
+        return ""
+    return f"the champion's endpoint {name} is {status} ({described.get('FailureReason', 'no reason given')}): {advice}"
+
+
 def names(prefix: str) -> list[str]:
     """Endpoints of this stack, newest first."""
     pages = (

@@ -13,6 +13,10 @@ class LimitReachedError(Exception):
     """A limit of the account is reached; it frees up when other work ends: wait, then ask for the same again."""
 
 
+class InferenceOverdueError(Exception):
+    """The time in which a round may ask the model is over: nothing is asked, and no Retry asks again."""
+
+
 class ConservationError(Exception):
     """The images of a batch do not add up (lost, invented or decided twice): publish nothing until a person looks."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labelloop.errors import InvalidInputError
+from labelloop.inference import GAVE_NOTHING
 from labelloop.quality import iou
 from labelloop.records import Box, Decision, Prediction
 
@@ -34,13 +35,17 @@ class Policy:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An image still open in the round (inspection has accepted it); prediction is None where there is none."""
+    """An image still open in the round (inspection has accepted it); prediction is None where there is none: because
+    it was `refused` with this reason, or because the model could not be asked, and the image `waits` for it.
+    """
 
     source_ref: str
     draw: float
     sampled: bool
     inclusion_probability: float
     prediction: Prediction | None = None
+    refused: str = ""
+    waits: bool = False
 
 
 def judge(
@@ -50,7 +55,8 @@ def judge(
 
     People get the random sample, all of it, which the machine never accepts because it is what the machine is judged
     by. Where that leaves some of the `budget`, they get what the policy does not accept, the least sure first, an
-    image without a prediction before all; in a cold start, the others in draw order. The rest is deferred.
+    image without a prediction before all; in a cold start, the others in draw order. The rest is deferred, and so is,
+    sampled or not, what the model should look at first and could not.
     Raises InvalidInputError for a source-ref that occurs twice, ValueError for a negative budget.
     """
     if budget < 0:
@@ -65,6 +71,9 @@ def judge(
     queue: list[tuple[tuple[bool, float, float, str], str, tuple[str, ...]]] = []
     for candidate in ordered:
         ref, prediction = candidate.source_ref, candidate.prediction
+        if policy is not None and candidate.waits:
+            verdicts[ref] = ("deferred", (*_sample(candidate), GAVE_NOTHING))
+            continue
         if policy is not None and prediction is not None:
             if prediction.status == "rejected":
                 verdicts[ref] = ("rejected", (prediction.reason or "unreadable",))
@@ -159,12 +168,18 @@ def fit_threshold(scored: Sequence[tuple[float, float]], target: float, minimum:
 
 
 def _reasons(candidate: Candidate, policy: Policy | None, scored: bool) -> tuple[str, ...]:
-    sample = ("random-sample",) if candidate.sampled else ()
+    sample = _sample(candidate)
     if policy is None:
         return (*sample, COLD_START)
+    if candidate.refused:
+        return (*sample, f"prediction-refused: {candidate.refused}")
     if not scored:
         return (*sample, "no-prediction")
     return sample or ("score-below-threshold",)
+
+
+def _sample(candidate: Candidate) -> tuple[str, ...]:
+    return ("random-sample",) if candidate.sampled else ()
 
 
 def _repeats(box: Box, kept: Iterable[Box]) -> bool:

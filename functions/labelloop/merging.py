@@ -25,8 +25,8 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
-    pinned = immutable.find_json(files.round(number)) or {"model": "", "predictions_round": 0}
-    predictions = batches.predictions(files.batch_id, pinned["predictions_round"]) if pinned["model"] else {}
+    pinned = immutable.find_json(files.round(number)) or {"model": ""}
+    predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
     made = []
     for ref, decision in decided.items():
         provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}

@@ -65,8 +65,10 @@ def _trust(summary: Mapping[str, Any]) -> str:
 def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
     if not rounds:
         return "<p>No round was needed.</p>"
-    return table(
-        ("round", "model", "auto", "human", "asked", "rejected", "deferred"),
+    outages = "".join(f"<p>Round {row['round']}: {escape(row['outage'])}.</p>" for row in rounds if row["outage"])
+    header = ("round", "model", "auto", "human", "asked", "rejected", "deferred", "predictions refused")
+    return outages + table(
+        header,
         [
             (
                 row["round"] or "import",
@@ -76,6 +78,7 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
                 row["asked"],
                 row["rejected"],
                 row["deferred"],
+                row["refused_predictions"],
             )
             for row in rounds
         ],

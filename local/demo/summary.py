@@ -111,12 +111,12 @@ def problems(outcome: Outcome, counts: Mapping[str, int]) -> list[str]:
 
 
 def _work(batch: Mapping[str, Any], counts: Mapping[str, int], outcome: Outcome, workers: int) -> Work:
-    inferring = [row for row in batch["rounds"] if row["model_version"] and row["predictions_round"] == row["round"]]
+    inferring = [row for row in batch["rounds"] if row["inferred"]]
     return Work(
         human=counts["human"],
         auto=counts["auto"],
         workers=workers,
-        inferred=sum(row["auto"] + row["human"] + row["rejected"] + row["deferred"] for row in inferring),
+        inferred=sum(row["inferred"] for row in inferring),
         inference_rounds=len(inferring),
         trainings=sum(training.train > 0 or training.status == "RUNNING" for training in outcome.trainings),
     )

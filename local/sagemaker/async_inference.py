@@ -146,6 +146,8 @@ def _invoke(world: World, deployment: Deployment, server: Server, invocation: In
     """Download, POST /invocations, upload; returns the content type of the result."""
     if world.faults.take_count("invocation_failures"):
         raise _server_error(500, b"injected fault")
+    if world.faults.current.outage and not world.faults.take_count("healthy_invocations"):
+        raise _server_error(503, b"injected outage")
     s3 = world.roles.client(deployment.role_arn, "s3")
     try:
         body = objects.read(s3, invocation.input_location)

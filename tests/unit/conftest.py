@@ -119,10 +119,11 @@ def states(aws: None, fake_service):
 
 @pytest.fixture
 def ended_labeling_jobs(aws: None, fake_service):
-    """Every labelling job that is asked about has ended."""
+    """Every labelling job that is asked about has ended, every endpoint is in service."""
     import people
 
-    return fake_service("sagemaker", describe_labeling_job=people.ended())
+    in_service = {"EndpointStatus": "InService"}
+    return fake_service("sagemaker", describe_labeling_job=people.ended(), describe_endpoint=in_service)
 
 
 @pytest.fixture

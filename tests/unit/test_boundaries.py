@@ -19,7 +19,8 @@ LONGEST_HANDLER_LINES = 45
 PURE = [
     *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation", "consolidation"),
     *("consolidation_boxes", "consolidation_key_points", "consolidation_objects", "dawid_skene", "errors", "fields"),
-    *("fusion", "honeypots", "judgement", "manifests", "markers", "naming", "pixels", "promotion", "proposals"),
+    *("fusion", "honeypots", "inference", "judgement", "manifests", "markers", "naming", "pixels", "predictions"),
+    *("promotion", "proposals"),
     *("quality", "records", "report", "sampling", "settings", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
@@ -86,7 +87,18 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
         *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "immutable", "jobs", "labeling"),
-        *("ledger", "merging", "models", "observability", "outcomes", "scores", "storage", "training", "__init__"),
+        *(
+            "ledger",
+            "merging",
+            "models",
+            "observability",
+            "outcomes",
+            "rounds",
+            "scores",
+            "storage",
+            "training",
+            "__init__",
+        ),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

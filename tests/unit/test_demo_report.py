@@ -73,7 +73,7 @@ def outcome():
             "human": 15,
             "rejected": 0,
             "deferred": 23,
-            "predictions_round": 0,
+            "inferred": 0,
         },
         {
             "round": 2,
@@ -82,7 +82,7 @@ def outcome():
             "human": 5,
             "rejected": 0,
             "deferred": 0,
-            "predictions_round": 2,
+            "inferred": 23,
         },
     ]
     batch = {

@@ -25,7 +25,9 @@ def ground_truth(aws, fake_service, change_setting):
     change_setting("HUMAN_BUDGET", "100")
     change_setting("ACCEPT_THRESHOLD", "1")
     fake_service("sns")
-    return fake_service("sagemaker", describe_labeling_job=people.ended())
+    return fake_service(
+        "sagemaker", describe_labeling_job=people.ended(), describe_endpoint={"EndpointStatus": "InService"}
+    )
 
 
 def judged(images: int = 5, confidence: dict[int, float] | None = None) -> str:

@@ -282,7 +282,10 @@ CALLS = {
         "dynamodb": {"GetItem", "PutItem", "UpdateItem"},
         "sagemaker": {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "DescribeEndpoint", "AddTags"},
     },
-    "TrainChallengerFunction": {"s3": set(), "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}},
+    "TrainChallengerFunction": {
+        "s3": {"GetObject", "ListBucket", "ListBucketVersions"},
+        "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"},
+    },
     "RecordFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}, "sagemaker": {"StopTrainingJob"}},
     "RecordTrainingFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}},
     "ReportBatchFunction": {"dynamodb": {"GetItem", "BatchGetItem", "UpdateItem"}},
@@ -310,7 +313,7 @@ def test_only_what_reads_models_may_read_them() -> None:
         for name, statement in allow_statements(TEMPLATE)
         if "s3:GetObject" in listed(statement["Action"]) and "/models/*" in json.dumps(statement["Resource"])
     }
-    assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "TrainChallengerFunction"}
+    assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "RequestInferenceFunction"}
 
 
 @pytest.mark.parametrize("name", ["InferenceRole", "TrainingRole", "LabelingRole"])
@@ -322,7 +325,7 @@ def test_sagemaker_assumes_its_roles_for_this_account_only(name: str) -> None:
 
 def test_every_alarm_tells_somebody_and_says_what_to_do() -> None:
     alarms = of_type("AWS::CloudWatch::Alarm")
-    assert len(alarms) == 9
+    assert len(alarms) == 10
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}] and len(alarm["AlarmDescription"]) > 30
     watched = json.dumps(alarms)

@@ -22,7 +22,7 @@ def serving(loop: Loop) -> Iterator[Loop]:
     """The first batch adopts the model, which labels all that is not sampled. Nothing is trained."""
     with (
         loop.settings("RegisterBatch", STARTING_MODEL=given_model(loop)),
-        loop.settings("JudgeBatch", ACCEPT_POLICY="fixed", ACCEPT_THRESHOLD="0", HUMAN_BUDGET="100"),
+        loop.settings("BeginRound", "JudgeBatch", ACCEPT_POLICY="fixed", ACCEPT_THRESHOLD="0", HUMAN_BUDGET="100"),
         loop.settings("ReportBatch", ACCEPT_POLICY="fixed", ACCEPT_THRESHOLD="0"),
         loop.settings("MergeAnnotations", RETRAIN_MINIMUM="1000"),
     ):

@@ -1,0 +1,25 @@
+"""What a round worked with: the model and the rule by which its labels were accepted, as the round pinned them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop import immutable, storage
+from labelloop.judgement import Policy
+from labelloop.settings import settings
+
+
+def policy(pinned: Mapping[str, Any]) -> Policy | None:
+    """The accept rule of a round, from its pin; None without a model. A model whose thresholds were never calibrated
+    accepts nothing under target-quality. Version 0.1 pinned no rule: then it is the stack's.
+    """
+    if not pinned["model"]:
+        return None
+    if pinned.get("accept_policy", settings().accept_policy) == "fixed":
+        threshold = float(pinned.get("accept_threshold", settings().accept_threshold))
+        return Policy("fixed", threshold, f"fixed/{threshold}@{pinned['model']}")
+    thresholds = immutable.read_json(storage.own_key(pinned["thresholds_uri"]))
+    return Policy(
+        "target-quality",
+        thresholds["accept"],
+        f"target-quality/{thresholds['target']}@{pinned['model']}/{thresholds['dataset']}",
+    )
