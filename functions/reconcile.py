@@ -73,19 +73,22 @@ def _settle(callback: Callback) -> bool:
     return False
 
 
-def _unended(waiting: list[Callback]) -> list[tuple[str, str]]:
-    """(execution, batch) of all that counts as running; a training execution has no batch."""
-    trainings = {callback.execution for callback in waiting if callback.kind in ("training", "deployment")}
-    trainings |= {ledger.lock_owner()} - {""}
-    batches = [(owner, batch_id) for batch_id, owner in ledger.running_batches()]
-    return batches + [(training, "") for training in sorted(trainings)]
+def _unended(waiting: list[Callback]) -> list[tuple[str, str, int]]:
+    """(execution, batch, since when) of all that counts as running; a training execution has no batch."""
+    trainings = {
+        callback.execution: callback.created for callback in waiting if callback.kind in ("training", "deployment")
+    }
+    if owner := ledger.lock_owner():
+        trainings.setdefault(owner, ledger.locked_since())
+    batches = [(owner, batch_id, since) for batch_id, owner, since in ledger.running_batches()]
+    return batches + [(training, "", since) for training, since in sorted(trainings.items())]
 
 
-def _record_lost_failure(unended: tuple[str, str]) -> bool:
+def _record_lost_failure(unended: tuple[str, str, int]) -> bool:
     """The status-change event of a failed execution may be lost too: nothing must count as running for ever."""
-    execution, batch_id = unended
+    execution, batch_id, since = unended
     status = ledger.execution_status(execution)
-    if status not in ("FAILED", "TIMED_OUT", "ABORTED", "GONE"):
+    if status == "SUCCEEDED" or ledger.is_alive(execution, since):
         return False
     failures.record(execution, batch_id, f"the execution ended {status}")
     return True

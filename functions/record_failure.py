@@ -20,6 +20,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     trigger = json.loads(detail.get("input") or "{}") if detail else event["input"]
     cause = _status_sentence(detail) if detail else failures.describe(event["error"])
     batch_id = _batch_of(trigger, execution)
+    if detail and ledger.execution_status(execution) == "RUNNING":  # the event comes late: it was redriven
+        return {"batch_id": batch_id, "cause": "it runs again"}
     failures.record(execution, batch_id, cause)
     return {"batch_id": batch_id, "cause": cause}
 

@@ -11,6 +11,13 @@ from labelloop.records import InventoryItem
 from labelloop.settings import settings
 
 
+NOTHING_TO_DO = {
+    "already-owned": "already-owned",
+    "already-finished": "already-labeled",
+    "superseded": "superseded",
+}
+
+
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Input `event` is the detail of an S3 event, or `{"bucket": {"name"}, "object": {"key"}, "resume"?}` typed by a
@@ -29,7 +36,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     marker = markers.parse(storage.read(key, found.get("VersionId")), storage.uri(key))
     state = _state(batch_id, marker, prefix, claim.attempt)
     if claim.status != "owned":
-        return {**state, "status": "already-owned" if claim.status == "already-owned" else "already-labeled"}
+        logger.info("nothing to do", batch_id=batch_id, status=claim.status, successor=claim.successor)
+        return {**state, "status": NOTHING_TO_DO[claim.status], "successor": claim.successor}
 
     started = found["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000000")
     ledger.note_batch(batch_id, {"bucket": bucket, "prefix": prefix, "marker_version": version, "started": started})
@@ -92,7 +100,7 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
 def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
     """What other marker versions of the prefix have pinned, later ones too: no object is labelled twice.
 
-    Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
+    An earlier batch that was given up is taken over: it keeps what it has labelled, and is superseded by this one. Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
     """
     known = set()
     for number in ledger.batches_of(bucket, prefix):
@@ -106,7 +114,12 @@ def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set
                 f"an earlier marker of {prefix} is being registered as batch {batch_id} and may take the same objects: "
                 "wait until it has listed them, then try again"
             )
-        known |= {(record["key"], record.get("version-id") or record["etag"]) for record in inventory or ()}
+        done = batches.labelled_keys(batch_id) if standing == "superseded" and inventory is not None else None
+        known |= {
+            (record["key"], record.get("version-id") or record["etag"])
+            for record in inventory or ()
+            if done is None or record["key"] in done
+        }
     return known
 
 

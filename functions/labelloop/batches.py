@@ -140,6 +140,13 @@ def images(batch_id: str) -> list[Image]:
     return [Image(item, inspections.get(item.key)) for item in items]
 
 
+def labelled_keys(batch_id: str) -> set[str]:
+    """Keys of the objects that have their final outcome, in whatever round."""
+    everything = images(batch_id)
+    final = dict(final_outcomes(batch_id, everything, max(decided_rounds(batch_id), default=0)))
+    return {image.item.key for image in everything if image.source_ref in final}
+
+
 def outcomes(batch_id: str, everything: Iterable[Image], last_round: int) -> dict[str, str]:
     """source-ref -> auto | human | rejected | deferred after `last_round` (0 counts: imported labels).
 

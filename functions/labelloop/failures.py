@@ -26,17 +26,21 @@ def describe(error: Any) -> str:
 
 
 def record(execution: str, batch_id: str, cause: str) -> None:
-    """Ends what a failed execution left open; the first time, its batch (empty: it owns none) and people are told."""
+    """Ends what a failed execution left open; once for each time it failed, its batch (empty: it owns none) and people
+    are told.
+    """
     stop_open_work(execution)
     ledger.release_lock(execution)
-    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause):
+    if not batch_id or not ledger.end_batch(
+        batch_id, execution, "failed", cause, redrives=ledger.redrives(execution)
+    ):
         return
     count("BatchFailed")
     logger.error("batch failed", batch_id=batch_id, cause=cause)
     aws.client("sns").publish(
         TopicArn=settings().notification_topic,
         Subject=f"Batch {batch_id} failed",
-        Message=f"{cause}\nNo data is lost. Start an execution with the same input to go on.\n{execution}",
+        Message=f"{cause}\nNo data is lost. Redrive the execution, or start one with the same input, to go on.\n{execution}",
     )
 
 

@@ -22,8 +22,11 @@ LAST_TRAINING = "training#last"
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
 READS_BEFORE_GIVING_UP = 8
+# Step Functions may not know an execution yet that has just begun to work.
+UNKNOWN_FOR_SECONDS = 300
 _RUNNING = "RUNNING"
 _FINISHED = "finished"
+_SUPERSEDED = "superseded"
 
 
 class LockLostError(Exception):
@@ -32,10 +35,13 @@ class LockLostError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """`status`: owned | already-owned | already-finished. `attempt` counts the executions that owned the batch."""
+    """`status`: owned | already-owned | already-finished | superseded. `attempt` counts the executions that owned the
+    batch; `successor` is the batch that took over the images of a superseded one.
+    """
 
     status: str
     attempt: int
+    successor: str = ""
 
 
 def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
@@ -58,32 +64,46 @@ def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
 
 
 def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
-    """Makes the execution the batch's owner, taking over from an owner that no longer runs."""
+    """Makes the execution the batch's owner, taking over from an owner that no longer runs. One that runs keeps its
+    batch whatever the row says: an execution whose failure is on record may have been redriven.
+    """
     key = {"id": f"batch#{batch_id}"}
     row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
     if row is None:
         try:
             _table().put_item(
-                Item={**key, "owner": execution, "attempt": 1, "status": "running", "since": int(time.time())},
+                Item={
+                    **key,
+                    "owner": execution,
+                    "attempt": 1,
+                    "status": "running",
+                    "open": "yes",
+                    "since": int(time.time()),
+                },
                 ConditionExpression="attribute_not_exists(id)",
             )
             return Claim("owned", 1)
         except ClientError as error:
             _only_condition(error)
             row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+    if row["status"] == _SUPERSEDED:
+        return Claim(_SUPERSEDED, int(row["attempt"]), row["successor"])
     if row["owner"] == execution:
         return Claim("owned", int(row["attempt"]))
     if row["status"] == _FINISHED and not resume:
         return Claim("already-finished", int(row["attempt"]))
-    if row["status"] == "running" and execution_status(row["owner"]) == _RUNNING:
+    if row["status"] != _FINISHED and is_alive(row["owner"], int(row.get("since", 0))):
         return Claim("already-owned", int(row["attempt"]))
     try:
         taken = _table().update_item(
             Key=key,
-            UpdateExpression="SET #o = :new, attempt = attempt + :one, #s = :running",
-            ConditionExpression="#o = :old AND attempt = :attempt",
-            ExpressionAttributeNames={"#o": "owner", "#s": "status"},
+            UpdateExpression="SET #o = :new, attempt = attempt + :one, #s = :running, #open = :yes, since = :now",
+            ConditionExpression="#o = :old AND attempt = :attempt AND #s <> :superseded",
+            ExpressionAttributeNames={"#o": "owner", "#s": "status", "#open": "open"},
             ExpressionAttributeValues={
+                ":yes": "yes",
+                ":now": int(time.time()),
+                ":superseded": _SUPERSEDED,
                 ":new": execution,
                 ":old": row["owner"],
                 ":one": 1,
@@ -111,23 +131,58 @@ def owner_of(batch_id: str) -> str:
     return str(row["owner"]) if row else ""
 
 
-def is_at_work(batch_id: str) -> bool:
-    """Whether the batch is marked running and the execution that owns it does run."""
+def standing(batch_id: str) -> str:
+    """at-work | finished | superseded | given-up: the execution that owned it ended without finishing it; or unknown:
+    it was never registered.
+    """
     row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
-    return row is not None and row["status"] == "running" and execution_status(row["owner"]) == _RUNNING
+    if row is None:
+        return "unknown"
+    if row["status"] in (_FINISHED, _SUPERSEDED):
+        return str(row["status"])
+    return "at-work" if is_alive(row["owner"], int(row.get("since", 0))) else "given-up"
 
 
-def running_batches() -> list[tuple[str, str]]:
-    """(batch id, owner) of every batch that is marked running. A scan: the table holds few rows besides the roles."""
+def supersede(batch_id: str, successor: str) -> bool:
+    """Marks a batch that was given up as taken over by a later one. False: it is at work again, or was finished."""
+    key = {"id": f"batch#{batch_id}"}
+    row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+    if row["status"] == _SUPERSEDED:
+        return bool(row["successor"] == successor)
+    if row["status"] == _FINISHED or is_alive(row["owner"], int(row.get("since", 0))):
+        return False
+    try:
+        _table().update_item(
+            Key=key,
+            UpdateExpression="SET #s = :superseded, successor = :successor REMOVE #open",
+            ConditionExpression="#o = :owner AND attempt = :attempt AND #s = :seen",
+            ExpressionAttributeNames={"#o": "owner", "#s": "status", "#open": "open"},
+            ExpressionAttributeValues={
+                ":superseded": _SUPERSEDED,
+                ":successor": successor,
+                ":owner": row["owner"],
+                ":attempt": row["attempt"],
+                ":seen": row["status"],
+            },
+        )
+    except ClientError as error:
+        _only_condition(error)
+        return False
+    return True
+
+
+def running_batches() -> list[tuple[str, str, int]]:
+    """(batch id, owner, since when) of every batch that is marked running, by the index of what is open."""
     request: dict[str, Any] = {
-        "FilterExpression": "begins_with(id, :batch) AND #s = :running",
-        "ExpressionAttributeNames": {"#s": "status"},
-        "ExpressionAttributeValues": {":batch": "batch#", ":running": "running"},
+        "IndexName": "open-index",
+        "KeyConditionExpression": "#open = :yes",
+        "ExpressionAttributeNames": {"#open": "open"},
+        "ExpressionAttributeValues": {":yes": "yes"},
     }
     found = []
     while True:
-        page = _table().scan(**request)
-        found += [(row["id"].removeprefix("batch#"), row["owner"]) for row in page["Items"]]
+        page = _table().query(**request)
+        found += [(row["id"].removeprefix("batch#"), row["owner"], int(row["since"])) for row in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return found
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -142,28 +197,33 @@ def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
     )
 
 
-def end_batch(batch_id: str, execution: str, status: str, cause: str = "", rounds_done: int | None = None) -> bool:
-    """Marks a running batch finished or failed, if the execution owns it. False: somebody else owns it, or it has
-    ended.
+def end_batch(
+    batch_id: str, execution: str, status: str, cause: str = "", rounds_done: int | None = None, redrives: int = 0
+) -> bool:
+    """Marks a batch finished or failed, if the execution owns it. False: somebody else owns it, or its end is on record.
 
+    An execution that failed and was redriven may finish its batch, or fail again: `redrives` counts how often it was.
     rounds_done: the last round that was reported; a finished batch that is resumed goes on behind it.
     """
-    update = "SET #s = :status, cause = :cause, ended = :now"
+    update = "SET #s = :status, cause = :cause, ended = :now, redrives = :redrives"
     values: dict[str, Any] = {
         ":status": status,
         ":cause": cause[:4000],
         ":now": int(time.time()),
         ":execution": execution,
         ":running": "running",
+        ":failed": "failed",
+        ":redrives": redrives,
     }
+    again = "(#s = :failed AND redrives < :redrives)" if status == "failed" else "#s = :failed"
     if rounds_done is not None:
         update, values = f"{update}, rounds_done = :done", {**values, ":done": rounds_done}
     try:
         _table().update_item(
             Key={"id": f"batch#{batch_id}"},
-            UpdateExpression=update,
-            ConditionExpression="#o = :execution AND #s = :running",
-            ExpressionAttributeNames={"#s": "status", "#o": "owner"},
+            UpdateExpression=f"{update} REMOVE #open",
+            ConditionExpression=f"#o = :execution AND (#s = :running OR {again})",
+            ExpressionAttributeNames={"#s": "status", "#o": "owner", "#open": "open"},
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
@@ -191,12 +251,12 @@ def take_lock(execution: str, lease_seconds: int) -> int | None:
     row = _table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
     if row["owner"] == execution:
         return int(row["fence"])
-    if row["owner"] and int(row["lease_until"]) > now and execution_status(row["owner"]) == _RUNNING:
+    if row["owner"] and int(row["lease_until"]) > now and is_alive(row["owner"], int(row.get("since", 0))):
         return None
     fence = int(row["fence"]) + 1
     try:
         _table().put_item(
-            Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds},
+            Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds, "since": now},
             ConditionExpression="attribute_not_exists(id) OR fence = :seen AND #o = :owner",
             ExpressionAttributeNames={"#o": "owner"},
             ExpressionAttributeValues={":seen": int(row["fence"]), ":owner": row["owner"]},
@@ -213,10 +273,15 @@ def lock_owner() -> str:
     return str(row.get("owner", ""))
 
 
+def locked_since() -> int:
+    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    return int(row.get("since", 0))
+
+
 def training_runs() -> bool:
     """Whether a running execution holds the training lock."""
     owner = lock_owner()
-    return bool(owner) and execution_status(owner) == _RUNNING
+    return bool(owner) and is_alive(owner, locked_since())
 
 
 def check_lock(execution: str, fence: int) -> None:
@@ -313,6 +378,24 @@ def worker_reliabilities(ids: Iterable[str]) -> dict[str, float]:
 def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
     """An index row for people and queries; the pointer object in S3 is the truth."""
     _table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
+
+
+def is_alive(execution: str, since: int) -> bool:
+    """Whether the execution, which was at work at the time `since`, runs, also after a redrive; or may run: Step
+    Functions learns of a new execution with a delay.
+    """
+    status = execution_status(execution)
+    return status == _RUNNING or (status == "GONE" and time.time() < since + UNKNOWN_FOR_SECONDS)
+
+
+def redrives(execution: str) -> int:
+    """How often the execution was redriven."""
+    try:
+        return int(aws.client("stepfunctions").describe_execution(executionArn=execution).get("redriveCount", 0))
+    except ClientError as error:
+        if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            return 0
+        raise
 
 
 def execution_status(execution: str) -> str:

@@ -73,7 +73,7 @@ def aws(environment: pytest.MonkeyPatch) -> Iterator[None]:
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}
         s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [rule]})
-        database.create_table(**_table(LEDGER))
+        database.create_table(**_table(LEDGER, {"open": "S", "id": "S"}))
         database.create_table(**_table(CALLBACKS, {"open": "S", "created": "N"}))
         boto3.client("sns").create_topic(Name="notices")
         states = boto3.client("stepfunctions")

@@ -34,9 +34,10 @@ def test_an_endpoint_that_dies_midway_ends_the_round_soon_and_a_resume_labels_th
     assert summary["human"] == 0 and summary["auto"] + summary["deferred"] == COUNT
     assert 0 < summary["auto"] < COUNT, "some were answered, the others wait"
     assert "Request Labels" not in run.states, "nobody is asked instead"
-    assert run.states.count("Infer Images Singly") <= 2 and took < 150
-    (row,) = summary["rounds"]
-    assert f"no prediction for {summary['deferred']} of {COUNT} images" in row["outage"]
+    assert took < 150
+    first, *others = summary["rounds"]
+    assert f"no prediction for {summary['deferred']} of {COUNT} images" in first["outage"]
+    assert len(others) <= 1, "a round in vain is the last one"
     reasons = {tuple(each["reasons"]) for each in loop.decisions(run.batch, 1) if each["decision"] == "deferred"}
     assert reasons == {("inference-gave-nothing",)}
 
@@ -45,7 +46,7 @@ def test_an_endpoint_that_dies_midway_ends_the_round_soon_and_a_resume_labels_th
     loop.assert_sound(resumed)
     summary = loop.summary(run.batch)
     assert (summary["auto"], summary["deferred"]) == (COUNT, 0)
-    assert summary["rounds"][-1]["inferred"] == COUNT - summary["rounds"][0]["auto"], "only what was missing"
+    assert summary["rounds"][-1]["inferred"] == COUNT - first["auto"], "only what was missing"
 
 
 @pytest.mark.fault("C17")
