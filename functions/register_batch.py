@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import aws, immutable, ledger, markers, naming, sampling, storage
+from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, storage
 from labelloop.batches import Files, write_shards
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.markers import Marker
@@ -10,7 +10,8 @@ from labelloop.observability import count, entry, logger
 from labelloop.records import InventoryItem
 from labelloop.settings import settings
 
-
+# A prefix may hold what earlier markers brought, and other files; beyond this, listing it would take too long.
+MOST_LISTED = 5 * limits.MOST_IMAGES
 NOTHING_TO_DO = {
     "already-owned": "already-owned",
     "already-finished": "already-labeled",
@@ -57,14 +58,32 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
         listed = _list(prefix, marker)
         known = _objects_of_other_deliveries(bucket, prefix, delivery)
         objects = [entry for entry in listed if _identity(entry) not in known]
+        limits.check_size(len(objects))
         items = [
             InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
             for entry in objects
         ]
-        items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum)
+        items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum, knobs.sample_maximum)
+        _check_cost(files, items)
         inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
     write_shards(files, "inspect", inventory, knobs.shard_size)
     return inventory
+
+
+def _check_cost(files: Files, items: list[InventoryItem]) -> None:
+    """Says what the batch may cost, before anything is started; raises InvalidInputError where that is too much."""
+    knobs = settings()
+    estimated = limits.estimate(
+        images=len(items),
+        sampled=sum(item.sampled for item in items),
+        budget=knobs.human_budget,
+        rounds=knobs.max_rounds,
+        workers=knobs.workers_per_object,
+        price_per_label=knobs.price_per_label,
+    )
+    storage.write_json(files.estimate, estimated.to_json())
+    logger.info("estimate", batch_id=files.batch_id, sentence=estimated.sentence)
+    limits.check_cost(estimated, knobs.max_batch_cost)
 
 
 def _draw(entry: dict[str, Any]) -> float:
@@ -79,7 +98,11 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
     pages = (
         aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
     )
-    newest = [entry for page in pages for entry in page.get("Versions", ()) if entry["IsLatest"]]
+    newest = []
+    for page in pages:
+        newest += [entry for entry in page.get("Versions", ()) if entry["IsLatest"]]
+        if len(newest) > MOST_LISTED:
+            limits.check_size(len(newest), counted_all=False)
     manifest = _labels_uri(marker, prefix)
     images = [
         {
@@ -100,14 +123,22 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
 def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
     """What other marker versions of the prefix have pinned, later ones too: no object is labelled twice.
 
-    An earlier batch that was given up is taken over: it keeps what it has labelled, and is superseded by this one. Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
+    An earlier batch that was given up is taken over: it keeps what it has labelled, and is superseded by this one.
+    Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
     """
     known = set()
+    own = naming.batch_id(bucket, prefix, delivery)
     for number in ledger.batches_of(bucket, prefix):
         batch_id = naming.batch_id(bucket, prefix, number)
         if number == delivery:
             continue
-        at_work = number < delivery and ledger.is_at_work(batch_id)  # asked first: it may pin, and end, meanwhile
+        standing = ledger.standing(batch_id)  # asked first: it may pin, and end, meanwhile
+        if number < delivery and standing == "given-up":
+            if not ledger.supersede(batch_id, own):
+                raise TransientError(f"batch {batch_id}, which was given up, is at work again: look at it once more")
+            logger.info("batch taken over", superseded=batch_id)
+            standing = "superseded"
+        at_work = number < delivery and standing == "at-work"
         inventory = immutable.find_lines(Files(batch_id).inventory)
         if inventory is None and at_work:
             raise TransientError(

@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current().version,
         "audit": _audit(files, everything, rows, annotations),
+        "estimate": storage.find_json(files.estimate) or {},
         "started": ledger.batch(files.batch_id)["started"],
         "policy": settings().accept_policy,
     }

@@ -29,6 +29,10 @@ class Files:
         return f"{self.root}/inventory.jsonl"
 
     @property
+    def estimate(self) -> str:
+        return f"{self.root}/estimate.json"
+
+    @property
     def annotations(self) -> str:
         return f"{self.root}/annotations.manifest"
 

@@ -31,16 +31,15 @@ def record(execution: str, batch_id: str, cause: str) -> None:
     """
     stop_open_work(execution)
     ledger.release_lock(execution)
-    if not batch_id or not ledger.end_batch(
-        batch_id, execution, "failed", cause, redrives=ledger.redrives(execution)
-    ):
+    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause, redrives=ledger.redrives(execution)):
         return
     count("BatchFailed")
     logger.error("batch failed", batch_id=batch_id, cause=cause)
     aws.client("sns").publish(
         TopicArn=settings().notification_topic,
         Subject=f"Batch {batch_id} failed",
-        Message=f"{cause}\nNo data is lost. Redrive the execution, or start one with the same input, to go on.\n{execution}",
+        Message=f"{cause}\nNo data is lost. To go on, redrive the execution, or start one with the same input.\n"
+        f"{execution}",
     )
 
 

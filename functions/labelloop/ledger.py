@@ -64,9 +64,7 @@ def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
 
 
 def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
-    """Makes the execution the batch's owner, taking over from an owner that no longer runs. One that runs keeps its
-    batch whatever the row says: an execution whose failure is on record may have been redriven.
-    """
+    """Makes the execution the batch's owner, taking over from an owner that no longer works on it."""
     key = {"id": f"batch#{batch_id}"}
     row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
     if row is None:
@@ -92,7 +90,7 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
         return Claim("owned", int(row["attempt"]))
     if row["status"] == _FINISHED and not resume:
         return Claim("already-finished", int(row["attempt"]))
-    if row["status"] != _FINISHED and is_alive(row["owner"], int(row.get("since", 0))):
+    if row["status"] != _FINISHED and _owner_works(row):
         return Claim("already-owned", int(row["attempt"]))
     try:
         taken = _table().update_item(
@@ -140,7 +138,7 @@ def standing(batch_id: str) -> str:
         return "unknown"
     if row["status"] in (_FINISHED, _SUPERSEDED):
         return str(row["status"])
-    return "at-work" if is_alive(row["owner"], int(row.get("since", 0))) else "given-up"
+    return "at-work" if _owner_works(row) else "given-up"
 
 
 def supersede(batch_id: str, successor: str) -> bool:
@@ -149,7 +147,7 @@ def supersede(batch_id: str, successor: str) -> bool:
     row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
     if row["status"] == _SUPERSEDED:
         return bool(row["successor"] == successor)
-    if row["status"] == _FINISHED or is_alive(row["owner"], int(row.get("since", 0))):
+    if row["status"] == _FINISHED or _owner_works(row):
         return False
     try:
         _table().update_item(
@@ -200,7 +198,7 @@ def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
 def end_batch(
     batch_id: str, execution: str, status: str, cause: str = "", rounds_done: int | None = None, redrives: int = 0
 ) -> bool:
-    """Marks a batch finished or failed, if the execution owns it. False: somebody else owns it, or its end is on record.
+    """Marks a batch finished or failed, if the execution owns it. False: somebody else does, or its end is on record.
 
     An execution that failed and was redriven may finish its batch, or fail again: `redrives` counts how often it was.
     rounds_done: the last round that was reported; a finished batch that is resumed goes on behind it.
@@ -412,6 +410,15 @@ def batches_of(bucket: str, prefix: str) -> Iterable[int]:
     """The delivery numbers a prefix has had."""
     row = _table().get_item(Key={"id": f"source#{bucket}/{prefix}"}, ConsistentRead=True).get("Item") or {"markers": []}
     return range(1, len(row["markers"]) + 1)
+
+
+def _owner_works(row: Mapping[str, Any]) -> bool:
+    """Whether the owner of a batch that is not finished still works on it. One whose failure is on record does when it
+    was redriven since; before that it only ends.
+    """
+    if row["status"] == "running":
+        return is_alive(row["owner"], int(row.get("since", 0)))
+    return execution_status(row["owner"]) == _RUNNING and redrives(row["owner"]) > int(row.get("redrives", 0))
 
 
 def _fix_role(sha256: str, role: str) -> str:

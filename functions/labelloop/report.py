@@ -29,7 +29,7 @@ def render(summary: Mapping[str, Any]) -> str:
         f"<h1>Batch {escape(summary['batch'])}</h1>"
         f"<p>{summary['images']} objects, started {escape(summary['started'][:19])} UTC, "
         f"dataset <code>{escape(summary['dataset'] or 'none')}</code></p>"
-        f"{_bar(summary)}<h2>Can these labels be trusted?</h2>{_trust(summary)}"
+        f"{_bar(summary)}{_estimate(summary['estimate'])}<h2>Can these labels be trusted?</h2>{_trust(summary)}"
         f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
         f"{_workers(summary['workers'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
     )
@@ -46,6 +46,15 @@ def _bar(summary: Mapping[str, Any]) -> str:
     parts = "".join(f"<div class={name} style='width:{100 * summary[name] / total:.2f}%'></div>" for name in OUTCOMES)
     legend = "".join(f"<span class='key {name}'></span>{summary[name]} {name}" for name in OUTCOMES)
     return f"<div class=bar>{parts}</div><p>{legend}</p>"
+
+
+def _estimate(estimate: Mapping[str, Any]) -> str:
+    if not estimate:
+        return ""
+    return (
+        "<p>Before it began, the batch was estimated to ask people about at most "
+        f"{estimate['labelled_by_people']} images and to cost at most ${estimate['dollars']:,.2f}.</p>"
+    )
 
 
 def _trust(summary: Mapping[str, Any]) -> str:

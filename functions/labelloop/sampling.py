@@ -34,18 +34,25 @@ def draw(seed: int, key: str, etag: str) -> float:
     return _uniform("draw", seed, key, etag)
 
 
-def draw_sample(items: Sequence[InventoryItem], rate: float, minimum: int) -> list[InventoryItem]:
+def draw_sample(
+    items: Sequence[InventoryItem], rate: float, minimum: int, maximum: int | None = None
+) -> list[InventoryItem]:
     """The items in their order, with `sampled` and `inclusion_probability` set.
 
-    Of N items the n with the smallest draws are the sample, n = max(ceil(rate * N), min(minimum, N)); every item's
-    inclusion probability is n / N, sampled or not, because each was equally likely to be among them.
+    Of N items the n with the smallest draws are the sample, n = max(ceil(rate * N), min(minimum, N)), at most `maximum`
+    (what a sample can tell goes by its own size, not by the batch's). Every item's inclusion probability is n / N,
+    sampled or not, because each was equally likely to be among them.
     """
-    if not 0 <= rate <= 1 or minimum < 0:
-        raise ValueError(f"the sample needs a rate in 0..1 and a minimum of at least 0, not {rate} and {minimum}")
+    if not 0 <= rate <= 1 or minimum < 0 or (maximum is not None and maximum < 1):
+        raise ValueError(
+            f"the sample needs a rate in 0..1, a minimum of at least 0 and a maximum of at least 1, not {rate}, "
+            f"{minimum} and {maximum}"
+        )
     if not items:
         return []
     # The product may lie a rounding error above a whole number, and ceil would then add an image.
     size = max(math.ceil(rate * len(items) - 1e-9), min(minimum, len(items)))
+    size = size if maximum is None else min(size, maximum)
     sample = {item.key for item in sorted(items, key=lambda item: (item.draw, item.key))[:size]}
     probability = size / len(items)
     return [replace(item, sampled=item.key in sample, inclusion_probability=probability) for item in items]

@@ -42,6 +42,9 @@ class Settings:
     shard_size: int
     sample_rate: float
     sample_minimum: int
+    sample_maximum: int
+    max_batch_cost: float
+    price_per_label: float
     calibration_share: float
     gold_share: float
     human_budget: int

@@ -17,11 +17,11 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation", "consolidation"),
-    *("consolidation_boxes", "consolidation_key_points", "consolidation_objects", "dawid_skene", "errors", "fields"),
-    *("fusion", "honeypots", "inference", "judgement", "manifests", "markers", "naming", "pixels", "predictions"),
-    *("promotion", "proposals"),
-    *("quality", "records", "report", "sampling", "settings", "task_input", "workers"),
+    *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation"),
+    *("consolidation", "consolidation_boxes", "consolidation_key_points", "consolidation_objects"),
+    *("dawid_skene", "errors", "fields", "fusion", "honeypots", "inference", "judgement", "limits"),
+    *("manifests", "markers", "naming", "pixels", "predictions", "promotion", "proposals", "quality"),
+    *("records", "report", "sampling", "settings", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}

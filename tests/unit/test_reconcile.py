@@ -249,6 +249,7 @@ def test_the_status_event_of_an_aborted_execution_records_it_too(states, sagemak
     upload(1)
     trigger = mark()
     batch = registered(trigger)["batch"]["id"]
+    boto3.client("stepfunctions").stop_execution(executionArn=ledger.owner_of(batch))
     detail = {"executionArn": ledger.owner_of(batch), "status": "ABORTED", "input": json.dumps(trigger)}
     handle("record_failure", detail=detail)
     assert ledger.batch(batch)["cause"] == "the execution ended ABORTED"

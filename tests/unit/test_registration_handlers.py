@@ -104,9 +104,8 @@ def test_an_earlier_marker_that_is_started_again_leaves_what_a_later_one_has_pin
     upload(1, first=2)
     late = registered(pinned_trigger(mark(b'{"count": 3}')), "two")
     assert (late["batch"]["id"], late["batch"]["objects"]) == (naming.batch_id(BUCKET, PREFIX, 2), 3)
-    again = registered(early, "three")
-    assert (again["status"], again["batch"]["id"]) == ("registered", naming.batch_id(BUCKET, PREFIX, 1))
-    assert again["batch"]["objects"] == 0
+    again = handle("register_batch", event=early, execution=execution("three"))
+    assert (again["status"], again["successor"]) == ("superseded", naming.batch_id(BUCKET, PREFIX, 2))
 
 
 def test_of_two_markers_at_the_same_time_the_later_waits_until_the_earlier_has_pinned(monkeypatch) -> None:

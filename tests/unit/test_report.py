@@ -25,6 +25,7 @@ class Page(HTMLParser):
 
 def summary(**changes):
     row = {"round": 1, "model_version": "v000001-aa", "auto": 6, "human": 3, "asked": 4, "rejected": 1, "deferred": 2}
+    row |= {"outage": "", "refused_predictions": 0}
     return {
         "batch": "week-1",
         "images": 12,
@@ -37,6 +38,7 @@ def summary(**changes):
         "dataset": "v000002-bb",
         "rounds": [row],
         "policy": "fixed",
+        "estimate": {},
         "rejected_reasons": {"incoming/x/bad.jpg": "truncated: half of it is missing"},
         "jobs": [
             {

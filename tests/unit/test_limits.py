@@ -1,0 +1,144 @@
+"""What a batch may hold and cost is said, and refused, before anybody is asked."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from handling import execution, handle, mark, registered, upload
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import ledger, storage
+from labelloop.records import InventoryItem
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+
+
+class Loader(yaml.SafeLoader):
+    """The template's short forms are of no interest here."""
+
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+DEFAULTS = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
+
+
+def items(count: int) -> list[InventoryItem]:
+    return [InventoryItem(f"k{n:06d}", None, "e", 1, (n * 7919 % count) / count, False, 0.0) for n in range(count)]
+
+
+def refusal(work) -> str:
+    try:
+        work()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@pytest.mark.fault("I15")
+def test_300_000_images_ask_people_for_no_more_than_the_sample_may_hold() -> None:
+    from labelloop import sampling
+
+    given_more = [DEFAULTS.get("SampleMaximum")] if "SampleMaximum" in DEFAULTS else []
+    drawn = sampling.draw_sample(items(300_000), DEFAULTS["SampleRate"], DEFAULTS["SampleMinimum"], *given_more)
+    sampled = sum(item.sampled for item in drawn)
+    assert sampled <= 2_000
+    assert {item.inclusion_probability for item in drawn} == {sampled / 300_000}
+
+
+@given(st.integers(1, 400), st.floats(0, 1), st.integers(0, 50), st.integers(1, 60))
+def test_the_sample_is_bounded_and_its_probability_is_its_share(count, rate, minimum, maximum) -> None:
+    from labelloop import sampling
+
+    drawn = sampling.draw_sample(items(count), rate, minimum, maximum)
+    sampled = [item for item in drawn if item.sampled]
+    assert len(sampled) <= maximum and drawn[0].inclusion_probability == len(sampled) / count
+    uncut = [item.key for item in sampling.draw_sample(items(count), rate, minimum) if item.sampled]
+    assert {item.key for item in sampled} <= set(uncut), "a smaller sample is a part of the larger one"
+
+
+@pytest.mark.fault("I15")
+def test_a_batch_that_may_cost_too_much_is_refused_before_anything_starts(aws, change_setting) -> None:
+    change_setting("MAX_BATCH_COST", "1")
+    upload(40)
+    trigger = mark()
+    said = refusal(lambda: handle("register_batch", event=trigger, execution=execution("one")))
+    assert "InvalidInputError" in said and "MaxBatchCost allows $1.00" in said and "Nobody was asked" in said
+    (batch,) = {key.split("/")[1] for key in storage.keys("batches/")}
+    assert sorted(storage.keys("batches/")) == [f"batches/{batch}/estimate.json"], "nothing is pinned"
+    change_setting("MAX_BATCH_COST", "1000")
+    boto_stop(ledger.owner_of(batch))
+    assert registered(trigger, "two")["batch"]["objects"] == 40, "the same input, after the cap was raised"
+
+
+def boto_stop(arn: str) -> None:
+    import boto3
+
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+
+
+def test_the_estimate_stands_in_summary_and_report(aws, ended_labeling_jobs) -> None:
+    from batch_rounds import run_round
+
+    upload(4)
+    batch = registered()["batch"]["id"]
+    run_round(batch, 1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    estimate = storage.read_json(f"batches/{batch}/summary.json")["estimate"]
+    assert estimate["images"] == 4 and estimate["labelled_by_people"] == 4 and estimate["dollars"] > 0
+    assert "estimated to ask people about at most 4 images" in storage.read(f"batches/{batch}/report.html").decode()
+
+
+@pytest.mark.fault("I15")
+def test_more_images_than_the_functions_hold_are_refused_with_the_number_and_what_to_do(aws, monkeypatch) -> None:
+    from labelloop import limits
+
+    monkeypatch.setattr(limits, "MOST_IMAGES", 5)
+    upload(6)
+    said = refusal(lambda: handle("register_batch", event=mark(), execution=execution("one")))
+    assert "has 6 new images, and one batch holds at most 5" in said and "at least 2 prefixes" in said
+    assert not [key for key in storage.keys("batches/") if "inventory" in key]
+
+
+@pytest.mark.fault("I15")
+def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service) -> None:
+    """A million objects and more: the listing stops as soon as it is too long."""
+    import register_batch
+    from labelloop import limits
+    from labelloop.errors import InvalidInputError
+    from labelloop.markers import Marker
+
+    pages = []
+
+    class Endless:
+        def paginate(self, **_):
+            for page in range(10_000):
+                pages.append(page)
+                yield {
+                    "Versions": [
+                        {"Key": f"{page:05d}/{n}.jpg", "IsLatest": True, "ETag": '"e"', "VersionId": "v", "Size": 1}
+                        for n in range(1000)
+                    ]
+                }
+
+    fake_service("s3").get_paginator = lambda name: Endless()
+    with pytest.raises(InvalidInputError, match="more than"):
+        register_batch._list("incoming/huge/", Marker())
+    assert len(pages) <= 5 * limits.MOST_IMAGES // 1000 + 1
+
+
+def test_the_defaults_let_an_ordinary_batch_through() -> None:
+    from labelloop import limits
+
+    knobs = {name: DEFAULTS[name] for name in ("HumanBudget", "MaxRounds", "WorkersPerObject", "PricePerLabel")}
+    estimated = limits.estimate(
+        images=10_000,
+        sampled=1_500,
+        budget=knobs["HumanBudget"],
+        rounds=knobs["MaxRounds"],
+        workers=knobs["WorkersPerObject"],
+        price_per_label=knobs["PricePerLabel"],
+    )
+    limits.check_cost(estimated, DEFAULTS["MaxBatchCost"])
+    assert json.dumps(estimated.to_json()) and estimated.labelled_by_people == 1_500 + 4 * 200

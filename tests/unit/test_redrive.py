@@ -1,0 +1,298 @@
+"""Redriven, restarted and given-up batches: one owner at a time, an end that is told, and no image without a batch."""
+
+import json
+
+import boto3
+import pytest
+from batch_rounds import refs, run_round
+from handling import PREFIX, execution, handle, mark, registered, upload
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelloop import aws, batches, datasets, ledger, storage
+from labelloop.batches import Files
+from made_up_stack import BUCKET, LEDGER
+
+pytestmark = [
+    pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
+    pytest.mark.filterwarnings("ignore:No application metrics"),
+]
+
+
+def abort(arn: str) -> None:
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+
+
+def aborted_event(arn: str, trigger: dict) -> dict:
+    return {"executionArn": arn, "status": "ABORTED", "input": json.dumps(trigger)}
+
+
+@pytest.fixture
+def redriven(monkeypatch):
+    """`redriven(arn)`: the console's Redrive made this execution run again."""
+    again: dict[str, int] = {}
+    real = aws.client
+
+    def redrive(arn: str) -> None:
+        again[arn] = again.get(arn, 0) + 1
+
+    class States:
+        def __getattr__(self, name):
+            return getattr(real("stepfunctions"), name)
+
+        def describe_execution(self, executionArn):
+            told = real("stepfunctions").describe_execution(executionArn=executionArn)
+            count = again.get(executionArn, 0)
+            return {**told, "redriveCount": count, **({"status": "RUNNING"} if count else {})}
+
+    monkeypatch.setattr(aws, "client", lambda service: States() if service == "stepfunctions" else real(service))
+    return redrive
+
+
+@pytest.mark.fault("D12")
+def test_a_redriven_execution_keeps_its_batch_and_finishes_it(redriven) -> None:
+    upload(3)
+    trigger = pinned(mark())
+    batch = registered(trigger)["batch"]["id"]
+    owner = ledger.owner_of(batch)
+    abort(owner)
+    handle("record_failure", detail=aborted_event(owner, trigger))
+    assert ledger.batch(batch)["status"] == "failed"
+    redriven(owner)
+    second = handle("register_batch", event=trigger, execution=execution("second"))
+    assert second["status"] == "already-owned", "the redriven execution works on it"
+    assert registered_objects(mark(), "third") == 0, "a new marker leaves it its images, too"
+    run_round(batch, 1)
+    handle("report_batch", batch_id=batch, execution=owner)
+    row = ledger.batch(batch)
+    assert (row["status"], int(row["rounds_done"])) == ("finished", 1)
+    assert handle("register_batch", event=trigger, execution=execution("fourth"))["status"] == "already-labeled"
+
+
+def registered_objects(trigger: dict, name: str) -> int:
+    return int(handle("register_batch", event=trigger, execution=execution(name))["batch"]["objects"])
+
+
+def test_an_event_that_comes_after_the_redrive_stops_nothing(redriven) -> None:
+    upload(2)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    owner = ledger.owner_of(batch)
+    abort(owner)
+    redriven(owner)
+    handle("record_failure", detail=aborted_event(owner, trigger))
+    assert ledger.batch(batch)["status"] == "running"
+
+
+def test_a_second_failure_after_a_redrive_is_told_and_none_is_told_twice(redriven, fake_service) -> None:
+    notices = fake_service("sns")
+    upload(2)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    owner = ledger.owner_of(batch)
+
+    def fail(why: str) -> None:
+        handle("record_failure", execution=owner, input=trigger, error={"Error": "X", "Cause": why})
+
+    fail("first")
+    fail("first")
+    redriven(owner)
+    fail("second")
+    fail("second")
+    told = [request["Message"] for request in notices.requests_of("publish")]
+    assert [message.splitlines()[0] for message in told] == ["X: first", "X: second"]
+    assert ledger.batch(batch)["cause"] == "X: second"
+
+
+@pytest.mark.fault("D13")
+def test_a_finished_batch_that_is_redriven_or_started_again_stays_as_it_is() -> None:
+    upload(2)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    owner = ledger.owner_of(batch)
+    run_round(batch, 1)
+    handle("report_batch", batch_id=batch, execution=owner)
+    before = {key: storage.read(key) for key in storage.keys("") if not key.endswith("summary.json")}
+    assert handle("register_batch", event=trigger, execution=execution("again"))["status"] == "already-labeled"
+    handle("report_batch", batch_id=batch, execution=owner)
+    handle("record_failure", execution=owner, input=trigger, error={"Error": "X", "Cause": "late"})
+    after = {key: storage.read(key) for key in storage.keys("") if not key.endswith("summary.json")}
+    assert after == before and ledger.batch(batch)["status"] == "finished"
+
+
+def test_an_execution_that_step_functions_does_not_know_yet_is_not_dead(monkeypatch) -> None:
+    upload(2)
+    trigger = mark()
+    one = execution("one").replace(":one", ":just-started")  # nobody has heard of it
+    batch = handle("register_batch", event=trigger, execution=one)["batch"]["id"]
+    assert handle("register_batch", event=trigger, execution=execution("two"))["status"] == "already-owned"
+    fence = ledger.take_lock(one, 600)
+    assert fence and ledger.take_lock(execution("three"), 600) is None and ledger.training_runs()
+    now = ledger.time.time()
+    monkeypatch.setattr(ledger.time, "time", lambda: now + 3600 - 3000 + 300)
+    assert handle("register_batch", event=trigger, execution=execution("four"))["status"] == "registered"
+    assert ledger.owner_of(batch).endswith(":four")
+
+
+# --- a batch that was given up, and a new marker
+
+
+def give_up(batch: str) -> None:
+    ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+
+
+def test_a_new_marker_takes_over_what_a_failed_batch_has_not_labelled() -> None:
+    upload(6)
+    early = pinned(mark())
+    one = registered(early)["batch"]["id"]
+    first = run_round(one, 1, answered=2)
+    give_up(one)
+    late = registered(pinned(mark()), "two")
+    two = late["batch"]["id"]
+    assert late["batch"]["objects"] == 4
+    assert set(refs(two)).isdisjoint(labelled(one, 1)) and set(refs(two)) | labelled(one, 1) == set(refs(one))
+    again = handle("register_batch", event=early, execution=execution("three"))
+    assert (again["status"], again["successor"]) == ("superseded", two), "it names who has its images"
+    for number in (1, 2):
+        run_round(two, number)
+    assert len(datasets.current().lines) == 6 and first["human"] == 2, "every image is labelled, once"
+
+
+def pinned(trigger: dict) -> dict:
+    key = trigger["object"]["key"]
+    version = boto3.client("s3").head_object(Bucket=BUCKET, Key=key)["VersionId"]
+    return {**trigger, "object": {"key": key, "version-id": version}}
+
+
+def labelled(batch: str, last: int) -> set[str]:
+    everything = batches.images(batch)
+    return {ref for ref, _ in batches.final_outcomes(batch, everything, last)}
+
+
+def test_of_a_chain_of_failed_batches_the_last_has_all_that_is_left() -> None:
+    upload(4)
+    names = []
+    for number, name in enumerate(("one", "two", "three")):
+        state = registered(pinned(mark()), name)
+        names.append(state["batch"]["id"])
+        assert state["batch"]["objects"] == 4 + number
+        upload(1, first=4 + number)
+        give_up(state["batch"]["id"])
+    last = registered(pinned(mark()), "four")
+    assert last["batch"]["objects"] == 7
+    assert [ledger.batch(name)["status"] for name in names] == ["superseded"] * 3
+
+
+def test_a_failed_batch_that_is_at_work_again_is_not_taken_over() -> None:
+    upload(3)
+    early = pinned(mark())
+    one = registered(early)["batch"]["id"]
+    give_up(one)
+    assert handle("register_batch", event=early, execution=execution("again"))["status"] == "registered"
+    assert registered_objects(pinned(mark()), "two") == 0
+    assert ledger.batch(one)["status"] == "running"
+
+
+def test_a_finished_batch_with_deferred_images_keeps_them() -> None:
+    """They wait for a resume of that batch."""
+    upload(6)
+    trigger = mark()
+    one = registered(trigger)["batch"]["id"]
+    run_round(one, 1, answered=2)
+    handle("report_batch", batch_id=one, execution=ledger.owner_of(one))
+    assert registered_objects(mark(), "two") == 0
+    assert handle("register_batch", event={**trigger, "resume": True}, execution=execution("x"))["status"] != ""
+
+
+def test_registering_is_repeated_after_the_take_over_without_a_trace(monkeypatch) -> None:
+    upload(3)
+    one = registered(pinned(mark()))["batch"]["id"]
+    give_up(one)
+    late, owner = pinned(mark()), execution("two")
+    with monkeypatch.context() as dying:
+        dying.setattr("labelloop.sampling.draw_sample", lambda *_: (_ for _ in ()).throw(TimeoutError("killed")))
+        with pytest.raises(TimeoutError):
+            handle("register_batch", event=late, execution=owner)
+    state = handle("register_batch", event=late, execution=owner)
+    assert (state["status"], state["batch"]["objects"]) == ("registered", 3)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from(["label", "fail", "mark", "restart"]), min_size=1, max_size=8))
+def test_whatever_fails_and_is_marked_again_every_image_belongs_to_one_batch_that_is_not_superseded(steps) -> None:
+    empty_the_account()
+    upload(4)
+    triggers = [pinned(mark())]
+    names = {0: start(triggers[0])}
+    for number, step in enumerate(steps):
+        newest = names[max(names)]
+        if step == "label" and newest and ledger.batch(newest)["status"] == "running":
+            last = max(batches.decided_rounds(newest), default=0)
+            run_round(newest, last + 1, answered=1)
+        elif step == "fail" and newest:
+            give_up(newest)
+        elif step == "restart":
+            start(triggers[number % len(triggers)])
+        elif step == "mark":
+            triggers.append(pinned(mark(json.dumps({}).encode() + b" " * number)))
+            names[len(triggers) - 1] = start(triggers[-1])
+    owners: dict[str, list[str]] = {}
+    for batch in {name for name in names.values() if name}:
+        done = batches.labelled_keys(batch)
+        for item in storage.read_lines(Files(batch).inventory):
+            if ledger.batch(batch)["status"] != "superseded" or item["key"] in done:
+                owners.setdefault(item["key"], []).append(batch)
+    assert sorted(owners) == [f"{PREFIX}{number:02d} ü+%20.png" for number in range(4)]
+    assert all(len(found) == 1 for found in owners.values()), owners
+
+
+def start(trigger: dict) -> str:
+    """The batch that an execution for this marker works on; empty where it has nothing to do."""
+    start.count = getattr(start, "count", 0) + 1
+    state = registered(trigger, f"run-{start.count}") if not_taken(trigger) else {"status": ""}
+    return state["batch"]["id"] if state["status"] == "registered" else ""
+
+
+def not_taken(trigger: dict) -> bool:
+    start.count += 1
+    state = handle("register_batch", event=trigger, execution=(arn := execution(f"probe-{start.count}")))
+    taken = state["status"] != "registered"
+    if not taken:
+        abort(arn)
+    return not taken
+
+
+def empty_the_account() -> None:
+    boto3.resource("s3").Bucket(BUCKET).object_versions.delete()
+    table = boto3.resource("dynamodb").Table(LEDGER)
+    for row in table.scan()["Items"]:
+        table.delete_item(Key={"id": row["id"]})
+
+
+# --- the index of what is open
+
+
+@pytest.mark.fault("I17")
+def test_the_reconciler_asks_for_what_is_open_and_never_reads_the_whole_ledger(monkeypatch) -> None:
+    upload(2)
+    batch = registered()["batch"]["id"]
+    ledger.fix_roles({f"{number:064x}": "train" for number in range(300)})
+    table = ledger._table()
+    asked = []
+
+    def recorded(name):
+        real = getattr(table, name)
+
+        def call(**request):
+            answer = real(**request)
+            asked.append((name, answer.get("ScannedCount")))
+            return answer
+
+        return call
+
+    for name in ("scan", "query"):
+        monkeypatch.setattr(table, name, recorded(name))
+    monkeypatch.setattr(ledger, "_table", lambda: table)
+    assert [name for name, *_ in ledger.running_batches()] == [batch]
+    assert asked == [("query", 1)], "one row is read, whatever else the ledger holds"
+    ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+    assert ledger.running_batches() == []
