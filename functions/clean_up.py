@@ -5,11 +5,9 @@ CloudFormation custom resource: it always answers SUCCESS for Delete, so that it
 could not remove is logged.
 """
 
-import json
-import urllib.request
 from typing import Any
 
-from labelloop import aws, callbacks, endpoints, naming
+from labelloop import aws, callbacks, custom_resources, endpoints, naming
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
@@ -19,7 +17,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     if event["RequestType"] == "Delete":
         for work in (_stop_executions, _remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
             _try(work)
-    _answer(event, context)
+    custom_resources.answer(event, "labelloop-clean-up")
 
 
 def _stop_executions() -> None:
@@ -59,18 +57,3 @@ def _try(work: Any, *arguments: Any, **request: Any) -> None:
     except Exception as error:  # whatever it is, it must not keep the stack from being deleted
         what = [getattr(work, "__name__", "?"), *arguments, *request.values()]
         logger.warning("could not be removed; remove it by hand", what=what, reason=str(error))
-
-
-def _answer(event: dict[str, Any], context: Any) -> None:
-    """PUTs the answer to CloudFormation's pre-signed URL, which allows no content type."""
-    body = {
-        "Status": "SUCCESS",
-        "PhysicalResourceId": event.get("PhysicalResourceId", "labelloop-clean-up"),
-        "StackId": event["StackId"],
-        "RequestId": event["RequestId"],
-        "LogicalResourceId": event["LogicalResourceId"],
-    }
-    answer = json.dumps(body).encode()
-    request = urllib.request.Request(event["ResponseURL"], answer, {"Content-Type": ""}, method="PUT")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
-        pass

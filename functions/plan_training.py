@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import datasets, ledger, models, naming
+from labelloop import datasets, ledger, models, naming, settings_documents
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
@@ -22,7 +22,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     champion = models.champion()
     dataset = datasets.current()
     if adopt and champion is None:
-        return _plan("adopt", job=naming.training_job(knobs.resource_prefix, "", "adopt", fence), fence=fence)
+        job = naming.training_job(knobs.resource_prefix, "", "adopt", fence)
+        settings_documents.pin_training(job)
+        return _plan("adopt", job=job, fence=fence)
     counts = datasets.count_labels(dataset.lines)
     reason = "a champion exists already" if adopt else _why_not(counts)
     if reason:
@@ -30,6 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.info("training is not worth it", reason=reason, dataset=dataset.version)
         return _plan("not-worth", dataset_version=dataset.version)
     job = naming.training_job(knobs.resource_prefix, dataset.version, fence)
+    settings_documents.pin_training(job)
     logger.info("training planned", job=job, dataset=dataset.version, extra=counts)
     return _plan(
         "train",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, storage
+from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, settings_documents, storage
 from labelloop.batches import Files, write_shards
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.markers import Marker
@@ -35,6 +35,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     batch_id = naming.batch_id(bucket, prefix, delivery)
     claim = ledger.claim_batch(batch_id, execution, resume=trigger.get("resume") is True)
     marker = markers.parse(storage.read(key, found.get("VersionId")), storage.uri(key))
+    if claim.status == "owned":
+        settings_documents.pin_batch(batch_id, claim.attempt)
     state = _state(batch_id, marker, prefix, claim.attempt)
     if claim.status != "owned":
         logger.info("nothing to do", batch_id=batch_id, status=claim.status, successor=claim.successor)

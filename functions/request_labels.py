@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, jobs, labeling, outcomes, storage
+from labelloop import aws, callbacks, jobs, labeling, outcomes, settings_documents, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
@@ -23,6 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"labeling_job": job.name}
     try:
         labeling.check_ready(settings())
+        settings_documents.note_labeling_job(job.name, files.batch_id)
         created = labeling.create(_request(files, number, job))
     except (ClientError, LimitReachedError, InvalidInputError):
         callbacks.forget(callback)

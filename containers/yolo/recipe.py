@@ -1,8 +1,9 @@
 """What a training job is asked to do: its hyperparameters, which SageMaker hands over as strings."""
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,7 +64,7 @@ class Recipe:
 
 def _classes(values: Mapping[str, str]) -> tuple[str, ...]:
     try:
-        classes = json.loads(values["classes"])
+        classes = json.loads("".join([values["classes"], *_continued(values, "classes")]))
     except KeyError:
         raise InvalidInputError("hyperparameter 'classes' is missing: give a JSON list like [\"head\"]") from None
     except ValueError as error:
@@ -73,6 +74,14 @@ def _classes(values: Mapping[str, str]) -> tuple[str, ...]:
     if len(set(classes)) != len(classes):
         raise InvalidInputError(f"hyperparameter 'classes' names a class twice: {values['classes']!r}")
     return tuple(classes)
+
+
+def _continued(values: Mapping[str, str], name: str) -> Iterator[str]:
+    """The rest of a value that is longer than a hyperparameter may be, in `<name>-2`, `<name>-3`..."""
+    for number in itertools.count(2):
+        if f"{name}-{number}" not in values:
+            return
+        yield values[f"{name}-{number}"]
 
 
 def _image_size(values: Mapping[str, str]) -> int:

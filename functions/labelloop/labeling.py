@@ -19,6 +19,7 @@ ANSWER_ATTRIBUTE = "human-boxes"
 TEMPLATES = Path(__file__).parent / "worker_ui"
 LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
 LONGEST_TITLE = 128
+MOST_CATEGORIES = 50  # "Bounding box ... up to 50 label categories" (sms-label-cat-config); key points by analogy
 _UNAVAILABLE = re.compile(
     r"new (customers|accounts)|(not|no longer) (available|open|offered|enabled)|not subscribed", re.I
 )
@@ -117,10 +118,23 @@ def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
     return {"document-version": "2018-11-28", "labels": [{"label": name} for name in names]}
 
 
+def too_many_categories(settings: Settings) -> str:
+    """Why Ground Truth cannot ask people for so many names; empty where it can."""
+    count, names = len(settings.label_names), "KeyPoints" if settings.marks_key_points else "Classes"
+    if settings.labeling_backend != "ground-truth" or count <= MOST_CATEGORIES:
+        return ""
+    return (
+        f"{names} lists {count} names, and a labelling job of Ground Truth takes at most {MOST_CATEGORIES}: people "
+        "cannot be asked for them with LabelingBackend=ground-truth. Labels can be imported, and models trained on them"
+    )
+
+
 def check_ready(settings: Settings) -> None:
     """Raises InvalidInputError, with what to do, where every task of a job would fail: better now than in front of
     people. Ground Truth's page reads the images through CORS (sms-cors-update).
     """
+    if refusal := too_many_categories(settings):
+        raise InvalidInputError(refusal)
     if not settings.work_team_arn:
         raise InvalidInputError(
             "no work team is set: deploy again with WorkTeamArn=<the ARN of your private work team>"

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from labelloop import aws
+from labelloop import aws, settings_documents
 from labelloop.errors import TransientError
 
 logger = Logger()
@@ -23,7 +23,8 @@ def entry(function: Handler) -> Handler:
     def run(event: dict[str, Any], context: Any) -> Any:
         _add_batch(event)
         try:
-            return function(event, context)
+            with settings_documents.of_event(event):
+                return function(event, context)
         except Exception as error:
             if aws.may_pass(error):
                 raise TransientError(f"{type(error).__name__}: {error}") from error

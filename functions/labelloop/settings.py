@@ -1,20 +1,22 @@
-"""Every knob of the loop, read once from the environment: one name, one meaning in the whole stack.
+"""Every knob of the loop: one name, one meaning in the whole stack.
 
-The names are the fields in upper case; `template.yaml` sets them all in `Globals` from its parameters, which hold
-the bounds.
+The names are the fields in upper case; `template.yaml` hands them all to the resource `SettingsDocument` from its
+parameters, which hold the bounds. settings_documents.py knows where they are kept, and who has pinned which.
 """
 
-import os
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import Field, dataclass, fields, replace
 from functools import cache
 
 from labelloop.records import OCCLUDED
 
+LONGEST_NAME = 64
+
 
 class MissingSettingError(RuntimeError):
-    """A name is missing from the environment or does not parse: the deployment is broken, not the input."""
+    """A setting is missing or does not parse: the deployment is broken, not the input."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,15 @@ class Settings:
             except ValueError as error:
                 problems.append(f"{name}: {error}")
         if problems:
-            raise MissingSettingError("settings: " + "; ".join(problems) + ". template.yaml, Globals, sets them.")
+            raise MissingSettingError(
+                "settings: " + "; ".join(problems) + ". template.yaml, SettingsDocument, sets them."
+            )
         return cls(**values)  # type: ignore[arg-type]
+
+    def with_choices(self, document: Mapping[str, str]) -> "Settings":
+        """These settings with the choices of a pinned document: what it does not know, and where things are, stays."""
+        known = {field for field in fields(self) if field.name not in LIVE and field.name.upper() in document}
+        return replace(self, **{field.name: _parse(document[field.name.upper()], field) for field in known})  # type: ignore[arg-type]
 
     @property
     def inference_timeout_seconds(self) -> int:
@@ -142,9 +151,34 @@ class Settings:
         return 1.0 - self.calibration_share - self.gold_share
 
 
-@cache
+# Where things are: never pinned, because what runs must find them where they are now.
+LIVE = frozenset(
+    [
+        *("data_bucket", "callbacks_table", "ledger_table", "notification_topic", "success_topic", "error_topic"),
+        *("resource_prefix", "label_batch_arn", "train_model_arn", "training_image", "training_role_arn"),
+        *("inference_image", "inference_role_arn", "work_team_arn", "labeling_role_arn"),
+        *("pre_annotate_function_arn", "consolidate_function_arn"),
+    ]
+)
+
+
+def _no_source() -> Mapping[str, str]:
+    raise MissingSettingError("nobody said where the settings are: import labelloop.settings_documents")
+
+
+# Gives the deployed document; the settings that the work at hand has pinned, if it has.
+source: Callable[[], Mapping[str, str]] = _no_source
+pinned: ContextVar[Settings | None] = ContextVar("pinned", default=None)
+
+
 def settings() -> Settings:
-    return Settings.from_environment(os.environ)
+    return pinned.get() or deployed()
+
+
+@cache
+def deployed() -> Settings:
+    """Read once per cold start; another deployment gives the functions another hash, and with it a cold start."""
+    return Settings.from_environment(source())
 
 
 def _parse(text: str, field: Field[object]) -> object:
@@ -164,6 +198,12 @@ def _parse(text: str, field: Field[object]) -> object:
 def _refuse_ambiguous(names: tuple[str, ...], setting: str) -> None:
     """Labels with such names could be written and never be read back."""
     parameter = "parameter " + setting.title().replace("_", "")
+    if long := next((name for name in names if len(name) > LONGEST_NAME), ""):
+        raise ValueError(
+            f"{parameter} has a name of {len(long)} characters, at most {LONGEST_NAME} are allowed: {long!r}"
+        )
+    if odd := next((name for name in names if any(ord(character) < 32 for character in name)), ""):
+        raise ValueError(f"{parameter} has a name with a control character: {odd!r}")
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{parameter} lists {_quoted(twice)} more than once; list every name once and deploy again")
     if setting == "key_points" and (taken := [name for name in names if name.endswith(OCCLUDED)]):

@@ -16,6 +16,7 @@ from labelloop.records import Prediction, parse_lines
 from labelloop.settings import Settings
 
 MOST_METRICS_BYTES = 50_000_000
+LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
     {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
     {"Name": "gold:mAP50-95", "Regex": "gold_mAP50_95=([0-9.]+)"},
@@ -61,7 +62,7 @@ def job_request(
         "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_timeout_seconds},
         "EnableNetworkIsolation": True,
         "HyperParameters": {
-            "classes": json.dumps(list(settings.classes)),
+            **_in_parts("classes", json.dumps(list(settings.classes))),
             "image-size": str(settings.image_size),
             "steps": str(settings.training_steps),
             "warm-steps": str(settings.warm_steps),
@@ -72,6 +73,12 @@ def job_request(
             "width": str(settings.model_width),
         },
     }
+
+
+def _in_parts(name: str, value: str) -> dict[str, str]:
+    """A hyperparameter, cut into `<name>`, `<name>-2`... where it is longer than SageMaker allows."""
+    cut = [value[start : start + LONGEST_HYPERPARAMETER] for start in range(0, len(value), LONGEST_HYPERPARAMETER)]
+    return {name if number == 1 else f"{name}-{number}": part for number, part in enumerate(cut, start=1)}
 
 
 def read_scores(output_uri: str) -> Scores:

@@ -18,6 +18,7 @@ from local.patches import (
     event_versions,
     executions,
     handler_errors,
+    lambda_environments,
     lambda_workers,
     machine_roles,
     metric_math_alarms,
@@ -35,6 +36,7 @@ def apply_all(lambda_python: Path, lambda_slots: int) -> None:
     secure_transport.apply()
     handler_errors.apply()
     lambda_workers.apply(lambda_python, lambda_slots)
+    lambda_environments.apply()
     custom_resources.apply()
     executions.apply()
     strict_paths.apply()

@@ -44,7 +44,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
         monkeypatch.delenv(name, raising=False)
     for name, value in {**CREDENTIALS, **PLATFORM, **SETTINGS}.items():
         monkeypatch.setenv(name, value)
-    caches = (stack.settings.cache_clear, aws.client.cache_clear, aws.table.cache_clear)
+    monkeypatch.setattr(stack, "source", lambda: {name: os.environ[name] for name in SETTINGS if name in os.environ})
+    caches = (stack.deployed.cache_clear, aws.client.cache_clear, aws.table.cache_clear)
     for clear in caches:
         clear()
     yield monkeypatch
@@ -56,7 +57,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 def change_setting(environment: pytest.MonkeyPatch):
     def change(name: str, value: str) -> None:
         environment.setenv(name, value)
-        stack.settings.cache_clear()
+        stack.deployed.cache_clear()
 
     return change
 

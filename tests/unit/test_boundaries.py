@@ -86,19 +86,10 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
-        *("aws", "batches", "callbacks", "datasets", "endpoints", "failures", "immutable", "jobs", "labeling"),
-        *(
-            "ledger",
-            "merging",
-            "models",
-            "observability",
-            "outcomes",
-            "rounds",
-            "scores",
-            "storage",
-            "training",
-            "__init__",
-        ),
+        *("__init__", "aws", "batches", "callbacks", "custom_resources", "datasets", "endpoints"),
+        *("failures", "immutable", "jobs", "labeling", "ledger", "merging", "models"),
+        *("observability", "outcomes", "rounds", "scores", "settings_documents", "storage"),
+        *("training",),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 # --- what Ground Truth calls, and what CloudFormation calls
 
 
-def test_a_task_shows_the_proposed_boxes_with_class_names(environment) -> None:
+def test_a_task_shows_the_proposed_boxes_with_class_names(aws) -> None:
     image = f"s3://{BUCKET}/k ü.png"
     line = proposal_line(image, 64, 48, [Box("bag", 1.4, 2, 10, 10, 0.9)], ("head", "bag"), "m")
     answer = handle("pre_annotate", version="2018-10-16", labelingJobArn=arn("sagemaker", "j"), dataObject=line)

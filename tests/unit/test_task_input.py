@@ -69,7 +69,7 @@ def test_the_instructions_of_the_stack_travel_as_they_are() -> None:
     assert task_input(boxes_line(), knobs)["instructions"] == knobs.labeling_instructions
 
 
-def test_the_handler_answers_with_the_documented_names(environment) -> None:
+def test_the_handler_answers_with_the_documented_names(aws) -> None:
     job = arn("sagemaker", "labeling-job/x")
     answer = handle("pre_annotate", version="2018-10-16", labelingJobArn=job, dataObject=boxes_line())
     assert answer == {"taskInput": task_input(boxes_line(), BOXES_STACK), "isHumanAnnotationRequired": True}

@@ -21,6 +21,7 @@ TEMPLATE = PROJECT.template
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 DEPLOYED: dict[str, dict[str, Any]] = transformed_template(PROJECT)["Resources"]
 ENVIRONMENT = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+DOCUMENT = TEMPLATE["Resources"]["SettingsDocument"]["Properties"]["Settings"]
 PLATFORM_NAMES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 STATEFUL = {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::ECR::Repository"}
 
@@ -29,11 +30,11 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
     return {name: body.get("Properties", {}) for name, body in DEPLOYED.items() if body["Type"] == kind}
 
 
-def test_the_longest_settings_fit_into_the_environment_of_a_function() -> None:
-    """Lambda allows 4 KB. The rest was counted: ARNs, names and numbers of a stack whose name has 40 characters."""
-    names, rest = sum(len(name) for name in ENVIRONMENT), 2100
-    longest = [TEMPLATE["Parameters"][name]["MaxLength"] for name in ("Classes", "KeyPoints", "LabelingInstructions")]
-    assert names + rest + sum(longest) <= 4096
+def test_the_longest_settings_fit_where_they_are_kept() -> None:
+    """CloudFormation allows 4,096 bytes for a parameter, Lambda for all variables of a function together."""
+    for name in ("Classes", "KeyPoints", "LabelingInstructions"):
+        assert TEMPLATE["Parameters"][name]["MaxLength"] <= 4096
+    assert set(ENVIRONMENT) == PLATFORM_NAMES | {"DATA_BUCKET", "SETTINGS_SHA256"}
 
 
 @pytest.mark.parametrize("name", [name for name, body in RESOURCES.items() if body["Type"] in STATEFUL])
@@ -49,6 +50,7 @@ def test_every_kind_that_holds_data_is_known() -> None:
         "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SNS::Subscription", "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy", "AWS::Serverless::LayerVersion", "AWS::CloudWatch::Alarm",
         "AWS::CodeBuild::Project", "AWS::Logs::LogGroup", "Custom::CleanUp",
+        "Custom::SettingsDocument",
     }  # fmt: skip
     assert {body["Type"] for body in RESOURCES.values()} == STATEFUL | without_data
 
@@ -171,20 +173,18 @@ def test_a_labelling_job_is_stopped_by_us_before_ground_truth_lets_it_expire() -
     assert TEMPLATE["Parameters"]["LabelingTimeoutSeconds"]["MaxValue"] == 25 * 24 * 3600
 
 
-def test_the_environment_is_exactly_what_settings_read() -> None:
-    wanted = {field.name.upper() for field in fields(Settings)}
-    assert set(ENVIRONMENT) - PLATFORM_NAMES == wanted
-    assert not any("Environment" in body["Properties"] for body in PROJECT.resources(FUNCTION).values())
+def test_the_document_is_exactly_what_settings_read() -> None:
+    assert set(DOCUMENT) == {field.name.upper() for field in fields(Settings)}
+    own = {name for name, body in PROJECT.resources(FUNCTION).items() if "Environment" in body["Properties"]}
+    assert own == {"StoreSettingsFunction"}, "it makes the document that the others read"
 
 
-def test_the_defaults_are_settings_and_fit_into_a_lambda_environment() -> None:
-    values = {name: _default(value) for name, value in ENVIRONMENT.items()}
+def test_the_defaults_are_settings() -> None:
+    values = {name: _default(value) for name, value in DOCUMENT.items()}
     settings = Settings.from_environment(values)
     assert (settings.target_mean_iou, settings.shard_size, settings.human_budget) == (0.8, 128, 200)
     assert settings.train_share > 0 and settings.accept_policy == "target-quality"
     assert settings.starting_model == settings.work_team_arn == ""
-    # Lambda allows 4,096 bytes; every ARN is taken as 170 characters here, longer than any of this stack.
-    assert sum(len(name) + len(value) for name, value in values.items()) < 4096
 
 
 def _default(value: Any) -> str:
@@ -252,7 +252,9 @@ WRITES = {
     "BeginRoundFunction": {"batches/*"},
     "FindMissingPredictionsFunction": {"batches/*"},
     "JudgeBatchFunction": {"batches/*"},
-    "RequestLabelsFunction": {"batches/*", "worker_ui/*"},
+    "RequestLabelsFunction": {"batches/*", "worker_ui/*", "labeling-jobs/*"},
+    "PlanTrainingFunction": {"training/*/settings.json"},
+    "StoreSettingsFunction": {"settings/*"},
     "CollectLabelsFunction": {"batches/*"},
     "MergeAnnotationsFunction": {"batches/*", "datasets/*"},
     "ReportBatchFunction": {"batches/*"},

@@ -24,6 +24,7 @@ from account import Account, labelled_by
 from labelloop import naming
 from labelloop.records import InventoryItem
 from labelloop.sampling import Shares, draw, draw_sample, role_of
+from labelloop.settings_documents import body_of, key_of
 from waiting import eventually
 
 from local import stack
@@ -60,6 +61,7 @@ PARAMETERS = {
     "InvocationTimeoutSeconds": "120",
 }
 DEADLINE = 180.0
+PINNING = ("RegisterBatch", "PlanTraining")
 WORKED = ("SUCCEEDED", "RUNNING")
 
 
@@ -311,13 +313,15 @@ class Loop(Account):
 
     @contextlib.contextmanager
     def settings(self, *functions: str, **changed: str) -> Iterator[None]:
-        """Other settings for these functions only, as a deployment with other parameters would give them."""
-        before = {name: self._configure(name, changed) for name in functions}
+        """Other settings for these functions, and for those that pin them for what begins meanwhile, as a deployment
+        with other parameters would give them.
+        """
+        before = {name: self._configure(name, changed) for name in dict.fromkeys((*PINNING, *functions))}
         try:
             yield
         finally:
             for name, variables in before.items():
-                self._configure(name, variables)
+                self._set_variables(name, variables)
 
     # --- helpers
 
@@ -357,13 +361,24 @@ class Loop(Account):
         return [each["executionArn"] for each in found if self._given(each["executionArn"]).get(_STARTED_BY) == arn]
 
     def _configure(self, function: str, changed: Mapping[str, str]) -> dict[str, str]:
-        """Returns the variables as they were before."""
+        """Gives the function another settings document; returns its variables as they were before."""
         functions, name = self.client("lambda"), f"{PREFIX}-{function}"
         before = dict(functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"])
-        unknown = set(changed) - set(before)
+        document = json.loads(self.get(f"settings/{before['SETTINGS_SHA256']}.json"))
+        unknown = set(changed) - set(document)
         assert not unknown, f"no such settings: {unknown}"
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **changed}})
+        body = body_of({**document, **changed})
+        key = key_of(body)
+        self.put(key, body)
+        sha256 = key.removeprefix("settings/").removesuffix(".json")
+        self._set_variables(function, {**before, "SETTINGS_SHA256": sha256})
         return before
+
+    def _set_variables(self, function: str, variables: Mapping[str, str]) -> None:
+        name = f"{PREFIX}-{function}"
+        self.client("lambda").update_function_configuration(
+            FunctionName=name, Environment={"Variables": dict(variables)}
+        )
 
 
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"

@@ -119,3 +119,41 @@ def test_alarms_are_deleted_by_who_may_delete_those_of_that_name(aws: Toys) -> N
     assert aws.invoke(delete, {"names": ["toy-wake"]}) == (None, None)
     error, answer = aws.invoke(delete, {"names": ["other-wake"]})
     assert error and "is not authorized to perform: cloudwatch:DeleteAlarms" in answer["errorMessage"]
+
+
+def test_a_function_whose_environment_takes_more_than_4_kb_is_refused(aws: Toys) -> None:
+    """By CreateFunction, by UpdateFunctionConfiguration and in a stack."""
+    function = aws.function("def handler(e, c):\n    return 1\n")
+    large = {"Variables": {"CLASSES": "x" * 4096}}
+    with pytest.raises(ClientError, match="exceeded the 4KB limit"):
+        aws.client("lambda").update_function_configuration(FunctionName=function, Environment=large)
+    properties = {"Role": "arn:aws:iam::000000000000:role/x", "Handler": "app.handler", "Runtime": "python3.11"}
+    resource = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {**properties, "Code": {"ZipFile": "x = 1"}, "Environment": large},
+    }
+    created = _create(aws, "toy-large", {"Large": resource})
+    assert created["StackStatus"].startswith("ROLLBACK")
+    events = aws.client("cloudformation").describe_stack_events(StackName="toy-large")["StackEvents"]
+    assert any("exceeded the 4KB limit" in event.get("ResourceStatusReason", "") for event in events)
+
+
+ATTRIBUTES = """
+import json, urllib.request
+def handler(event, context):
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    data = {"Sum": str(sum(int(each) for each in event.get("ResourceProperties", {}).get("Numbers", [])))}
+    answer.update(Status="SUCCESS", PhysicalResourceId="sum", Data=data)
+    request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
+    urllib.request.urlopen(request)
+"""
+
+
+def test_what_a_custom_resource_answers_is_read_by_getatt(aws: Toys) -> None:
+    adder = {"Type": "Custom::Sum", "Properties": {"ServiceToken": aws.function(ATTRIBUTES), "Numbers": ["3", "4"]}}
+    queue = {
+        "Type": "AWS::SQS::Queue",
+        "Properties": {"QueueName": {"Fn::Join": ["-", ["toy", {"Fn::GetAtt": ["Adder", "Sum"]}]]}},
+    }
+    assert _create(aws, "toy-sum", {"Adder": adder, "Queue": queue})["StackStatus"] == "CREATE_COMPLETE"
+    assert aws.client("sqs").get_queue_url(QueueName="toy-7")["QueueUrl"]

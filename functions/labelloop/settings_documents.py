@@ -1,0 +1,146 @@
+"""Where the settings are: the deployed document in the data bucket, named by its hash, and what batches and trainings
+have pinned of it.
+
+    settings/<sha256>.json             written by Store Settings at deployment; functions get bucket and hash
+    batches/<batch>/settings.json      pinned by Register Batch, anew by each execution that takes the batch over
+    training/<job>/settings.json       pinned by Plan Training
+    labeling-jobs/<job>.json           the batch of a labelling job, for the functions that Ground Truth calls
+
+What runs keeps its choices whatever is deployed meanwhile; where things are (settings.LIVE) is always the deployed
+truth.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop import aws, settings
+from labelloop.errors import InvalidInputError
+from labelloop.settings import MissingSettingError, Settings
+
+SCHEMA = 1
+# What gives labels their meaning: a batch that is taken over by another execution must not change it midway.
+MEANING = ("task", "classes", "key_points", "seed")
+_MISSING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
+
+
+def body_of(values: Mapping[str, str]) -> bytes:
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False, indent=1).encode()
+
+
+def key_of(body: bytes) -> str:
+    return f"settings/{hashlib.sha256(body).hexdigest()}.json"
+
+
+def deployed_document() -> dict[str, str]:
+    """The document that the environment names, verified. Raises MissingSettingError saying what to do."""
+    try:
+        bucket, sha256 = os.environ["DATA_BUCKET"], os.environ["SETTINGS_SHA256"]
+    except KeyError as error:
+        raise MissingSettingError(f"{error} is not set: template.yaml, Globals, sets it; deploy again") from None
+    key = f"settings/{sha256}.json"
+    try:
+        body = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if aws.error_code(error) not in _MISSING:
+            raise
+        raise MissingSettingError(
+            f"the settings s3://{bucket}/{key} cannot be read ({aws.error_code(error)}): deploy again"
+        ) from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise MissingSettingError(f"the settings s3://{bucket}/{key} were changed: restore the object's first version")
+    return dict(json.loads(body))
+
+
+settings.source = deployed_document
+
+
+@contextlib.contextmanager
+def of_event(event: Mapping[str, Any]) -> Iterator[None]:
+    """The settings that the work this event is about has pinned; the deployed ones where it has pinned none."""
+    document = _pinned_for(event)
+    token = settings.pinned.set(settings.deployed().with_choices(document["settings"]) if document else None)
+    try:
+        yield
+    finally:
+        settings.pinned.reset(token)
+
+
+def pin_batch(batch_id: str, attempt: int) -> None:
+    """Pins the deployed choices for this attempt, once, and works with what is pinned from here on.
+
+    Raises InvalidInputError where an earlier attempt had labels of another meaning.
+    """
+    key = _batch_key(batch_id)
+    known = _find(key)
+    if known and known["attempt"] != attempt:
+        _refuse_another_meaning(batch_id, settings.deployed().with_choices(known["settings"]))
+    if not known or known["attempt"] != attempt:
+        known = _put(key, attempt)
+    settings.pinned.set(settings.deployed().with_choices(known["settings"]))
+
+
+def pin_training(job: str) -> None:
+    _put(f"training/{job}/settings.json", 1)
+
+
+def note_labeling_job(job: str, batch_id: str) -> None:
+    body = json.dumps({"schema": SCHEMA, "batch": batch_id}).encode()
+    aws.client("s3").put_object(Bucket=_bucket(), Key=f"labeling-jobs/{job}.json", Body=body)
+
+
+def _pinned_for(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    if "batch_id" in event:
+        return _find(_batch_key(event["batch_id"]))
+    if "labelingJobArn" in event:
+        noted = _find(f"labeling-jobs/{str(event['labelingJobArn']).rpartition('/')[2]}.json")
+        return _find(_batch_key(noted["batch"])) if noted else None
+    if isinstance(event.get("job"), str):
+        return _find(f"training/{event['job']}/settings.json")
+    return None
+
+
+def _batch_key(batch_id: str) -> str:
+    return f"batches/{batch_id}/settings.json"
+
+
+def _put(key: str, attempt: int) -> dict[str, Any]:
+    document = {"schema": SCHEMA, "attempt": attempt, "settings": dict(settings.source())}
+    aws.client("s3").put_object(Bucket=_bucket(), Key=key, Body=json.dumps(document, ensure_ascii=False).encode())
+    return document
+
+
+def _find(key: str) -> dict[str, Any] | None:
+    """None where nothing is pinned, as by version 0.1."""
+    try:
+        document = dict(json.loads(aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()))
+    except ClientError as error:
+        if aws.error_code(error) in _MISSING:
+            return None
+        raise
+    if document.get("schema", SCHEMA) > SCHEMA:
+        raise InvalidInputError(
+            f"{key} was written by a newer version of the stack (schema {document['schema']}, known is {SCHEMA}): "
+            "deploy that version again, then redrive the execution"
+        )
+    return document
+
+
+def _refuse_another_meaning(batch_id: str, before: Settings) -> None:
+    now = settings.deployed()
+    changed = [name for name in MEANING if getattr(before, name) != getattr(now, name)]
+    if changed:
+        names = ", ".join(name.title().replace("_", "") for name in changed)
+        raise InvalidInputError(
+            f"batch {batch_id} was begun with other values of {names}, which give its labels their meaning: deploy "
+            "those again and start it again, or put a new marker for a batch with the new ones"
+        )
+
+
+def _bucket() -> str:
+    return settings.deployed().data_bucket

@@ -1,0 +1,32 @@
+"""Store Settings: at deployment, checks the stack's settings and puts them into the bucket under their hash.
+
+CloudFormation custom resource: a value that cannot work fails the deployment, with a sentence. Old documents stay:
+batches that run may have begun with them, and a rollback needs them.
+"""
+
+import os
+from typing import Any
+
+from labelloop import aws, custom_resources, labeling, settings_documents
+from labelloop.observability import entry, logger
+from labelloop.settings import MissingSettingError, Settings
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> None:
+    if event["RequestType"] == "Delete":
+        custom_resources.answer(event, "labelloop-settings")
+        return
+    values = {name: str(value) for name, value in event["ResourceProperties"]["Settings"].items()}
+    try:
+        settings = Settings.from_environment(values)
+    except MissingSettingError as error:
+        custom_resources.answer(event, "labelloop-settings", refusal=str(error))
+        return
+    body = settings_documents.body_of(values)
+    key = settings_documents.key_of(body)
+    aws.client("s3").put_object(Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json")
+    logger.info("settings stored", key=key)
+    notice = labeling.too_many_categories(settings) or "none"
+    sha256 = key.removeprefix("settings/").removesuffix(".json")
+    custom_resources.answer(event, "labelloop-settings", attributes={"Sha256": sha256, "Notices": notice})
