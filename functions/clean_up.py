@@ -1,5 +1,5 @@
-"""Clean Up: when the stack is deleted, takes away what its workflows made (endpoints, scaling, alarms, running
-jobs, waiting executions). Data and models stay.
+"""Clean Up: when the stack is deleted, takes away what its workflows made (endpoints, scaling, alarms, running jobs).
+Data and models stay. Stop Executions has worked before it, and the machines are gone.
 
 CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
 could not remove is logged.
@@ -7,7 +7,7 @@ could not remove is logged.
 
 from typing import Any
 
-from labelloop import aws, callbacks, custom_resources, endpoints, naming
+from labelloop import aws, custom_resources, endpoints, naming
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
@@ -15,16 +15,9 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> None:
     if event["RequestType"] == "Delete":
-        for work in (_stop_executions, _remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
+        for work in (_remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
             _try(work)
     custom_resources.answer(event, "labelloop-clean-up")
-
-
-def _stop_executions() -> None:
-    """A machine is gone only when its executions are: one that waits for people would block its name for days."""
-    stop = aws.client("stepfunctions").stop_execution
-    for execution in sorted({callback.execution for callback in callbacks.open_callbacks()}):
-        _try(stop, executionArn=execution, error="StackDeleted", cause="the stack of this execution was deleted")
 
 
 def _remove_endpoints() -> None:

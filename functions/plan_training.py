@@ -14,9 +14,7 @@ SECONDS_BETWEEN_ASKING = 120
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, execution, adopt = settings(), event["execution"], "model_uri" in event["input"]
-    fence = ledger.take_lock(
-        execution, knobs.training_timeout_seconds + knobs.deployment_timeout_seconds + MARGIN_SECONDS
-    )
+    fence = ledger.take_lock(execution, knobs.training_wait_seconds + knobs.deployment_timeout_seconds + MARGIN_SECONDS)
     if fence is None:
         return _plan("busy")
     champion = models.champion()

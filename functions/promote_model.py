@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from labelloop import aws, ledger, models
+from labelloop import ledger, models, notices
 from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
 
 
 @entry
@@ -26,10 +25,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         count("ModelPromoted")
         logger.info("model promoted", model=version, previous=previous)
-        aws.client("sns").publish(
-            TopicArn=settings().notification_topic,
-            Subject="A better model serves",
-            Message=f"Model {version} replaced {previous or 'nothing: it is the first'}. "
+        notices.tell(
+            f"promoted/{version}/{event['fence']}",
+            "A better model serves",
+            f"Model {version} replaced {previous or 'nothing: it is the first'}. "
             f"Trained on dataset {event['dataset_version'] or 'elsewhere'}.",
         )
     ledger.note_training(event["dataset_version"], int(event["train"]), event["job"])

@@ -4,9 +4,8 @@ nothing, and releases the lock. The champion serves on.
 
 from typing import Any
 
-from labelloop import aws, failures, ledger
+from labelloop import failures, ledger, notices
 from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
 
 
 @entry
@@ -19,9 +18,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     ledger.release_lock(execution)
     count("TrainingFailed")
     logger.error("training failed", cause=cause)
-    aws.client("sns").publish(
-        TopicArn=settings().notification_topic,
-        Subject="Training failed, the champion serves on",
-        Message=f"{execution}\n{cause}",
+    notices.tell(
+        f"training-failed/{execution}/{ledger.redrives(execution)}",
+        "Training failed, the champion serves on",
+        f"{execution}\n{cause}",
     )
     return {"cause": cause}

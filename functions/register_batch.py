@@ -185,7 +185,7 @@ def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str
             "inference_concurrency": knobs.inference_concurrency,
             "inference_timeout_seconds": knobs.inference_timeout_seconds,
             "labeling_timeout_seconds": knobs.labeling_timeout_seconds,
-            "training_timeout_seconds": knobs.training_timeout_seconds,
+            "training_timeout_seconds": knobs.training_wait_seconds,
             "deployment_timeout_seconds": knobs.deployment_timeout_seconds,
             "nested_timeout_seconds": knobs.nested_timeout_seconds,
         },

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import audit, aws, batches, datasets, immutable, ledger, predictions, report, rounds, scores, storage
+from labelloop import audit, batches, datasets, immutable, ledger, notices, predictions, report, rounds, scores, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
 from labelloop.manifests import Annotation
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         f"{files.root}/report.html", report.render(summary).encode("utf-8"), "text/html; charset=utf-8"
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
-        _notify(files.batch_id, counts, [row["worker"] for row in workers if row["flagged"]], report_uri)
+        _notify(files.batch_id, last, counts, [row["worker"] for row in workers if row["flagged"]], report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)
     return {"images": len(everything), **counts, "report_uri": report_uri}
@@ -166,11 +166,11 @@ def _manifest(annotations: list[Annotation]) -> bytes:
     return "".join(annotation.to_line(settings().label_names) + "\n" for annotation in ordered).encode("utf-8")
 
 
-def _notify(batch_id: str, counts: dict[str, int], flagged: list[str], report_uri: str) -> None:
+def _notify(batch_id: str, last: int, counts: dict[str, int], flagged: list[str], report_uri: str) -> None:
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
     below = f"\nBelow WorkerMinimumQuality on honeypots: {', '.join(flagged)}." if flagged else ""
-    aws.client("sns").publish(
-        TopicArn=settings().notification_topic,
-        Subject=f"Batch {batch_id} is labelled"[:100],
-        Message=f"{sentence}.{below}\nReport: {report_uri}",
+    notices.tell(
+        f"labelled/{batch_id}/{last}",
+        f"Batch {batch_id} is labelled",
+        f"{sentence}.{below}\nReport: {report_uri}",
     )

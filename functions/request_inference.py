@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         InferenceId=inference_id,
         S3OutputPathExtension=_folder(batch, round_number, shard),
         Filename=f"{shard[-20:]}-{attempt}{retry}.jsonl",
-        RequestTTLSeconds=knobs.inference_queue_seconds,
+        RequestTTLSeconds=max(60, knobs.inference_queue_seconds),  # 60 is SageMaker's least
         InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
     )
     callbacks.mark_started(

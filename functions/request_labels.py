@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, jobs, labeling, outcomes, settings_documents, storage
+from labelloop import callbacks, jobs, labeling, notices, outcomes, settings_documents, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
@@ -62,9 +62,9 @@ def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
 
 def _notify(batch_id: str, number: int, job: Job) -> None:
     images = job.objects + job.honeypots
-    aws.client("sns").publish(
-        TopicArn=settings().notification_topic,
-        Subject="Labelling waits for you",
-        Message=f"{images} images of batch {batch_id}, round {number}, wait for people in labelling job {job.name}.",
+    notices.tell(
+        f"labeling-waits/{job.name}",
+        "Labelling waits for you",
+        f"{images} images of batch {batch_id}, round {number}, wait for people in labelling job {job.name}.",
     )
     logger.info("labelling requested", labeling_job=job.name, kind=job.kind, objects=images)

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from labelloop import aws, callbacks, jobs, labeling, outcomes
+from labelloop import callbacks, jobs, labeling, notices, outcomes
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.errors import TransientError
@@ -38,9 +38,9 @@ def _wait_until_stopped(job: str) -> Outcome:
 
 def _notify(job: Job) -> None:
     days = settings().labeling_timeout_seconds / 86400
-    aws.client("sns").publish(
-        TopicArn=settings().notification_topic,
-        Subject="Labelling ran out of time",
-        Message=f"Labelling job {job.name} was stopped after {days:.1f} days (LabelingTimeoutSeconds). "
+    notices.tell(
+        f"labeling-stopped/{job.name}",
+        "Labelling ran out of time",
+        f"Labelling job {job.name} was stopped after {days:.1f} days (LabelingTimeoutSeconds). "
         "What people answered is kept; the rest is asked again in the next round.",
     )

@@ -48,7 +48,11 @@ def transformed_template(project: Project) -> dict[str, Any]:
     template["Globals"]["Function"]["CodeUri"] = PLACEHOLDER
     for name in project.resources("AWS::Serverless::LayerVersion"):
         template["Resources"][name]["Properties"]["ContentUri"] = PLACEHOLDER
-    definitions = {machine.logical_id: json.dumps(machine.definition) for machine in project.machines}
+    # cfn-lint knows the ARNs of one partition only, and does not fill in what stands for it.
+    definitions = {
+        machine.logical_id: json.dumps(machine.definition).replace("${Partition}", "aws")
+        for machine in project.machines
+    }
     for name in definitions:
         properties = template["Resources"][name]["Properties"]
         properties["DefinitionUri"] = {"Bucket": "placeholder", "Key": properties["DefinitionUri"]}

@@ -18,12 +18,24 @@ Statement = dict[str, Any]
 
 def check(project: Project) -> list[Finding]:
     found = [Finding(f"template.yaml:{line}", what) for line, what in _unexplained_stars(project.text)]
+    found += [
+        Finding(where, "names one partition (arn:aws:): use ${AWS::Partition}") for where in _one_partition(project)
+    ]
     for name, statement in allow_statements(project.template):
         found += [Finding(f"template.yaml: {name}", what) for what in _statement(statement)]
     machines = {machine.logical_id: machine for machine in project.machines}
     for machine in machines.values():
         found += [Finding(machine.where(), what) for what in _machine(machine, machines)]
     return found
+
+
+def _one_partition(project: Project) -> Iterator[str]:
+    """Where an ARN would be wrong in China and in GovCloud."""
+    files = ["template.yaml", *(f"statemachines/{machine.path.name}" for machine in project.machines)]
+    files += [str(path.relative_to(project.root)) for path in sorted((project.root / "functions").rglob("*.py"))]
+    for name in files:
+        lines = (project.root / name).read_text(encoding="utf-8").splitlines()
+        yield from (f"{name}:{number}" for number, line in enumerate(lines, start=1) if "arn:aws:" in line)
 
 
 def allow_statements(template: dict[str, Any]) -> Iterator[tuple[str, Statement]]:
@@ -70,7 +82,7 @@ def _machine(machine: Machine, machines: dict[str, Machine]) -> Iterator[str]:
     for name, state in all_states(machine.definition):
         reader = state.get("ItemReader", {}).get("Resource", "")
         for used in filter(None, (state.get("Resource", ""), reader)):
-            integration = used.removeprefix("arn:aws:states:::")
+            integration = used.removeprefix("arn:${Partition}:states:::")
             if integration not in CHECKED_INTEGRATIONS:
                 yield f"{name}: the embedded AWS checks no role for {integration} (CHECKED_INTEGRATIONS)"
 

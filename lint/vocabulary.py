@@ -9,7 +9,7 @@ from lint.project import FUNCTION, Finding, Machine, Project, all_states, substi
 # Functions that no state calls: events, the schedule, Ground Truth and CloudFormation do.
 WITHOUT_STATE = {
     "CompleteInference", "CompleteLabeling", "CompleteTraining", "CompleteDeployment",
-    "Reconcile", "PreAnnotate", "Consolidate", "CleanUp", "StoreSettings",
+    "Reconcile", "PreAnnotate", "Consolidate", "CleanUp", "StoreSettings", "StopExecutions",
 }  # fmt: skip
 
 

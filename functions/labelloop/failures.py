@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from labelloop import aws, callbacks, endpoints, labeling, ledger, naming
+from labelloop import aws, callbacks, endpoints, labeling, ledger, naming, notices
 from labelloop.callbacks import Callback, Outcome
 from labelloop.observability import count, logger
 from labelloop.settings import settings
@@ -31,15 +31,15 @@ def record(execution: str, batch_id: str, cause: str) -> None:
     """
     stop_open_work(execution)
     ledger.release_lock(execution)
-    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause, redrives=ledger.redrives(execution)):
+    times = ledger.redrives(execution)
+    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause, redrives=times):
         return
     count("BatchFailed")
     logger.error("batch failed", batch_id=batch_id, cause=cause)
-    aws.client("sns").publish(
-        TopicArn=settings().notification_topic,
-        Subject=f"Batch {batch_id} failed",
-        Message=f"{cause}\nNo data is lost. To go on, redrive the execution, or start one with the same input.\n"
-        f"{execution}",
+    notices.tell(
+        f"failed/{execution}/{times}",
+        f"Batch {batch_id} failed",
+        f"{cause}\nNo data is lost. To go on, redrive the execution, or start one with the same input.\n{execution}",
     )
 
 

@@ -59,11 +59,10 @@ def training(job: str) -> Outcome | None:
         output_uri = model_uri.removesuffix("model.tar.gz") + "output.tar.gz"
         return Outcome(True, {"model_uri": model_uri, "output_uri": output_uri})
     if status in ("Failed", "Stopped"):
-        return Outcome(
-            False,
-            error="TrainingJobFailed",
-            cause=f"training job {job} is {status}: {described.get('FailureReason', 'no reason given')}",
-        )
+        reason = described.get("FailureReason", "no reason given")
+        if described.get("SecondaryStatus") == "MaxRuntimeExceeded":
+            reason = "it ran longer than TrainingTimeoutSeconds; raise it, or train fewer steps"
+        return Outcome(False, error="TrainingJobFailed", cause=f"training job {job} is {status}: {reason}")
     return None
 
 

@@ -13,6 +13,8 @@ from functools import cache
 from labelloop.records import OCCLUDED
 
 LONGEST_NAME = 64
+# Of a training job: finding an instance, fetching image and data, storing the model.
+AROUND_TRAINING_SECONDS = 1800
 
 
 class MissingSettingError(RuntimeError):
@@ -132,9 +134,14 @@ class Settings:
         return self.inference_queue_seconds + self.invocation_timeout_seconds + 120
 
     @property
+    def training_wait_seconds(self) -> int:
+        """A training job's bound counts from when its container runs; the state waits for the whole job."""
+        return self.training_timeout_seconds + AROUND_TRAINING_SECONDS
+
+    @property
     def nested_timeout_seconds(self) -> int:
         """A nested training may first wait for another one, then trains and deploys itself."""
-        return 2 * (self.training_timeout_seconds + self.deployment_timeout_seconds)
+        return 2 * (self.training_wait_seconds + self.deployment_timeout_seconds)
 
     @property
     def marks_key_points(self) -> bool:

@@ -14,6 +14,7 @@ from local.patches import (
     alarm_names,
     callback_tokens,
     custom_resources,
+    deleting_machines,
     event_delivery,
     event_versions,
     executions,
@@ -39,6 +40,7 @@ def apply_all(lambda_python: Path, lambda_slots: int) -> None:
     lambda_environments.apply()
     custom_resources.apply()
     executions.apply()
+    deleting_machines.apply()
     strict_paths.apply()
     nested_executions.apply()
     machine_roles.apply()

@@ -58,6 +58,7 @@ def register_scalable_target(world: World, call: Call) -> dict[str, Any]:
             )
         if low > 1:
             raise not_implemented("more than one instance: MinCapacity above 1")
+        _ask_sagemaker(world, call, endpoint)
         arn = known.get("ScalableTargetARN") or _scalable_target_arn(world, uuid.uuid4().hex)
         world.scalable_targets[resource] = {
             "ServiceNamespace": "sagemaker",
@@ -71,6 +72,18 @@ def register_scalable_target(world: World, call: Call) -> dict[str, Any]:
             "ScalableTargetARN": arn,
         }
     return {"ScalableTargetARN": arn}
+
+
+def _ask_sagemaker(world: World, call: Call, endpoint: Endpoint) -> None:
+    """Application Auto Scaling looks at the variant in the caller's name, and must be able to change it so."""
+    detail = endpoint.detail
+    config_arn = detail["EndpointArn"].rpartition(":")[0] + f":endpoint-config/{detail['EndpointConfigName']}"
+    for action, resource in (
+        ("DescribeEndpoint", detail["EndpointArn"]),
+        ("DescribeEndpointConfig", config_arn),
+        ("UpdateEndpointWeightsAndCapacities", detail["EndpointArn"]),
+    ):
+        world.context.authorize(call.request, f"sagemaker:{action}", resource)
 
 
 def deregister_scalable_target(world: World, call: Call) -> dict[str, Any]:

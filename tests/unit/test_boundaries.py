@@ -87,7 +87,7 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
         *("__init__", "aws", "batches", "callbacks", "custom_resources", "datasets", "endpoints"),
-        *("failures", "immutable", "jobs", "labeling", "ledger", "merging", "models"),
+        *("failures", "immutable", "jobs", "labeling", "ledger", "merging", "models", "notices"),
         *("observability", "outcomes", "rounds", "scores", "settings_documents", "storage"),
         *("training",),
     }

@@ -5,9 +5,8 @@ import urllib.request
 
 import pytest
 from fake_service import refused
-from handling import execution, handle, handle_event
-from labelloop import callbacks, storage
-from labelloop.callbacks import Outcome
+from handling import handle, handle_event
+from labelloop import storage
 from labelloop.proposals import proposal_line
 from labelloop.records import Box
 from labelloop.settings import settings
@@ -108,30 +107,6 @@ def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(states, fak
     assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": "labelloop-train-1-0123abcd"}]
     stopped = {request["LabelingJobName"] for request in sagemaker.requests_of("stop_labeling_job")}
     assert stopped == {"labelloop-dev-week-1-aa-r1", "labelloop-week-3-cc-r1"}
-    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
-
-
-def test_deleting_the_stack_stops_the_executions_that_wait(states, sagemaker, cloudformation) -> None:
-    """Step Functions deletes a machine only when its last execution has ended."""
-    sagemaker.answering(
-        list_endpoints={"Endpoints": []},
-        list_training_jobs={"TrainingJobSummaries": []},
-        list_labeling_jobs={"LabelingJobSummaryList": []},
-    )
-    people, child, done = execution("people"), f"{execution('mapped')}/infer:1", execution("done")
-    callbacks.remember("labeling", "job-1", "t1", people, 600)
-    callbacks.remember("labeling", "job-2", "t2", people, 600)
-    callbacks.remember("inference", "shard", "t3", child, 600)
-    callbacks.answer(callbacks.remember("training", "job", "t4", done, 600), Outcome(True))
-    refuse = refused("ExecutionDoesNotExist")
-
-    def stop(executionArn, **_):
-        if executionArn == child:
-            raise refuse
-
-    states.answering(stop_execution=stop)
-    custom_resource("Delete")
-    assert [request["executionArn"] for request in states.requests_of("stop_execution")] == sorted([people, child])
     assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
 
 

@@ -39,7 +39,7 @@ def test_the_request_is_one_sagemaker_takes(change_setting, task, kind) -> None:
     assert problems(request(kind=kind)) == []
 
 
-@pytest.mark.parametrize("classes", ["x" * 200, ",".join(f"class-{n}" for n in range(60)), "Kopf mit Mütze 😀,b"])
+@pytest.mark.parametrize("classes", ["x" * 64, ",".join(f"class-{n}" for n in range(60)), "Kopf mit Mütze 😀,b"])
 @pytest.mark.parametrize("kind", JOB_KINDS)
 def test_long_and_foreign_class_names_make_a_legal_request_too(environment, change_setting, kind, classes) -> None:
     change_setting("CLASSES", classes)

@@ -218,9 +218,14 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         without("states:StopExecution"),
         "lacks states:StopExecution on :execution:${AWS::StackName}-LabelBatch:*",
     ),
+    "machine of one partition": (
+        permissions,
+        in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:aws:states:::lambda:invoke")),
+        "names one partition",
+    ),
     "integration without a role check": (
         permissions,
-        in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:aws:states:::sns:publish")),
+        in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:${Partition}:states:::sns:publish")),
         "checks no role for sns:publish",
     ),
     "unexplained star": (

@@ -50,7 +50,7 @@ def test_every_kind_that_holds_data_is_known() -> None:
         "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SNS::Subscription", "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy", "AWS::Serverless::LayerVersion", "AWS::CloudWatch::Alarm",
         "AWS::CodeBuild::Project", "AWS::Logs::LogGroup", "Custom::CleanUp",
-        "Custom::SettingsDocument",
+        "Custom::SettingsDocument", "Custom::StopExecutions",
     }  # fmt: skip
     assert {body["Type"] for body in RESOURCES.values()} == STATEFUL | without_data
 
@@ -214,7 +214,10 @@ def test_sagemaker_permissions_end_at_the_prefix_of_the_stack() -> None:
         actions = listed(statement["Action"])
         if any(action.startswith("sagemaker:") for action in actions) and statement["Resource"] != "*":
             for resource in listed(statement["Resource"]):
-                assert resource["Fn::Sub"].endswith("/${ResourcePrefix}-*"), name
+                own = resource["Fn::Sub"].endswith("/${ResourcePrefix}-*")
+                assert own or (actions == ["sagemaker:DescribeEndpointConfig"] and name == "ScaleEndpointFunction"), (
+                    name
+                )
 
 
 def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
@@ -336,8 +339,30 @@ def test_every_alarm_tells_somebody_and_says_what_to_do() -> None:
 
 def test_the_machines_go_before_the_clean_up_that_takes_away_what_they_made() -> None:
     assert all(body["DependsOn"] == "CleanUp" for body in PROJECT.resources(STATE_MACHINE).values())
-    function = RESOURCES["CleanUpFunction"]["Properties"]
-    assert RESOURCES["CleanUp"]["Properties"]["ServiceTimeout"] > function["Timeout"]
+    for name in ("CleanUp", "StopExecutions"):
+        function = RESOURCES[f"{name}Function"]["Properties"]
+        assert RESOURCES[name]["Properties"]["ServiceTimeout"] > function["Timeout"]
+
+
+@pytest.mark.fault("I02")
+def test_what_the_machines_run_ends_before_the_machines_go() -> None:
+    """What depends on a resource is deleted before it; a machine with a waiting execution would never be gone."""
+    first = [body for body in RESOURCES.values() if body["Type"].startswith("Custom::") and "DependsOn" in body]
+    machines = set(PROJECT.resources(STATE_MACHINE))
+    assert [set(listed(body["DependsOn"])) for body in first] == [machines]
+
+
+def test_scaling_has_what_aws_asks_for_as_a_minimum() -> None:
+    """Application Auto Scaling user guide: what registering a SageMaker variant needs of the caller."""
+    allowed = {
+        action: json.dumps(statement["Resource"])
+        for name, statement in allow_statements(TEMPLATE)
+        if name == "ScaleEndpointFunction"
+        for action in listed(statement["Action"])
+    }
+    wanted = {"DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"}
+    assert {f"sagemaker:{action}" for action in wanted} <= set(allowed)
+    assert "endpoint-config/*" in allowed["sagemaker:DescribeEndpointConfig"], "its name can be a UUID"
 
 
 def test_every_name_that_deploys_has_its_own_prefix() -> None:

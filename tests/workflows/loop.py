@@ -316,12 +316,29 @@ class Loop(Account):
         """Other settings for these functions, and for those that pin them for what begins meanwhile, as a deployment
         with other parameters would give them.
         """
-        before = {name: self._configure(name, changed) for name in dict.fromkeys((*PINNING, *functions))}
+        with self.settings_of(*dict.fromkeys((*PINNING, *functions)), **changed):
+            yield
+
+    @contextlib.contextmanager
+    def settings_of(self, *functions: str, **changed: str) -> Iterator[None]:
+        """Other settings for these functions alone: what batches have pinned stays."""
+        before = {name: self._configure(name, changed) for name in functions}
         try:
             yield
         finally:
             for name, variables in before.items():
                 self._set_variables(name, variables)
+
+    @contextlib.contextmanager
+    def variables(self, function: str, **changed: str) -> Iterator[None]:
+        """Other environment variables for this function."""
+        told = self.client("lambda").get_function_configuration(FunctionName=f"{PREFIX}-{function}")
+        before = dict(told["Environment"]["Variables"])
+        self._set_variables(function, {**before, **changed})
+        try:
+            yield
+        finally:
+            self._set_variables(function, before)
 
     # --- helpers
 

@@ -28,17 +28,17 @@ def loop(served: Loop) -> Iterator[Loop]:
 
 
 def test_a_function_that_raises_ends_the_execution_with_its_error_and_message(loop: Loop) -> None:
-    with loop.settings("JudgeBatch", CLASSES=" , "):
+    with loop.variables("JudgeBatch", SETTINGS_SHA256="0" * 64):
         run = loop.label("raising", pictures(COUNT, seed="raising"))
     assert (run.status, run.error) == ("FAILED", "MissingSettingError")
     told = json.loads(run.cause)
     assert (
         told["errorType"] == "MissingSettingError"
-        and "CLASSES: expected a comma-separated list" in told["errorMessage"]
+        and "cannot be read (NoSuchKey): deploy again" in told["errorMessage"]
     )
     assert run.states[-3:] == ("Judge Batch", "Record Failure", "Batch Failed")
     row = loop.ledger(f"batch#{run.batch}")
-    assert row["status"] == "failed" and "CLASSES: expected a comma-separated list" in row["cause"]
+    assert row["status"] == "failed" and "deploy again" in row["cause"]
     assert "errorMessage" not in row["cause"], "people read a sentence, not JSON"
 
     again = loop.wait(loop.start("raising"))
@@ -56,7 +56,7 @@ def test_a_machine_that_may_not_invoke_functions_says_so_and_goes_on_when_it_may
     loop.assert_sound(again)
 
 
-def test_requests_that_are_denied_fail_visibly_and_people_label_instead(loop: Loop) -> None:
+def test_requests_that_are_denied_fail_visibly_and_their_images_wait(loop: Loop) -> None:
     with without(loop, "RequestInferenceFunctionRole", "sagemaker:InvokeEndpointAsync"):
         run = loop.label("denied", pictures(COUNT, seed="denied"))
     assert run.status == "SUCCEEDED", run.cause
@@ -66,8 +66,8 @@ def test_requests_that_are_denied_fail_visibly_and_people_label_instead(loop: Lo
     assert all("sagemaker:InvokeEndpointAsync" in child["cause"] for child in lost)
     assert all("AccessDenied" in child["cause"] for child in lost)
     loop.assert_conserved(run)
-    assert loop.summary(run.batch)["human"] == COUNT
-    assert all(each["reasons"][-1] == "no-prediction" for each in loop.decisions(run.batch, 1))
+    assert loop.summary(run.batch)["deferred"] == COUNT and "Request Labels" not in run.states
+    assert all(each["reasons"][-1] == "inference-gave-nothing" for each in loop.decisions(run.batch, 1))
 
 
 def test_an_answer_that_may_not_be_sent_is_sent_by_the_reconciler(loop: Loop) -> None:

@@ -67,7 +67,7 @@ def test_an_object_that_nobody_can_label_is_reported_as_deferred(loop: Loop) -> 
 
 def test_a_completed_job_that_labelled_nothing_says_so_and_a_resumed_batch_asks_again(loop: Loop) -> None:
     """F03, F24: the pre-annotation function fails for every object, with a reason, and nobody is shown anything."""
-    with loop.settings("PreAnnotate", DATA_BUCKET="another-bucket"):
+    with loop.settings_of("PreAnnotate", DATA_BUCKET="another-bucket"):
         run = loop.label("no task", pictures(COUNT))
     loop.assert_sound(run)
     assert rounds(loop, run) == [(COUNT, 0)] and loop.summary(run.batch)["deferred"] == COUNT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from toys import Toys
+from toys import ALL, Toys
 from waiting import eventually
 
 from local import stack
@@ -157,3 +157,40 @@ def test_what_a_custom_resource_answers_is_read_by_getatt(aws: Toys) -> None:
     }
     assert _create(aws, "toy-sum", {"Adder": adder, "Queue": queue})["StackStatus"] == "CREATE_COMPLETE"
     assert aws.client("sqs").get_queue_url(QueueName="toy-7")["QueueUrl"]
+
+
+WAITING = {
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}},
+}
+
+
+def test_a_machine_with_a_running_execution_stays_deleting_and_its_stack_too(aws: Toys) -> None:
+    machine = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "StateMachineName": "toy-waiting",
+            "RoleArn": aws.role("states", ALL),
+            "DefinitionString": json.dumps(WAITING),
+        },
+    }
+    assert _create(aws, "toy-machines", {"Machine": machine})["StackStatus"] == "CREATE_COMPLETE"
+    states, formation = aws.client("stepfunctions"), aws.client("cloudformation")
+    machines = states.list_state_machines()["stateMachines"]
+    (arn,) = [each["stateMachineArn"] for each in machines if each["name"] == "toy-waiting"]
+    execution = states.start_execution(stateMachineArn=arn)["executionArn"]
+    formation.delete_stack(StackName="toy-machines")
+
+    def status() -> str:
+        return str(formation.describe_stacks(StackName="toy-machines")["Stacks"][0]["StackStatus"])
+
+    eventually(lambda: status() == "DELETE_FAILED")
+    told = formation.describe_stack_events(StackName="toy-machines")["StackEvents"]
+    assert any("is still DELETING" in event.get("ResourceStatusReason", "") for event in told)
+    assert states.describe_state_machine(stateMachineArn=arn)["status"] == "DELETING"
+    with pytest.raises(ClientError, match="StateMachineDeleting"):
+        states.start_execution(stateMachineArn=arn)
+    assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"
+    states.stop_execution(executionArn=execution)
+    stack.delete(aws.server, "toy-machines")
+    assert arn not in [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
