@@ -11,7 +11,7 @@ export UV_LINK_MODE ?= copy
 # Compiled once, here: the containers and functions of the embedded AWS start often and write no bytecode themselves.
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup demo up down test lint bench pins clean
+.PHONY: help setup demo up down test lint bench image pins clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -44,6 +44,10 @@ lint: setup
 ## make bench NAME=scenes                           a benchmark; writes build/bench/<goal>.json
 bench: setup
 	$(DEV) -m bench.$(NAME)
+
+## make image                                       build the container image without Docker and try it (Linux, root, buildah)
+image: setup
+	$(DEV) -m local.try_image
 
 ## make setup                                       only the environments
 setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready portal/node_modules/.ready

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import callbacks, endpoints, immutable, naming, outcomes
+from labelloop import callbacks, container_images, endpoints, immutable, naming, outcomes
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -18,7 +18,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         callbacks.deliver(callback, again=True)
         return {"endpoint": name}
     immutable.read(f"models/{version}/model.tar.gz")  # raises unless it is the archive that was registered
-    endpoints.create(name, version, settings())
+    card = immutable.find_json(f"models/{version}/card.json") or {}
+    image = card.get("image") or container_images.resolve(settings().inference_image)
+    endpoints.create(name, version, image, settings())
     callbacks.mark_started(callback)
     count("DeploymentRequested")
     # An endpoint of an earlier attempt may be in service already: then no event will come.

@@ -3,88 +3,88 @@
 import json
 from typing import Any
 
-from labelloop import batches, immutable, ledger, storage
+from labelloop import batches, immutable, ledger, storage, supplied
 from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
 from labelloop.labeling import ANSWER_ATTRIBUTE
-from labelloop.manifests import Annotation, Labelled, read_labeled
+from labelloop.manifests import Annotation
 from labelloop.observability import count, entry, logger
 from labelloop.records import Decision
 from labelloop.settings import settings
+from labelloop.supplied import Names, Refused
 
 ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    files = Files(event["batch_id"])
-    images = _by_name(batches.images(files.batch_id), ledger.batch(files.batch_id)["prefix"])
-    labels, errors = _read(event["labels_uri"], images)
-    storage.write_lines(files.imported_labels, [_answer(image, label) for image, label in labels])
-    immutable.create_lines(files.decisions(0), [_decision(image).to_json() for image, _ in labels])
+    """Raises InvalidInputError, before anybody is asked, where not one label can be imported."""
+    files, facts = Files(event["batch_id"]), ledger.batch(event["batch_id"])
+    everything = {image.source_ref: image for image in batches.images(files.batch_id) if image.readable}
+    names = _names_of(everything, facts["prefix"])
+    labels, refused = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
+    told = {"labels": len(labels), "refused": len(refused), "reasons": supplied.reasons(refused)}
+    errors = [{"file": event["labels_uri"], "line": each.line, "error": each.error} for each in refused]
     storage.write_lines(f"{files.labeling(0)}/import-errors.jsonl", errors)
+    storage.write_json(files.imported, told)
     count("LabelsImported", len(labels))
-    count("LabelsRefused", len(errors))
-    logger.info("labels imported", labels=len(labels), refused=len(errors))
-    return {"labels": len(labels), "refused": len(errors)}
+    count("LabelsRefused", len(refused))
+    logger.info("labels imported", labels=len(labels), refused=len(refused))
+    if not labels:
+        raise InvalidInputError(_nothing(event["labels_uri"], told))
+    storage.write_lines(files.imported_labels, [_answer(everything[ref], label) for ref, label in labels])
+    immutable.create_lines(files.decisions(0), [_decision(everything[ref]).to_json() for ref, _ in labels])
+    return {"labels": len(labels), "refused": len(refused)}
 
 
-def _read(labels_uri: str, images: dict[str, Image]) -> tuple[list[tuple[Image, Annotation]], list[dict[str, Any]]]:
-    """Good labels by image in source-ref order, and one record per refused line: its number and why."""
-    found: dict[str, tuple[Image, Annotation]] = {}
-    errors = []
-    for number, line in enumerate(storage.read(storage.own_key(labels_uri)).decode("utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
+def _read(
+    labels_uri: str, everything: dict[str, Image], names: Names, attribute: str
+) -> tuple[list[tuple[str, Annotation]], list[Refused]]:
+    """Good labels by source-ref, in its order; of several lines of one image the last counts."""
+    found: dict[str, tuple[str, Annotation]] = {}
+    refused = []
+    try:
+        lines = supplied.objects(storage.read(storage.own_key(labels_uri)))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error
+    for number, line in lines:
         try:
-            image, annotation = _match(line, images)
-            found[image.source_ref] = (image, annotation)
+            label = supplied.read(line, attribute, settings().label_names, settings().task)
+            reference = names.find(label.source_ref)
+            if reference in found and found[reference][0] != label.source_ref:
+                raise InvalidInputError(f"it means the same image as {found[reference][0]!r}: name their whole keys")
+            fitted = supplied.fitted(label, everything[reference].size, settings().label_names)
+            found[reference] = (label.source_ref, fitted)
         except InvalidInputError as error:
-            errors.append({"file": labels_uri, "line": number, "error": str(error)})
-    return [found[reference] for reference in sorted(found)], errors
+            refused.append(Refused(number, str(error), supplied.kind_of(str(error))))
+    return [(reference, found[reference][1]) for reference in sorted(found)], refused
 
 
-def _match(line: str, images: dict[str, Image]) -> tuple[Image, Annotation]:
-    result = read_labeled(line, None, _names())
-    if not isinstance(result, Labelled):
-        raise InvalidInputError(f"line of {result.source_ref}: it holds no label of boxes or key points")
-    annotation, task = result.annotation, settings().task
-    if (annotation.key_points is not None) != (task == "key-points"):
-        raise InvalidInputError(
-            f"line of {annotation.source_ref}: it holds no {task}, which is what the parameter Task asks for"
-        )
-    image = images.get(annotation.source_ref)
-    if image is None or image.inspection is None or not image.readable:
-        raise InvalidInputError(f"line of {annotation.source_ref}: no readable image of this batch has that source-ref")
-    if (annotation.width, annotation.height) != (image.inspection.width, image.inspection.height):
-        raise InvalidInputError(
-            f"line of {annotation.source_ref}: field 'image_size' is {annotation.width} x {annotation.height}, "
-            f"but the upright image has {image.inspection.width} x {image.inspection.height} pixels"
-        )
-    annotation.to_line(_names())  # refuses unknown classes
-    return image, annotation
-
-
-def _by_name(everything: list[Image], prefix: str) -> dict[str, Image]:
+def _names_of(everything: dict[str, Image], prefix: str) -> Names:
     """An image may be named by its URI, by its canonical rendition, or relative to the batch's prefix."""
-    names: dict[str, Image] = {}
-    for image in everything:
-        names[image.source_ref] = names[storage.uri(image.item.key)] = names[image.item.key.removeprefix(prefix)] = (
-            image
-        )
-    return names
+    exact, relative = {}, {}
+    for reference, image in everything.items():
+        below = image.item.key.removeprefix(prefix)
+        exact.update(dict.fromkeys((reference, storage.uri(image.item.key), below), reference))
+        relative[below] = reference
+    return Names(exact, relative)
+
+
+def _nothing(labels_uri: str, told: dict[str, Any]) -> str:
+    rows = [f"{row['reason']} ({row['count']} lines, e.g. {row['lines'][0]})" for row in told["reasons"][:3]]
+    return (
+        f"none of the {told['refused']} lines of {labels_uri} could be imported: "
+        f"{'; '.join(rows) or 'the file is empty'}. Nobody was asked; put the marker again with a manifest that fits, "
+        "or without one"
+    )
 
 
 def _answer(image: Image, label: Annotation) -> dict[str, Any]:
-    attribute, line = ANSWERS[settings().task], json.loads(label.to_line(_names()))
+    attribute, line = ANSWERS[settings().task], json.loads(label.to_line(settings().label_names))
     name = own_attribute(line)
     metadata = line[f"{name}-metadata"] | {"human-annotated": "yes"}
     return {"source-ref": image.source_ref, attribute: line[name], f"{attribute}-metadata": metadata}
-
-
-def _names() -> tuple[str, ...]:
-    return settings().key_points if settings().task == "key-points" else settings().classes
 
 
 def _decision(image: Image) -> Decision:

@@ -43,7 +43,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {**state, "status": NOTHING_TO_DO[claim.status], "successor": claim.successor}
 
     started = found["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000000")
-    ledger.note_batch(batch_id, {"bucket": bucket, "prefix": prefix, "marker_version": version, "started": started})
+    facts = {"bucket": bucket, "prefix": prefix, "marker_version": version, "started": started}
+    ledger.note_batch(batch_id, {**facts, "labels_attribute": marker.attribute})
     inventory = _pin_inventory(batch_id, bucket, prefix, delivery, marker)
     count("ImagesRegistered", len(inventory))
     logger.info("batch registered", batch_id=batch_id, objects=len(inventory), attempt=claim.attempt)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, immutable, ledger, storage
+from labelloop import aws, container_images, immutable, ledger, storage
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "trained_from": event["model_uri"],
             "thresholds": event["thresholds_uri"],
             "reason": comparison["reason"],
+            "image": container_images.resolve(settings().inference_image),
         },
     )
     package = _register(version, storage.uri(f"{folder}/model.tar.gz"), storage.uri(f"{folder}/metrics.json"), card)
@@ -55,7 +56,7 @@ def _register(version: str, model_uri: str, metrics_uri: str, card: dict[str, An
         ModelApprovalStatus="Approved",
         InferenceSpecification={
             "Containers": [
-                {"Image": knobs.inference_image, "ModelDataUrl": model_uri, "Environment": {"MODEL_VERSION": version}}
+                {"Image": card["image"], "ModelDataUrl": model_uri, "Environment": {"MODEL_VERSION": version}}
             ],
             "SupportedContentTypes": ["application/jsonlines", "image/jpeg", "image/png"],
             "SupportedResponseMIMETypes": ["application/jsonlines"],

@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current().version,
         "audit": _audit(files, everything, rows, annotations),
+        "imported": storage.find_json(files.imported) or {},
         "estimate": storage.find_json(files.estimate) or {},
         "started": ledger.batch(files.batch_id)["started"],
         "policy": settings().accept_policy,
@@ -168,9 +169,11 @@ def _manifest(annotations: list[Annotation]) -> bytes:
 
 def _notify(batch_id: str, last: int, counts: dict[str, int], flagged: list[str], report_uri: str) -> None:
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+    supplied = storage.find_json(Files(batch_id).imported)
+    imported = f" {supplied['labels']} supplied labels imported, {supplied['refused']} refused." if supplied else ""
     below = f"\nBelow WorkerMinimumQuality on honeypots: {', '.join(flagged)}." if flagged else ""
     notices.tell(
         f"labelled/{batch_id}/{last}",
         f"Batch {batch_id} is labelled",
-        f"{sentence}.{below}\nReport: {report_uri}",
+        f"{sentence}.{imported}{below}\nReport: {report_uri}",
     )

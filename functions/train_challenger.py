@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, immutable, outcomes, storage, training
+from labelloop import aws, callbacks, container_images, immutable, outcomes, storage, training
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -27,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         dataset_uri=event["dataset_uri"],
         images_uri=event["images_uri"],
         champion_uri=champion_uri,
+        image=container_images.resolve(settings().training_image),
         settings=settings(),
     )
     try:

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import devices
 import paths  # first: makes labelloop importable
 from dataset import YoloDataset, read_manifest, write_yolo_dataset
 from labelloop.errors import InvalidInputError
@@ -42,7 +43,9 @@ def main() -> None:
 def run(base: Path) -> None:
     """Writes model/ and output/data/. Raises InvalidInputError naming the hyperparameter, channel or file at fault."""
     channels, model_dir, results = base / "input" / "data", base / "model", base / "output" / "data"
-    recipe = Recipe.from_hyperparameters(_hyperparameters(base))
+    hyperparameters = _hyperparameters(base)
+    print(devices.check(hyperparameters.get("instance-type", "")), flush=True)
+    recipe = Recipe.from_hyperparameters(hyperparameters)
     roles = {role: _read_role(channels / "dataset" / f"{role}.jsonl") for role in ("train", "calibration", "gold")}
     with tempfile.TemporaryDirectory(prefix="labelloop-") as scratch:
         champion_dir = _champion(channels / "champion", Path(scratch) / "champion")

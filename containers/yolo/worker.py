@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import devices
 import paths  # first: makes labelloop importable
 from labelloop.errors import TransientError
 from labelloop.pixels import Limits
@@ -41,6 +42,7 @@ class Configuration:
     model_version: str | None
     image_size: int | None
     limits: Limits
+    instance_type: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Configuration":
@@ -57,6 +59,7 @@ class Configuration:
             model_version=environment.get("MODEL_VERSION") or None,
             image_size=int(environment["IMAGE_SIZE"]) if environment.get("IMAGE_SIZE") else None,
             limits=limits,
+            instance_type=environment.get("INSTANCE_TYPE") or "",
         )
 
 
@@ -159,11 +162,12 @@ def _work(connection: Connection, configuration: Configuration) -> None:
 
 def _load(configuration: Configuration) -> tuple[Answerer, dict[str, Any]]:
     began = time.monotonic()
+    device = devices.check(configuration.instance_type)  # first: nothing else matters on the wrong machine
     engine = importlib.import_module(configuration.engine).load(configuration.model_dir, configuration.image_size)
     model = configuration.model_version or ModelDescription.read(configuration.model_dir).short_name
     answerer = Answerer(engine, model, configuration.limits)
     seconds = round(time.monotonic() - began, 1)
-    return answerer, {"model": model, "load-seconds": seconds, **engine.describe()}
+    return answerer, {"model": model, "load-seconds": seconds, "instance": device, **engine.describe()}
 
 
 def _die_with_parent() -> None:

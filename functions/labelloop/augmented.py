@@ -99,6 +99,14 @@ def own_attribute(record: Mapping[str, Any]) -> str:
 
 def label_attribute(record: Mapping[str, Any], context: str) -> str | None:
     """The one label attribute of a line from elsewhere; None where the line has no label at all."""
+    names = label_attributes(record)
+    if len(names) > 1:
+        raise InvalidInputError(f"{context}: several attributes hold labels ({', '.join(names)}); name the one to read")
+    return names[0] if names else None
+
+
+def label_attributes(record: Mapping[str, Any]) -> list[str]:
+    """The attributes of a line that hold boxes or key points; where none does, those whose labelling failed."""
     described = {
         key.removesuffix("-metadata"): value
         for key, value in record.items()
@@ -112,10 +120,7 @@ def label_attribute(record: Mapping[str, Any], context: str) -> str | None:
         if metadata.get("type") == OBJECT_DETECTION
         or (metadata.get("type") == CUSTOM and holds_key_points(record.get(name), name))
     ]
-    names = names or [name for name, metadata in described.items() if "failure-reason" in metadata]
-    if len(names) > 1:
-        raise InvalidInputError(f"{context}: several attributes hold labels ({', '.join(names)}); name the one to read")
-    return names[0] if names else None
+    return names or [name for name, metadata in described.items() if "failure-reason" in metadata]
 
 
 def holds_key_points(value: Any, name: str) -> bool:

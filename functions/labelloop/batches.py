@@ -87,6 +87,10 @@ class Files:
     def imported_labels(self) -> str:
         return f"{self.labeling(0)}/output.manifest"
 
+    @property
+    def imported(self) -> str:
+        return f"{self.labeling(0)}/import.json"
+
     def round_annotations(self, round_number: int) -> str:
         return f"{self.root}/annotations/{round_number}.manifest"
 

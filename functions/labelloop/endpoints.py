@@ -20,7 +20,7 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 START_SECONDS = 1800
 
 
-def create(name: str, model_version: str, settings: Settings) -> None:
+def create(name: str, model_version: str, image: str, settings: Settings) -> None:
     """Model, endpoint config and endpoint under one name; what exists already from an earlier attempt is left as it
     is.
     """
@@ -30,10 +30,11 @@ def create(name: str, model_version: str, settings: Settings) -> None:
         ModelName=name,
         ExecutionRoleArn=settings.inference_role_arn,
         PrimaryContainer={
-            "Image": settings.inference_image,
+            "Image": image,
             "ModelDataUrl": storage.uri(f"models/{model_version}/model.tar.gz"),
             "Environment": {
                 "MODEL_VERSION": model_version,
+                "INSTANCE_TYPE": settings.inference_instance_type,
                 "MAX_IMAGE_BYTES": str(settings.max_image_bytes),
                 "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
                 "MIN_IMAGE_SIDE": str(settings.min_image_side),
@@ -52,6 +53,7 @@ def create(name: str, model_version: str, settings: Settings) -> None:
                 "InitialInstanceCount": 1,
                 "InitialVariantWeight": 1.0,
                 "ContainerStartupHealthCheckTimeoutInSeconds": START_SECONDS,
+                **_ami(settings),
             }
         ],
         AsyncInferenceConfig={
@@ -64,6 +66,12 @@ def create(name: str, model_version: str, settings: Settings) -> None:
         },
     )
     _unless_there(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
+
+
+def _ami(settings: Settings) -> dict[str, str]:
+    """The host's image decides the GPU driver (docs/gpu.md); hosts without a GPU have none to choose."""
+    has_gpu = settings.inference_instance_type.startswith(("ml.g", "ml.p"))
+    return {"InferenceAmiVersion": settings.inference_ami_version} if has_gpu and settings.inference_ami_version else {}
 
 
 def scale(name: str, most_instances: int) -> None:

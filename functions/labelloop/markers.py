@@ -11,12 +11,13 @@ from labelloop.naming import READY
 @dataclass(frozen=True)
 class Marker:
     """`count`: how many images must be there. `names`: exactly these, relative to the prefix. `labels`: a manifest
-    of human labels.
+    of human labels, and `attribute` which of its attributes to read, where several hold labels.
     """
 
     count: int | None = None
     names: tuple[str, ...] | None = None
     labels: str = ""
+    attribute: str = ""
 
 
 def prefix_of(key: str) -> str:
@@ -39,16 +40,21 @@ def parse(body: bytes, where: str) -> Marker:
         return Marker(names=_names(value, where))
     if not isinstance(value, dict):
         raise InvalidInputError(f"{where}: expected an object or a list of names, found {type(value).__name__}")
-    unknown = sorted(set(value) - {"count", "labels", "images"})
+    unknown = sorted(set(value) - {"count", "labels", "images", "attribute"})
     if unknown:
-        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r}; known are count, images, labels")
+        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r}; known are attribute, count, images, labels")
     count, labels = value.get("count"), value.get("labels", "")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
         raise InvalidInputError(f"{where}: count must be a whole number from 0, found {count!r}")
     if not isinstance(labels, str):
         raise InvalidInputError(f"{where}: labels must name a manifest, found {labels!r}")
+    attribute = value.get("attribute", "")
+    if not isinstance(attribute, str) or (attribute and not labels):
+        raise InvalidInputError(
+            f"{where}: attribute names which label of the manifest `labels` to read, found {attribute!r}"
+        )
     names = _names(value["images"], where) if "images" in value else None
-    return Marker(count, names, labels)
+    return Marker(count, names, labels, attribute)
 
 
 def check_complete(marker: Marker, found: list[str], prefix: str) -> None:

@@ -80,7 +80,7 @@ def check(prediction: Prediction, size: Size, classes: Sequence[str], model: str
         raise fields.refuse(context, "width, height", f"{size[0]} x {size[1]}, the size of the upright image", found)
     if len(prediction.boxes) > MOST_BOXES:
         raise fields.refuse(context, "boxes", f"a list of at most {MOST_BOXES:,}", list(prediction.boxes))
-    boxes = (_inside(box, size, classes, f"{context}, boxes[{n}]") for n, box in enumerate(prediction.boxes))
+    boxes = (inside(box, size, classes, f"{context}, boxes[{n}]") for n, box in enumerate(prediction.boxes))
     return replace(prediction, boxes=tuple(boxes))
 
 
@@ -99,7 +99,7 @@ def against_truths(
     return fitting
 
 
-def _inside(box: Box, size: Size, classes: Sequence[str], context: str) -> Box:
+def inside(box: Box, size: Size, classes: Sequence[str], context: str) -> Box:
     if box.label not in classes:
         raise fields.refuse(context, "class", "one of the stack's classes", box.label)
     left, width = _span(box.left, box.width, size[0], ("left", "width"), context)

@@ -29,7 +29,8 @@ def render(summary: Mapping[str, Any]) -> str:
         f"<h1>Batch {escape(summary['batch'])}</h1>"
         f"<p>{summary['images']} objects, started {escape(summary['started'][:19])} UTC, "
         f"dataset <code>{escape(summary['dataset'] or 'none')}</code></p>"
-        f"{_bar(summary)}{_estimate(summary['estimate'])}<h2>Can these labels be trusted?</h2>{_trust(summary)}"
+        f"{_bar(summary)}{_estimate(summary['estimate'])}{_imported(summary['imported'])}"
+        f"<h2>Can these labels be trusted?</h2>{_trust(summary)}"
         f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
         f"{_workers(summary['workers'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
     )
@@ -46,6 +47,14 @@ def _bar(summary: Mapping[str, Any]) -> str:
     parts = "".join(f"<div class={name} style='width:{100 * summary[name] / total:.2f}%'></div>" for name in OUTCOMES)
     legend = "".join(f"<span class='key {name}'></span>{summary[name]} {name}" for name in OUTCOMES)
     return f"<div class=bar>{parts}</div><p>{legend}</p>"
+
+
+def _imported(imported: Mapping[str, Any]) -> str:
+    if not imported:
+        return ""
+    told = f"<p>{imported['labels']} supplied labels were imported, {imported['refused']} lines were refused.</p>"
+    rows = [(row["reason"], row["count"], ", ".join(map(str, row["lines"]))) for row in imported["reasons"]]
+    return "<h2>Supplied labels</h2>" + told + (table(("why refused", "lines", "first lines"), rows) if rows else "")
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

@@ -77,6 +77,7 @@ class Settings:
     # inference
     inference_image: str
     inference_instance_type: str
+    inference_ami_version: str
     inference_role_arn: str
     max_instances: int
     concurrent_invocations: int
@@ -115,6 +116,11 @@ class Settings:
                 problems.append(f"{name} is not set")
             except ValueError as error:
                 problems.append(f"{name}: {error}")
+        problems += [
+            f"{name} is {values[name]}, whose accelerator the container cannot use: choose ml.g*, ml.p* or a CPU type"
+            for name in ("training_instance_type", "inference_instance_type")
+            if str(values.get(name, "")).startswith(("ml.inf", "ml.trn"))
+        ]
         if problems:
             raise MissingSettingError(
                 "settings: " + "; ".join(problems) + ". template.yaml, SettingsDocument, sets them."

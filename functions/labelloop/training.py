@@ -42,7 +42,7 @@ def folder(job: str) -> str:
 
 
 def job_request(
-    *, job: str, dataset_uri: str, images_uri: str, champion_uri: str, settings: Settings
+    *, job: str, dataset_uri: str, images_uri: str, champion_uri: str, image: str, settings: Settings
 ) -> dict[str, Any]:
     """The CreateTrainingJob request. The container has no network: all it reads comes through its channels."""
     channels = [_channel("dataset", dataset_uri, "S3Prefix"), _channel("images", images_uri, "ManifestFile")]
@@ -51,7 +51,7 @@ def job_request(
     return {
         "TrainingJobName": job,
         "AlgorithmSpecification": {
-            "TrainingImage": settings.training_image,
+            "TrainingImage": image,
             "TrainingInputMode": "File",
             "MetricDefinitions": METRICS,
         },
@@ -63,6 +63,7 @@ def job_request(
         "EnableNetworkIsolation": True,
         "HyperParameters": {
             **_in_parts("classes", json.dumps(list(settings.classes))),
+            "instance-type": settings.training_instance_type,
             "image-size": str(settings.image_size),
             "steps": str(settings.training_steps),
             "warm-steps": str(settings.warm_steps),

@@ -1,8 +1,8 @@
 """A state machine that is deleted stays DELETING while an execution of it runs, and a stack waits for it; MiniStack
 drops machine and executions at once.
 
-AWS waits, for days if an execution waits for people. Here the deletion of the stack fails at once, saying why: MiniStack
-deletes resources while nothing else of it moves, so nobody could end the execution meanwhile.
+AWS waits, for days if an execution waits for people. Here the deletion of the stack fails at once, saying why:
+MiniStack deletes resources while nothing else of it moves, so nobody could end the execution meanwhile.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ SETTINGS = {
     "TRAINING_INSTANCE_TYPE": "ml.g4dn.xlarge",
     "TRAINING_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/training",
     "INFERENCE_IMAGE": IMAGE,
+    "INFERENCE_AMI_VERSION": "al2023-ami-sagemaker-inference-gpu-4-1",
     "INFERENCE_INSTANCE_TYPE": "ml.g4dn.xlarge",
     "INFERENCE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/inference",
     "MAX_INSTANCES": "2",

@@ -18,10 +18,11 @@ LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
     *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation"),
-    *("consolidation", "consolidation_boxes", "consolidation_key_points", "consolidation_objects"),
-    *("dawid_skene", "errors", "fields", "fusion", "honeypots", "inference", "judgement", "limits"),
-    *("manifests", "markers", "naming", "pixels", "predictions", "promotion", "proposals", "quality"),
-    *("records", "report", "sampling", "settings", "task_input", "workers"),
+    *("consolidation", "consolidation_boxes", "consolidation_key_points"),
+    *("consolidation_objects", "dawid_skene", "errors", "fields", "fusion", "honeypots"),
+    *("inference", "judgement", "limits", "manifests", "markers", "naming", "pixels"),
+    *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling"),
+    *("settings", "supplied", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
@@ -86,10 +87,10 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
-        *("__init__", "aws", "batches", "callbacks", "custom_resources", "datasets", "endpoints"),
-        *("failures", "immutable", "jobs", "labeling", "ledger", "merging", "models", "notices"),
-        *("observability", "outcomes", "rounds", "scores", "settings_documents", "storage"),
-        *("training",),
+        *("__init__", "aws", "batches", "callbacks", "container_images", "custom_resources"),
+        *("datasets", "endpoints", "failures", "immutable", "jobs", "labeling", "ledger", "merging"),
+        *("models", "notices", "observability", "outcomes", "rounds", "scores", "settings_documents"),
+        *("storage", "training"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError
 from fake_service import refused
 from labelloop import endpoints
 from labelloop.settings import settings
+from made_up_stack import IMAGE
 
 NAME, VERSION = "labelloop-v000003-0123abcd", "v000003-0123abcd"
 THERE = refused("ValidationException", 'Cannot create already existing model "arn:..."')
@@ -23,7 +24,7 @@ def policy_arn(**request):
 
 def test_model_config_and_endpoint_are_requests_sagemaker_takes(services) -> None:
     sagemaker, _, _ = services
-    endpoints.create(NAME, VERSION, settings())  # the fake refuses what the service model refuses
+    endpoints.create(NAME, VERSION, IMAGE, settings())  # the fake refuses what the service model refuses
     assert [method for method, _ in sagemaker.calls] == ["create_model", "create_endpoint_config", "create_endpoint"]
     model, config, endpoint = (request for _, request in sagemaker.calls)
     assert model["PrimaryContainer"]["ModelDataUrl"] == f"s3://data-bucket/models/{VERSION}/model.tar.gz"
@@ -33,7 +34,7 @@ def test_model_config_and_endpoint_are_requests_sagemaker_takes(services) -> Non
 
 
 def test_the_endpoint_answers_on_the_topics_and_writes_only_into_the_batches(services) -> None:
-    endpoints.create(NAME, VERSION, settings())
+    endpoints.create(NAME, VERSION, IMAGE, settings())
     output = services[0].requests_of("create_endpoint_config")[0]["AsyncInferenceConfig"]["OutputConfig"]
     assert output["NotificationConfig"] == {
         "SuccessTopic": settings().success_topic,
@@ -45,14 +46,14 @@ def test_the_endpoint_answers_on_the_topics_and_writes_only_into_the_batches(ser
 def test_what_an_earlier_attempt_made_is_left_as_it_is(services) -> None:
     sagemaker, _, _ = services
     sagemaker.answering(create_model=THERE, create_endpoint_config=THERE)
-    endpoints.create(NAME, VERSION, settings())
+    endpoints.create(NAME, VERSION, IMAGE, settings())
     assert len(sagemaker.requests_of("create_endpoint")) == 1
 
 
 def test_any_other_refusal_is_not_swallowed(services) -> None:
     services[0].answering(create_endpoint_config=refused("ResourceLimitExceeded", "0 instances of ml.g4dn.xlarge"))
     with pytest.raises(ClientError, match="ResourceLimitExceeded"):
-        endpoints.create(NAME, VERSION, settings())
+        endpoints.create(NAME, VERSION, IMAGE, settings())
     assert services[0].requests_of("create_endpoint") == []
 
 

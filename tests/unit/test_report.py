@@ -39,6 +39,7 @@ def summary(**changes):
         "rounds": [row],
         "policy": "fixed",
         "estimate": {},
+        "imported": {},
         "rejected_reasons": {"incoming/x/bad.jpg": "truncated: half of it is missing"},
         "jobs": [
             {

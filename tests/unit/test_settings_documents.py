@@ -237,7 +237,7 @@ def test_long_class_lists_are_cut_into_hyperparameters_that_sagemaker_takes(envi
 
     classes = ",".join(f"a rather long class name number {number:03d} 口" for number in range(100))
     stack = Settings.from_environment({**SETTINGS, "CLASSES": classes})
-    request = training.job_request(job="j", dataset_uri="d", images_uri="i", champion_uri="", settings=stack)
+    request = training.job_request(job="j", dataset_uri="d", images_uri="i", champion_uri="", image="i", settings=stack)
     values = request["HyperParameters"]
     assert len(values) <= 100 and all(len(value) <= 2500 for value in values.values())
     from recipe import Recipe

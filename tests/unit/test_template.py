@@ -258,6 +258,7 @@ WRITES = {
     "RequestLabelsFunction": {"batches/*", "worker_ui/*", "labeling-jobs/*"},
     "PlanTrainingFunction": {"training/*/settings.json"},
     "StoreSettingsFunction": {"settings/*"},
+    "ImageBuildRole": {"images/current"},
     "CollectLabelsFunction": {"batches/*"},
     "MergeAnnotationsFunction": {"batches/*", "datasets/*"},
     "ReportBatchFunction": {"batches/*"},

@@ -47,7 +47,7 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
 
 def request(**changes):
     places = {"dataset_uri": "s3://b/dataset/", "images_uri": "s3://b/images.manifest", "champion_uri": ""}
-    return training.job_request(job=JOB, settings=settings(), **{**places, **changes})
+    return training.job_request(job=JOB, settings=settings(), image=settings().training_image, **{**places, **changes})
 
 
 @pytest.mark.parametrize("champion", ["", "s3://data-bucket/models/v000001-aa/model.tar.gz"])

@@ -1,0 +1,271 @@
+"""Label manifests that people bring along: read in the forms they really have, refused with a reason otherwise.
+
+Pure. The form is SageMaker's augmented manifest (developer guide, sms-data-output), one label per image: JSON lines, or
+the same objects in an array or pretty-printed; UTF-8 or UTF-16. Boxes and points are in canonical pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labelloop import fields
+from labelloop.augmented import label_attributes
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation, Labelled, read_labeled
+from labelloop.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
+from labelloop.records import KeyPoint
+
+MOST_BYTES = 200_000_000
+MOST_MARKS = 2_000
+LINES_SHOWN = 5
+_PERCENT = re.compile("(?:%[0-9A-Fa-f]{2})+")
+INSTEAD = "give an augmented manifest: one JSON object per line with source-ref, the label and its metadata"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line that was not imported. `kind` groups lines that were refused for the same reason."""
+
+    line: int
+    error: str
+    kind: str
+
+
+def objects(body: bytes) -> list[tuple[int, str]]:
+    """(line number, JSON text on one line) of every object of the file; malformed text comes as the lines it has.
+
+    Raises InvalidInputError for a file that is no manifest at all, saying what to give instead.
+    """
+    text = _text(body)
+    found = _sequence(text)
+    if found is None:
+        found = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(found) == 1:
+        _refuse_other_formats(found[0][1])
+    return found
+
+
+def attribute_of(line: str, wanted: str) -> str | None:
+    """The attribute to read: the one the marker names; else the only one with a label; else the last adjustment.
+
+    A chained job adds its attribute to those of the jobs before it, and says `adjustment-status` in its metadata.
+    Raises InvalidInputError where that does not tell, naming the attributes.
+    """
+    record = fields.mapping(fields.parse_json(line, "manifest line"), "manifest line", "(the line)")
+    context = f"line of {fields.text(record, 'source-ref', 'manifest line')}"
+    names = label_attributes(record)
+    if wanted:
+        if wanted not in names:
+            known = ", ".join(names) or "none"
+            raise InvalidInputError(
+                f"{context}: it has no label under '{wanted}', which the marker names (it has {known})"
+            )
+        return wanted
+    if len(names) < 2:
+        return names[0] if names else None
+    metadata = {name: record[f"{name}-metadata"] for name in names}
+    adjusted = [name for name in names if "adjustment-status" in metadata[name]]
+    dates = {name: str(metadata[name].get("creation-date", "")) for name in adjusted}
+    newest = [name for name in adjusted if dates[name] == max(dates.values())]
+    if len(newest) == 1:
+        return newest[0]
+    raise InvalidInputError(
+        f"{context}: several attributes hold labels ({', '.join(names)}); name one in the marker: "
+        '{"labels": "...", "attribute": "..."}'
+    )
+
+
+def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annotation:
+    """The human label of a line, its class names as the stack spells them; `task`: boxes | key-points, or either.
+
+    Raises InvalidInputError.
+    """
+    attribute = attribute_of(line, wanted)
+    result = read_labeled(line, attribute, names) if attribute else None
+    if not isinstance(result, Labelled):
+        raise InvalidInputError("it holds no label of boxes or key points")
+    annotation = result.annotation
+    if task and (annotation.key_points is not None) != (task == "key-points"):
+        raise InvalidInputError(f"it holds no {task}, which is what the parameter Task asks for")
+    if not annotation.human:
+        raise InvalidInputError("a machine made this label (human-annotated: no); only people's labels are imported")
+    if len(annotation.boxes) + len(annotation.key_points or ()) > MOST_MARKS:
+        raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
+    spelled = _spellings(names)
+    boxes = tuple(replace(box, label=_known(box.label, spelled, names)) for box in annotation.boxes)
+    if annotation.key_points is None:
+        return replace(annotation, boxes=boxes)
+    points = tuple(replace(point, label=_known(point.label, spelled, names)) for point in annotation.key_points)
+    return replace(annotation, key_points=points)
+
+
+def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotation:
+    """The label with its marks inside the image of this (width, height); up to a pixel over the edge is cut.
+
+    Raises InvalidInputError naming the field.
+    """
+    labelled = (annotation.width, annotation.height)
+    if labelled != size:
+        turned = (
+            " (turned: the label was made on pixels as stored, and people see them upright)"
+            if labelled == size[::-1]
+            else ""
+        )
+        raise InvalidInputError(
+            f"field 'image_size' is {labelled[0]} x {labelled[1]}, but the upright image has {size[0]} x {size[1]} "
+            f"pixels{turned}"
+        )
+    boxes = tuple(inside(box, size, names, f"box {number}") for number, box in enumerate(annotation.boxes))
+    points = annotation.key_points
+    return replace(
+        annotation,
+        boxes=boxes,
+        key_points=None
+        if points is None
+        else tuple(_inside(point, size, number) for number, point in enumerate(points)),
+    )
+
+
+class Names:
+    """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
+
+    Another bucket or folder, letter case, `./`, percent-encoding and Unicode form do not matter as long as exactly one
+    image fits.
+    """
+
+    def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str]) -> None:
+        """`exact`: every full name of an image -> its id; `relative`: its name below the batch's prefix -> its id."""
+        self._exact = exact
+        self._loose: dict[str, set[str]] = defaultdict(set)
+        for name, image in relative.items():
+            parts = _normal(name).split("/")
+            for start in range(len(parts)):
+                self._loose["/".join(parts[start:])].add(image)
+
+    def find(self, source_ref: str) -> str:
+        """The image's id. Raises InvalidInputError where none or several fit."""
+        if source_ref in self._exact:
+            return self._exact[source_ref]
+        path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
+        parts = _normal(path).split("/")
+        for start in range(len(parts)):
+            fitting = self._loose.get("/".join(parts[start:]), set())
+            if len(fitting) == 1:
+                return next(iter(fitting))
+            if fitting:
+                raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
+        raise InvalidInputError("no readable image of this batch has that source-ref")
+
+
+def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
+    """One row for each kind of reason, the most frequent first: reason, count and the first lines."""
+    grouped: dict[str, list[Refused]] = defaultdict(list)
+    for each in refused:
+        grouped[each.kind].append(each)
+    ordered = sorted(grouped.values(), key=lambda group: (-len(group), group[0].line))
+    return [
+        {"reason": group[0].error, "count": len(group), "lines": [each.line for each in group[:LINES_SHOWN]]}
+        for group in ordered
+    ]
+
+
+def kind_of(error: str) -> str:
+    """What an error says, without what differs from line to line."""
+    without_image = error.partition(": ")[2] if error.startswith("line of ") else error
+    return "".join("#" if character.isdigit() else character for character in without_image)[:80]
+
+
+def _text(body: bytes) -> str:
+    if len(body) > MOST_BYTES:
+        raise InvalidInputError(
+            f"the manifest has {len(body):,} bytes, at most {MOST_BYTES:,} are read: split the batch"
+        )
+    if body.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        raise InvalidInputError(f"the manifest is compressed: unpack it; {INSTEAD}")
+    encoding = "utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"the manifest is not UTF-8 text ({error}): save it as UTF-8") from None
+
+
+def _sequence(text: str) -> list[tuple[int, str]] | None:
+    """The objects of a text that holds nothing else: one after another, or in arrays; None for any other text."""
+    found: list[tuple[int, str]] = []
+    decoder, position, line = json.JSONDecoder(), 0, 1
+    try:
+        while True:
+            start = position
+            while position < len(text) and text[position] in " \t\r\n,":
+                position += 1
+            line += text.count("\n", start, position)
+            if position == len(text):
+                return found
+            value, end = decoder.raw_decode(text, position)
+            found += [(line, _one_line(text[position:end], each)) for each in _members(value)]
+            line += text.count("\n", position, end)
+            position = end
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(value: Any) -> Iterator[dict[str, Any]]:
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, dict) for each in listed):
+        raise ValueError("not objects")
+    yield from listed
+
+
+def _one_line(text: str, value: dict[str, Any]) -> str:
+    return text if text.startswith("{") and "\n" not in text else json.dumps(value, ensure_ascii=False)
+
+
+def _refuse_other_formats(line: str) -> None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(record, dict):
+        return
+    for keys, name in (({"images", "annotations"}, "COCO JSON"), ({"shapes", "imagePath"}, "LabelMe JSON")):
+        if keys <= set(record):
+            raise InvalidInputError(f"the file is {name}, not a manifest: {INSTEAD}")
+    if "source-ref" not in record and "annotations" in record:
+        raise InvalidInputError(f"the file holds annotations, but no object with source-ref: {INSTEAD}")
+
+
+def _spellings(names: Sequence[str]) -> dict[str, str]:
+    """Loose spelling -> the stack's, where only one fits."""
+    often = Counter(_normal(name.strip()) for name in names)
+    return {_normal(name.strip()): name for name in names if often[_normal(name.strip())] == 1}
+
+
+def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
+    if label in names:
+        return label
+    if found := spelled.get(_normal(label.strip())):
+        return found
+    raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is '{label}'")
+
+
+def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:
+    if point.x is None or point.y is None:
+        return point
+    tolerance, placed = OUTSIDE_TOLERANCE_PIXELS, []
+    for axis, value, limit in (("x", point.x, size[0]), ("y", point.y, size[1])):
+        if not -tolerance <= value <= limit + tolerance:
+            raise fields.refuse(f"point {number}", axis, f"inside the image, which ends at {limit}", value)
+        placed.append(min(max(value, 0.0), float(limit)))
+    return replace(point, x=placed[0], y=placed[1])
+
+
+def _normal(name: str) -> str:
+    decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
+    plain = unicodedata.normalize("NFC", decoded.replace("\\", "/")).casefold()
+    return "/".join(part for part in plain.split("/") if part not in ("", "."))

@@ -1,0 +1,134 @@
+"""A GPU instance whose container sees no GPU fails at start; the host's driver fits the CUDA of the container."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+# NVIDIA's minimum driver of a CUDA major release (CUDA Toolkit release notes, minor version compatibility), and
+# SageMaker's images as botocore's documentation of ProductionVariant.InferenceAmiVersion lists them.
+DRIVER_OF_CUDA = {11: 450, 12: 525, 13: 580}
+DRIVER_OF_IMAGE = {
+    "al2-ami-sagemaker-inference-gpu-2": 535,
+    "al2-ami-sagemaker-inference-gpu-2-1": 535,
+    "al2-ami-sagemaker-inference-gpu-3-1": 550,
+    "al2023-ami-sagemaker-inference-gpu-4-1": 580,
+}
+CUDA_OF_TORCH = {"2.13.0": 13}  # of the package index's wheels
+
+
+class Loader(yaml.SafeLoader):
+    """The template's short forms are of no interest here."""
+
+
+Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
+
+
+def torch(monkeypatch, available: bool, cuda: str | None = "13.0") -> None:
+    found = SimpleNamespace(is_available=lambda: available, get_device_name=lambda _: "Tesla T4")
+    fake = SimpleNamespace(__version__="2.13.0", cuda=found, version=SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(sys.modules, "torch", fake)
+
+
+@pytest.mark.fault("H16")
+@pytest.mark.parametrize(
+    "instance", ["ml.g4dn.xlarge", "ml.g5.2xlarge", "ml.g6e.xlarge", "ml.p3.2xlarge", "ml.p5.48xlarge"]
+)
+def test_a_gpu_instance_without_a_cuda_device_is_refused_with_what_to_do(monkeypatch, instance) -> None:
+    import devices
+
+    torch(monkeypatch, available=False)
+    with pytest.raises(devices.NoGpuError, match=r"sees no CUDA device.*InferenceAmiVersion"):
+        devices.check(instance)
+    torch(monkeypatch, available=True)
+    assert "running on Tesla T4" in devices.check(instance)
+
+
+@pytest.mark.parametrize("instance", ["", "ml.c5.xlarge", "ml.m7i.large", "ml.r5.large", "ml.t2.medium"])
+def test_elsewhere_the_cpu_is_used_and_torch_is_not_even_loaded(monkeypatch, instance) -> None:
+    import devices
+
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it would fail
+    assert "running on the CPU" in devices.check(instance)
+
+
+@pytest.mark.parametrize("instance", ["ml.inf2.xlarge", "ml.trn1.2xlarge"])
+def test_an_accelerator_that_the_container_cannot_use_is_refused_there_and_at_deployment(environment, instance) -> None:
+    import devices
+    from labelloop.settings import MissingSettingError, Settings
+    from made_up_stack import SETTINGS
+
+    with pytest.raises(devices.NoGpuError, match="no NVIDIA GPU"):
+        devices.check(instance)
+    with pytest.raises(MissingSettingError, match="accelerator the container cannot use"):
+        Settings.from_environment({**SETTINGS, "INFERENCE_INSTANCE_TYPE": instance})
+
+
+def test_the_default_host_image_has_the_driver_that_the_containers_cuda_needs() -> None:
+    image = TEMPLATE["Parameters"].get("InferenceAmiVersion", {}).get("Default")
+    pinned = re.search(r"^torch==(\S+)$", (ROOT / "containers/yolo/requirements.txt").read_text(), re.M)
+    assert pinned and image in DRIVER_OF_IMAGE, "without one, asynchronous ml.g4dn has driver 470"
+    assert DRIVER_OF_IMAGE[image] >= DRIVER_OF_CUDA[CUDA_OF_TORCH[pinned[1]]]
+
+
+@pytest.mark.parametrize(("instance", "sent"), [("ml.g4dn.xlarge", True), ("ml.c5.xlarge", False)])
+def test_an_endpoint_says_which_machine_it_is_and_gpu_hosts_get_their_image(
+    environment, fake_service, instance, sent
+) -> None:
+    from labelloop import endpoints
+    from labelloop.settings import Settings
+    from made_up_stack import SETTINGS
+
+    sagemaker = fake_service("sagemaker")
+    settings = Settings.from_environment({**SETTINGS, "INFERENCE_INSTANCE_TYPE": instance})
+    endpoints.create("labelloop-v000001-aa", "v000001-aa", "an-image", settings)
+    (model,) = sagemaker.requests_of("create_model")
+    assert model["PrimaryContainer"]["Environment"]["INSTANCE_TYPE"] == instance
+    (config,) = sagemaker.requests_of("create_endpoint_config")
+    assert ("InferenceAmiVersion" in config["ProductionVariants"][0]) is sent
+
+
+# --- the image itself
+
+
+def test_the_base_image_is_not_docker_hubs() -> None:
+    dockerfile = (ROOT / "containers/yolo/Dockerfile").read_text()
+    base = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile, re.M)
+    assert base and base[1].startswith("public.ecr.aws/")
+
+
+def test_tags_never_move_and_no_rule_expires_an_image_that_something_may_name() -> None:
+    repository = TEMPLATE["Resources"]["Repository"]["Properties"]
+    assert repository.get("ImageTagMutability") == "IMMUTABLE" and "LifecyclePolicy" not in repository
+    build = TEMPLATE["Resources"]["ImageBuild"]["Properties"]["Source"]["BuildSpec"]
+    assert ":latest" not in build and "imageDigest" in build and "images/current" in build
+
+
+@pytest.mark.usefixtures("aws")
+def test_jobs_and_endpoints_name_the_digest_that_was_built_and_models_keep_theirs(change_setting, fake_service) -> None:
+    from handling import MODEL, execution, handle
+    from labelloop import container_images, immutable, storage
+
+    change_setting("TRAINING_IMAGE", "")
+    change_setting("INFERENCE_IMAGE", "")
+    with pytest.raises(Exception, match=r"no container image was built yet.*BuildImage"):
+        container_images.resolve("")
+    storage.write_json("images/current", {"image": "repo@sha256:aaa", "tag": "1"})
+    sagemaker = fake_service("sagemaker", describe_endpoint={"EndpointStatus": "Creating"})
+    given = {"job": "labelloop-train-1-0123abcd", "champion": "", "dataset_uri": "s3://b/d/", "images_uri": "s3://b/i"}
+    waits = {"task_token": "t", "execution": execution("t", "TRAIN_MODEL_ARN"), "timeout_seconds": 600}
+    handle("train_challenger", **given, **waits)
+    (request,) = sagemaker.requests_of("create_training_job")
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "repo@sha256:aaa"
+
+    immutable.create(f"models/{MODEL}/model.tar.gz", b"archive")
+    immutable.create_json(f"models/{MODEL}/card.json", {"version": MODEL, "image": "repo@sha256:aaa"})
+    storage.write_json("images/current", {"image": "repo@sha256:bbb", "tag": "2"})
+    handle("deploy_model", model_version=MODEL, **{**waits, "task_token": "u"})
+    (model,) = sagemaker.requests_of("create_model")
+    assert model["PrimaryContainer"]["Image"] == "repo@sha256:aaa", "what it was registered with"

@@ -1,0 +1,300 @@
+"""Labels that people bring along, in the forms they really have: imported, or refused with a reason; never silently."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from batch_rounds import merge, refs, run_round
+from handling import PREFIX, crown, handle, mark, picture, predict, registered, upload
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import ledger, storage
+from labelloop.batches import Files
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation
+from labelloop.records import Box
+from made_up_stack import BUCKET
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "aws-fixtures"
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
+loop = pytest.mark.usefixtures("aws", "ended_labeling_jobs")
+NAMES = [f"{number:02d} ü+%20.png" for number in range(3)]
+
+
+def record(name: str = NAMES[0], **changed) -> dict:
+    box = {"label": "head", "left": 1, "top": 2, "width": 30, "height": 20, **changed.pop("box", {})}
+    size, human = changed.pop("size", (64, 48)), changed.pop("human", True)
+    label = Annotation(name, None, *size, (Box(**box),), human, "2026-11-20T10:00:00", "theirs")
+    return {
+        **json.loads(label.to_line(("head", "bag") if box["label"] in ("head", "bag") else (box["label"],))),
+        **changed,
+    }
+
+
+def lines(*records: dict) -> bytes:
+    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records).encode()
+
+
+def imported(body: bytes, count: int = 3, **marker: str) -> dict:
+    """What Import Labels says of the manifest; `error` where it stops the batch."""
+    upload(count)
+    storage.write(f"{PREFIX}labels.manifest", body)
+    state = registered(mark(json.dumps({"labels": "labels.manifest", **marker}).encode()))
+    batch, uri = state["batch"]["id"], state["batch"]["labels_uri"]
+    try:
+        told = dict(handle("import_labels", batch_id=batch, labels_uri=uri))
+    except InvalidInputError as error:
+        told = {"labels": 0, "error": str(error)}
+    refused = storage.find_lines(f"{Files(batch).labeling(0)}/import-errors.jsonl") or []
+    made = storage.find_lines(f"{Files(batch).labeling(0)}/output.manifest") or []
+    return {**told, "errors": [each["error"] for each in refused], "made": made, "batch": batch}
+
+
+def boxes(told: dict) -> list[dict]:
+    return [box for line in told["made"] for box in line["human-boxes"]["annotations"]]
+
+
+# --- forms of files
+
+
+@loop
+@pytest.mark.fault("G10")
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps([record(name) for name in NAMES]).encode(),
+        json.dumps([record(name) for name in NAMES], indent=2).encode(),
+        "\n".join(json.dumps(record(name), indent=1) for name in NAMES).encode(),
+        b"\xef\xbb\xbf" + lines(*map(record, NAMES)),
+        lines(*map(record, NAMES)).decode().encode("utf-16"),
+        b"\xfe\xff" + lines(*map(record, NAMES)).decode().encode("utf-16-be"),
+        lines(*map(record, NAMES)).replace(b"\n", b"\r\n"),
+        lines(*map(record, NAMES)).replace(b"\n", b",\n"),
+        b"\n\n" + lines(*map(record, NAMES)).replace(b"\n", b"\n\n"),
+        lines(*map(record, NAMES)).rstrip(b"\n"),
+    ],
+    ids=["array", "pretty array", "pretty", "BOM", "UTF-16", "UTF-16 BE", "CRLF", "commas", "blank lines", "no end"],
+)
+def test_the_same_labels_in_every_form_people_save_them_in(body) -> None:
+    told = imported(body)
+    assert (told["labels"], told["errors"]) == (3, [])
+
+
+@loop
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\n", "the file is empty"),
+        (b"\x1f\x8b\x08rest", "is compressed"),
+        (b"PK\x03\x04rest", "is compressed"),
+        (b"\x89PNG\r\n\x1a\n\xff", "not UTF-8 text"),
+        (json.dumps({"images": [], "annotations": [], "categories": []}).encode(), "is COCO JSON, not a manifest"),
+        (json.dumps({"shapes": [], "imagePath": "x"}).encode(), "LabelMe JSON"),
+        (b"<annotation></annotation>", "not JSON"),
+        (lines(record("elsewhere.png")), "no readable image of this batch has that source-ref"),
+        (lines(record(human=False)), "a machine made this label"),
+    ],
+)
+def test_where_nothing_can_be_imported_the_batch_stops_before_people_are_asked(body, said) -> None:
+    told = imported(body)
+    assert said in told.get("error", "") and "Nobody was asked" in told["error"], told
+    assert storage.find_lines(Files(told["batch"]).decisions(0)) is None
+
+
+# --- whose labels
+
+
+@loop
+def test_a_machines_label_is_never_imported_as_a_persons() -> None:
+    told = imported(lines(record(NAMES[0]), record(NAMES[1], human=False)))
+    assert told["labels"] == 1 and "a machine made this label" in told["errors"][0]
+    assert [line["source-ref"] for line in told["made"]] == [f"s3://{BUCKET}/{PREFIX}{NAMES[0]}"]
+
+
+@loop
+def test_the_machine_lines_of_an_earlier_batch_are_not_people() -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    crown()
+    predict(batch, 1, dict.fromkeys(refs(batch), 0.9))
+    run_round(batch, 1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    shipped = storage.read(Files(batch).annotations).decode()
+    machine = shipped.count('"human-annotated":"no"')
+    for number in range(5):
+        storage.write(f"incoming/moved/{number:02d} ü+%20.png", picture(10 + number))
+    storage.write("incoming/moved/labels.manifest", shipped.replace("incoming/week 1/", "incoming/moved/").encode())
+    state = registered(mark(b'{"labels": "labels.manifest"}', prefix="incoming/moved/"), "two")
+    told = handle("import_labels", batch_id=state["batch"]["id"], labels_uri=state["batch"]["labels_uri"])
+    assert machine > 0 and told == {"labels": 5 - machine, "refused": machine}
+    merge(state["batch"]["id"], 0)
+    handle("report_batch", batch_id=state["batch"]["id"], execution=ledger.owner_of(state["batch"]["id"]))
+    summary = storage.read_json(f"{Files(state['batch']['id']).root}/summary.json")
+    assert summary["imported"]["refused"] == machine
+    (row,) = summary["imported"]["reasons"]
+    assert row["count"] == machine and "a machine made this label" in row["reason"] and len(row["lines"]) == machine
+    page = storage.read(f"{Files(state['batch']['id']).root}/report.html").decode()
+    assert f"{machine} lines were refused" in page and "a machine made this label" in page
+
+
+# --- what is drawn
+
+
+@loop
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ({"left": 50, "width": 20}, "a box inside the image"),
+        ({"left": 5000, "top": 9000}, "a box inside the image"),
+        ({"left": -5}, "inside the image"),
+        ({"width": 0}, "greater than 0"),
+        ({"height": 0}, "greater than 0"),
+        ({"width": 1e6}, "a box inside the image"),
+        ({"top": 47, "height": 9}, "a box inside the image"),
+        ({"label": "person"}, "must be one of head, bag"),
+    ],
+)
+def test_a_box_that_cannot_be_costs_its_line(box, said) -> None:
+    told = imported(lines(record(NAMES[0], box=box), record(NAMES[1])))
+    assert told["labels"] == 1 and said in told["errors"][0], told
+
+
+@loop
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '"7"', "null", "-3"])
+def test_a_number_that_is_none_costs_its_line(value) -> None:
+    broken = json.dumps(record(NAMES[0])).replace('"width": 30', f'"width": {value}')
+    told = imported(broken.encode() + b"\n" + lines(record(NAMES[1])))
+    assert told["labels"] == 1 and len(told["errors"]) == 1
+
+
+@loop
+def test_a_pixel_over_the_edge_is_cut_and_names_are_spelled_as_the_stack_does() -> None:
+    told = imported(lines(record(box={"label": " Head", "left": -0.5, "top": 28, "height": 20.8})))
+    (box,) = boxes(told)
+    assert (box["left"], box["width"], box["top"] + box["height"]) == (0, 29.5, 48)
+
+
+@loop
+def test_a_label_on_turned_pixels_says_so() -> None:
+    told = imported(lines(record(size=(48, 64), box={"width": 9, "height": 9}), record(NAMES[1])))
+    assert told["labels"] == 1 and "48 x 64" in told["errors"][0] and "upright" in told["errors"][0]
+
+
+# --- which label of a line
+
+
+def chained(**metadata) -> dict:
+    first = record()
+    adjusted = {"left": 5, "top": 6, "width": 7, "height": 8, "class_id": 0}
+    value = {**first["boxes"], "annotations": [adjusted]}
+    told = {
+        **first["boxes-metadata"],
+        "adjustment-status": "adjusted",
+        "creation-date": "2026-11-21T10:00:00",
+        **metadata,
+    }
+    return {**first, "adjusted-boxes": value, "adjusted-boxes-metadata": told}
+
+
+@loop
+def test_of_a_chain_of_jobs_the_last_adjustment_is_the_label() -> None:
+    told = imported(lines(chained(), {**chained(), "source-ref": NAMES[1]}))
+    assert told["labels"] == 2 and {box["left"] for box in boxes(told)} == {5}
+
+
+@loop
+def test_two_labels_that_do_not_tell_which_is_newer_are_refused_and_the_marker_may_say(change_setting) -> None:
+    unclear = chained()
+    del unclear["adjusted-boxes-metadata"]["adjustment-status"]
+    told = imported(lines(unclear, record(NAMES[1])))
+    assert told["labels"] == 1 and "boxes, adjusted-boxes" in told["errors"][0] and '"attribute"' in told["errors"][0]
+
+
+@loop
+@pytest.mark.parametrize(("attribute", "left"), [("boxes", 1), ("adjusted-boxes", 5)])
+def test_the_marker_names_the_label_to_read(attribute, left) -> None:
+    told = imported(lines(chained()), attribute=attribute)
+    assert [box["left"] for box in boxes(told)] == [left]
+
+
+# --- whose image
+
+
+@loop
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda name: f"s3://{BUCKET}/{PREFIX}{name}",
+        lambda name: f"s3://another-bucket/{PREFIX}{name}",
+        lambda name: f"s3://another-bucket/some/where/{name}",
+        lambda name: name.upper(),
+        lambda name: f"./{name}",
+        lambda name: name.replace(" ", "%20").replace("+", "%2B"),
+        lambda name: unicodedata.normalize("NFD", name),
+        lambda name: f"images\\{name}",
+    ],
+)
+def test_an_image_is_found_under_the_names_that_other_tools_give_it(spell) -> None:
+    told = imported(lines(*(record(spell(name)) for name in NAMES)))
+    assert (told["labels"], told["errors"]) == (3, [])
+
+
+@loop
+def test_a_name_that_fits_two_images_is_refused() -> None:
+    for folder in ("a", "b"):
+        storage.write(f"{PREFIX}{folder}/same.png", picture(77))
+    told = imported(lines(record("same.png"), record("b/same.png"), record("x/b/same.png", box={"left": 9})), count=1)
+    assert told["labels"] == 1
+    assert "2 images of this batch fit" in told["errors"][0] and "means the same image as" in told["errors"][1]
+
+
+# --- independent files
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
+def test_real_manifests_of_ground_truth_are_read_or_refused_with_a_reason() -> None:
+    from labelloop import supplied
+
+    read, refused = 0, []
+    for path in sorted(SHARED.glob("groundtruth/*/*output.manifest")):
+        for _, line in supplied.objects(path.read_bytes()):
+            try:
+                supplied.read(line, "", _names_in(line))
+                read += 1
+            except InvalidInputError as error:
+                refused.append(str(error))
+    assert read > 100, read
+    assert all(len(error) > 10 for error in refused)
+
+
+def _names_in(line: str) -> tuple[str, ...]:
+    found = json.loads(line)
+    maps = [value.get("class-map", {}) for value in found.values() if isinstance(value, dict)]
+    return tuple(dict.fromkeys(str(name) for each in maps for name in each.values()))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
+def test_a_real_adjustment_job_of_a_single_worker_is_imported_as_people_left_it() -> None:
+    from labelloop import supplied
+
+    (path,) = SHARED.glob("groundtruth/od-single-worker-adjustment/*.manifest")
+    lines_read = supplied.objects(path.read_bytes())
+    read = [supplied.read(line, "", _names_in(line)) for _, line in lines_read if "adjust" in line or "boxes" in line]
+    assert read and all(label.human for label in read)
+
+
+@given(st.binary(max_size=200))
+def test_no_file_breaks_the_reader(body) -> None:
+    from labelloop import supplied
+
+    try:
+        for number, line in supplied.objects(body):
+            assert number >= 1 and "\n" not in line
+            try:
+                supplied.read(line, "", ("head",))
+            except InvalidInputError as error:
+                assert str(error)
+    except InvalidInputError as error:
+        assert str(error)
