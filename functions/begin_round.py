@@ -5,7 +5,7 @@ the champion has not seen yet.
 import time
 from typing import Any
 
-from labelloop import batches, endpoints, immutable, models, storage
+from labelloop import batches, endpoints, immutable, models, pinned_bytes, storage
 from labelloop.batches import Files, Image, images, outcomes, pin_uninspected, write_shards
 from labelloop.inference import window_seconds
 from labelloop.observability import count, entry, logger
@@ -18,6 +18,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     everything = images(files.batch_id)
     before = outcomes(files.batch_id, everything, number - 1)
     open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
+    if not storage.exists(files.decisions(number)) and pinned_bytes.secure(files, number, open_images):
+        everything = images(files.batch_id)
+        before = outcomes(files.batch_id, everything, number - 1)
+        open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
     pin_uninspected(files.batch_id, number, everything)
     pinned = immutable.create_json(files.round(number), _pin(number))
     unseen = _unseen(files, number, pinned["model"], everything, open_images)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import batches, immutable, jobs, judgement, rounds, storage
+from labelloop import batches, immutable, jobs, judgement, pinned_bytes, rounds, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate
 from labelloop.naming import JOB_KINDS
@@ -23,9 +23,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         image.source_ref: image for image in everything if image.readable and before[image.source_ref] == "deferred"
     }
     seen = batches.seen(files.batch_id, pinned["model"], number, everything)
+    moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
     outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
     decided = judgement.judge(
-        [_candidate(image, seen, bool(outage)) for image in open_images.values()],
+        [_candidate(image, seen, bool(outage), image.source_ref in moved) for image in open_images.values()],
         rounds.policy(pinned),
         knobs.human_budget,
         number,
@@ -46,11 +47,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {**counts, "jobs": planned}
 
 
-def _candidate(image: Image, seen: Seen, outage: bool) -> Candidate:
+def _candidate(image: Image, seen: Seen, outage: bool, changed: bool) -> Candidate:
     item, reference = image.item, image.source_ref
     prediction, refused = seen.usable.get(reference), seen.refused.get(reference, "")
     waits = outage and prediction is None and not refused
-    return Candidate(reference, item.draw, item.sampled, item.inclusion_probability, prediction, refused, waits)
+    if changed:
+        prediction, refused, waits = None, "", True
+    return Candidate(
+        reference, item.draw, item.sampled, item.inclusion_probability, prediction, refused, waits, changed
+    )
 
 
 def _by_kind(

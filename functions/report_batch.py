@@ -3,7 +3,20 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import audit, batches, datasets, immutable, ledger, notices, predictions, report, rounds, scores, storage
+from labelloop import (
+    audit,
+    batches,
+    datasets,
+    immutable,
+    ledger,
+    notices,
+    pinned_bytes,
+    predictions,
+    report,
+    rounds,
+    scores,
+    storage,
+)
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
 from labelloop.manifests import Annotation
@@ -74,10 +87,17 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "thresholds_uri": pinned["thresholds_uri"],
                 "inferred": inference["asked"],
                 "outage": inference["outage"],
+                "changed": _changed(files, number, decisions),
                 "refused_predictions": sum(_was_refused(decision) for decision in decisions),
             }
         )
     return rows
+
+
+def _changed(files: Files, number: int, decisions: list[Decision]) -> int:
+    """How many images changed under their key before they were judged, or before their label was taken."""
+    before = sum(pinned_bytes.CHANGED in decision.reasons for decision in decisions)
+    return before + len(immutable.find_lines(files.changed(number)) or ())
 
 
 def _was_refused(decision: Decision) -> bool:

@@ -79,7 +79,9 @@ def _build() -> None:
     links = os.environ.get("PIP_FIND_LINKS", "")
     configured = _asked("pip3", "config", "debug").splitlines()
     files = [line.strip().removesuffix(", exists: True") for line in configured if line.endswith("exists: True")]
-    shared = [path for path in (links, "/etc/ssl/certs", *files) if path and Path(path).exists()]
+    # With the files that it names beside it.
+    settings = [str(path.parent) if path.parent.name == "pip" else str(path) for path in map(Path, files)]
+    shared = [path for path in (links, "/etc/ssl/certs", *settings) if path and Path(path).exists()]
     options = [f"--build-arg=BASE_IMAGE={BASE}", *([f"--build-arg=PIP_OPTIONS=--find-links {links}"] if links else [])]
     _run(
         *_buildah("bud", "--isolation=chroot", "--network=host", *options),

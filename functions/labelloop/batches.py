@@ -46,6 +46,13 @@ class Files:
     def inspected(self, shard: str) -> str:
         return f"{self.root}/inspected/{shard}.jsonl"
 
+    def moved(self, round_number: int) -> str:
+        """Inspections of images that changed under their key; behind the others of that folder in key order."""
+        return f"{self.root}/inspected/moved-{round_number:04d}.jsonl"
+
+    def changed(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-changed.jsonl"
+
     def round(self, number: int) -> str:
         return f"{self.root}/rounds/{number}.json"
 

@@ -36,7 +36,8 @@ class Policy:
 @dataclass(frozen=True)
 class Candidate:
     """An image still open in the round (inspection has accepted it); prediction is None where there is none: because
-    it was `refused` with this reason, or because the model could not be asked, and the image `waits` for it.
+    it was `refused` with this reason, or because the model could not be asked, and the image `waits` for it. An image
+    whose bytes `changed` under its key waits for a round that works on those that were registered.
     """
 
     source_ref: str
@@ -46,6 +47,7 @@ class Candidate:
     prediction: Prediction | None = None
     refused: str = ""
     waits: bool = False
+    changed: bool = False
 
 
 def judge(
@@ -71,8 +73,8 @@ def judge(
     queue: list[tuple[tuple[bool, float, float, str], str, tuple[str, ...]]] = []
     for candidate in ordered:
         ref, prediction = candidate.source_ref, candidate.prediction
-        if policy is not None and candidate.waits:
-            verdicts[ref] = ("deferred", (*_sample(candidate), GAVE_NOTHING))
+        if candidate.changed or (policy is not None and candidate.waits):
+            verdicts[ref] = ("deferred", (*_sample(candidate), "image-changed" if candidate.changed else GAVE_NOTHING))
             continue
         if policy is not None and prediction is not None:
             if prediction.status == "rejected":

@@ -5,11 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from labelloop import adjustments, batches, immutable, jobs, judgement, labeling, ledger, sampling, storage
+from labelloop import (
+    adjustments,
+    batches,
+    immutable,
+    jobs,
+    judgement,
+    labeling,
+    ledger,
+    pinned_bytes,
+    sampling,
+    storage,
+)
 from labelloop.batches import Files, Image
 from labelloop.collected import HumanLabel, collect
 from labelloop.manifests import Annotation
-from labelloop.observability import logger
+from labelloop.observability import count, logger
 from labelloop.records import Decision
 from labelloop.sampling import Shares
 from labelloop.settings import settings
@@ -22,7 +33,8 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     by_ref = {image.source_ref: image for image in everything}
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
     asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
-    answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked}
+    moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
+    answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked - moved}
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
@@ -34,7 +46,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             role = roles[_sha256(by_ref[ref])]
             how = {"role": role, **_how(answers[ref])}
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
-        elif decision.decision == "auto":
+        elif decision.decision == "auto" and ref not in moved:
             boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
             job = f"{files.batch_id}-r{number}"
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
@@ -44,6 +56,18 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             made.append(label)
     made.sort(key=lambda annotation: annotation.source_ref)
     return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
+    """The images that changed under their key since they were judged: nobody knows what a label was made on. They stay
+    open. What is imported was never asked about.
+    """
+    moved = pinned_bytes.changed(decided) if number else []
+    stored = immutable.create_lines(files.changed(number), [{"source-ref": image.source_ref} for image in moved])
+    if stored:
+        count("LabelsOnChangedImages", len(stored))
+        logger.warning("labels may have been made on other bytes and are asked again", images=len(stored))
+    return {record["source-ref"] for record in stored}
 
 
 def _answers(files: Files, number: int) -> dict[str, HumanLabel]:

@@ -84,7 +84,7 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
     if not rounds:
         return "<p>No round was needed.</p>"
     outages = "".join(f"<p>Round {row['round']}: {escape(row['outage'])}.</p>" for row in rounds if row["outage"])
-    header = ("round", "model", "auto", "human", "asked", "rejected", "deferred", "predictions refused")
+    header = ("round", "model", "auto", "human", "asked", "rejected", "deferred", "changed", "predictions refused")
     return outages + table(
         header,
         [
@@ -96,6 +96,7 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
                 row["asked"],
                 row["rejected"],
                 row["deferred"],
+                row["changed"],
                 row["refused_predictions"],
             )
             for row in rounds

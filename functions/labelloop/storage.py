@@ -129,11 +129,16 @@ def write_lines(key: str, records: Iterable[Mapping[str, Any]]) -> str:
     return write(key, lines_bytes(records), "application/jsonlines")
 
 
-def copy(source_uri: str, key: str) -> str:
+def copy(source_uri: str, key: str, version_id: str | None = None) -> str:
+    """Copies an object, or one version of it, within S3. Raises MissingObjectError where it is not there."""
     bucket, source_key = split(source_uri)
-    aws.client("s3").copy_object(
-        Bucket=settings().data_bucket, Key=key, CopySource={"Bucket": bucket, "Key": source_key}
-    )
+    source = {"Bucket": bucket, "Key": source_key} | ({"VersionId": version_id} if version_id else {})
+    try:
+        aws.client("s3").copy_object(Bucket=settings().data_bucket, Key=key, CopySource=source)
+    except ClientError as error:
+        if aws.error_code(error) in _MISSING:
+            raise MissingObjectError(f"{source_uri} is not there") from error
+        raise
     return uri(key)
 
 

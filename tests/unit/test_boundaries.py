@@ -89,7 +89,7 @@ def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
         *("__init__", "aws", "batches", "callbacks", "container_images", "custom_resources"),
         *("datasets", "endpoints", "failures", "immutable", "jobs", "labeling", "ledger", "merging"),
-        *("models", "notices", "observability", "outcomes", "rounds", "scores", "settings_documents"),
+        *("models", "notices", "observability", "outcomes", "pinned_bytes", "rounds", "scores", "settings_documents"),
         *("storage", "training"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)

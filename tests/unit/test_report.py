@@ -25,7 +25,7 @@ class Page(HTMLParser):
 
 def summary(**changes):
     row = {"round": 1, "model_version": "v000001-aa", "auto": 6, "human": 3, "asked": 4, "rejected": 1, "deferred": 2}
-    row |= {"outage": "", "refused_predictions": 0}
+    row |= {"outage": "", "refused_predictions": 0, "changed": 0}
     return {
         "batch": "week-1",
         "images": 12,

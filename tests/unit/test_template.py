@@ -252,7 +252,7 @@ WRITES = {
     "RegisterBatchFunction": {"batches/*"},
     "InspectImagesFunction": {"batches/*", "canonical/*"},
     "ImportLabelsFunction": {"batches/*"},
-    "BeginRoundFunction": {"batches/*"},
+    "BeginRoundFunction": {"batches/*", "canonical/*"},
     "FindMissingPredictionsFunction": {"batches/*"},
     "JudgeBatchFunction": {"batches/*"},
     "RequestLabelsFunction": {"batches/*", "worker_ui/*", "labeling-jobs/*"},
