@@ -1,11 +1,15 @@
 """One vocabulary, three places: state "Judge Batch" = JudgeBatchFunction = functions/judge_batch.py."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from lint.project import FUNCTION, Finding, Machine, Project, all_states, substitution
 
+# The functions of every released version whose executions may still run.
+RELEASED = Path(__file__).with_name("released.json")
 # Functions that no state calls: events, the schedule, Ground Truth and CloudFormation do.
 WITHOUT_STATE = {
     "CompleteInference", "CompleteLabeling", "CompleteTraining", "CompleteDeployment",
@@ -22,6 +26,15 @@ def check(project: Project) -> list[Finding]:
     for title, body in functions.items():
         problems = _function(project, title, body["Properties"].get("Handler", ""))
         found += [Finding(f"template.yaml: {title}Function", what) for what in problems]
+    for version, released in json.loads(RELEASED.read_text(encoding="utf-8")).items():
+        # An execution keeps the definition it began with, for as long as people take, and calls functions by name.
+        found += [
+            Finding(
+                "template.yaml", f"{name}Function of version {version} is gone: keep it one release as an alias"
+            )
+            for name in released
+            if name not in functions
+        ]
     for title in sorted(set(functions) - called - WITHOUT_STATE):
         found.append(Finding(f"template.yaml: {title}Function", "no state calls it"))
     for path in sorted((project.root / "functions").glob("*.py")):

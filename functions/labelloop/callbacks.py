@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from labelloop import aws
 from labelloop.errors import TransientError
 from labelloop.observability import count, logger
+from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
 
 KEPT_AFTER_DELIVERY_SECONDS = 30 * 24 * 3600
@@ -94,6 +95,7 @@ def remember(kind: str, external_id: str, token: str, execution: str, timeout_se
         "deadline": now + timeout_seconds,
         "execution": execution,
         "details": "{}",
+        "schema": SCHEMA,
     }
     try:
         _table().put_item(Item=row, ConditionExpression="attribute_not_exists(id)")
@@ -207,6 +209,7 @@ def _table() -> Any:
 
 
 def _from_row(row: Mapping[str, Any]) -> Callback:
+    check_schema(row, f"callback {row['id']}")
     outcome = Outcome.from_json(row["outcome"]) if "outcome" in row else None
     return Callback(
         id=row["id"],

@@ -16,6 +16,7 @@ from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
 from labelloop.errors import TransientError
 from labelloop.honeypots import Honeypot
+from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
 
 Line = Mapping[str, Any]
@@ -99,6 +100,7 @@ def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line],
         "manifest_uri": storage.uri(manifest),
         "objects": len(stored) - pots,
         "honeypots": pots,
+        "schema": SCHEMA,
     }
     return _from_json(immutable.create_json(files.job(number, index), record))
 
@@ -158,4 +160,5 @@ def _name(files: Files, number: int, index: int, kind: str) -> str:
 
 
 def _from_json(record: Mapping[str, Any]) -> Job:
+    check_schema(record, f"labelling job {record['job']}")
     return Job(record["job"], record["kind"], record["manifest_uri"], record["objects"], record["honeypots"])

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from labelloop import aws
 from labelloop.errors import InvalidInputError, TransientError
+from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
 from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreliable, reliability
 
@@ -76,6 +77,7 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
                     "attempt": 1,
                     "status": "running",
                     "open": "yes",
+                    "schema": SCHEMA,
                     "since": int(time.time()),
                 },
                 ConditionExpression="attribute_not_exists(id)",
@@ -121,6 +123,7 @@ def batch(batch_id: str) -> dict[str, Any]:
     row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     if row is None:
         raise InvalidInputError(f"batch {batch_id} is not in the ledger: Register Batch has not run for it")
+    check_schema(row, f"the ledger's row of batch {batch_id}")
     return {**row, **json.loads(row.get("facts", "{}"))}
 
 

@@ -235,6 +235,19 @@ class Decision:
         )
 
 
+SCHEMA = 1  # of what waits for days: rows of the callbacks table and the ledger, pinned jobs
+
+
+def check_schema(record: Mapping[str, Any], what: str) -> None:
+    """Version 0.1 wrote none, which is schema 1. Raises InvalidInputError for what a newer version wrote."""
+    schema = int(record.get("schema", SCHEMA))
+    if schema > SCHEMA:
+        raise InvalidInputError(
+            f"{what} was written by a newer version of the stack (schema {schema}, known is {SCHEMA}): deploy that "
+            "version again, then redrive the execution"
+        )
+
+
 def dump_line(record: Mapping[str, Any]) -> str:
     """One compact JSON line without its line end; NaN, which is not JSON, is refused with ValueError."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -218,6 +218,11 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         without("states:StopExecution"),
         "lacks states:StopExecution on :execution:${AWS::StackName}-LabelBatch:*",
     ),
+    "function that executions of the last release may still call": (
+        vocabulary,
+        in_template("  StopTrainingFunction:\n", "  HaltTrainingFunction:\n"),
+        "StopTrainingFunction of version 0.1.0 is gone",
+    ),
     "machine of one partition": (
         permissions,
         in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:aws:states:::lambda:invoke")),

@@ -1,0 +1,57 @@
+"""A deployment while executions run: they finish as they began; one that fails leaves the old version working."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from loop import PARAMETERS, Loop, running_loop
+
+from local import stack
+from tests.support.pictures import pictures
+
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    with running_loop(tmp_path_factory.mktemp("own"), {"RetrainMinimum": "1000"}) as loop:
+        yield loop
+
+
+@pytest.mark.fault("D15", "I01")
+def test_an_execution_that_waits_for_people_finishes_on_the_definition_and_choices_it_began_with(own: Loop) -> None:
+    own.faults(hold_labeling=True)
+    own.upload("in flight", pictures(COUNT, seed="flight"), marker={})
+    arn = own.started("in flight")
+    own.reach(arn, "Request Labels")
+    before = {name: own.outputs[name] for name in ("DataBucketName", "LedgerTableName", "CallbacksTableName")}
+    stack.deploy(own.server, parameters={**PARAMETERS, "HumanBudget": "1", "Classes": "cat,dog", "MaxRounds": "1"})
+    machines = own.client("stepfunctions")
+    machine = own.outputs["LabelBatchArn"]
+    definition = json.loads(machines.describe_state_machine(stateMachineArn=machine)["definition"])
+    definition["States"]["Merge Annotations"]["Comment"] = "another version of the machine"
+    machines.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+    assert stack.outputs(own.server, "labelloop").items() >= before.items(), "bucket and tables are the same"
+    own.faults()
+    own.control("PUT", "faults", {})
+    run = own.wait(arn)
+    own.assert_sound(run)
+    summary = own.summary(run.batch)
+    assert (summary["human"], summary["deferred"]) == (COUNT, 0), "HumanBudget was 12 when it began"
+    (names,) = {tuple(line["boxes-metadata"]["class-map"].values()) for line in own.manifest(run.batch)}
+    assert names == ("head",)
+
+
+@pytest.mark.fault("I04")
+def test_a_deployment_that_fails_says_why_and_the_old_version_still_labels(own: Loop) -> None:
+    stack.deploy(own.server, parameters={**PARAMETERS, "RetrainMinimum": "1000"})
+    with pytest.raises(stack.DeployFailed) as failed:
+        stack.deploy(own.server, parameters={**PARAMETERS, "Classes": "head,head"})
+    assert "lists 'head' more than once" in str(failed.value)
+    told = own.client("cloudformation").describe_stacks(StackName="labelloop")["Stacks"][0]
+    assert told["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    run = own.label("after the rollback", pictures(COUNT, seed="rollback"))
+    own.assert_sound(run)
+    assert own.summary(run.batch)["human"] == COUNT
