@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     is of no use, or when no attempt or no time is left.
     """
     files, number, attempt = Files(event["batch_id"]), int(event["round"]), int(event["attempt"]) + 1
-    until = int(event.get("until") or time.time() + 1)
+    until = int(event.get("until") or time.time() + 60)
     shards = _asked(files, number)
     answered = batches.answered(files.batch_id, number)
     missing = [request for shard in shards for request in shard if request["source-ref"] not in answered]

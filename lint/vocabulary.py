@@ -29,9 +29,7 @@ def check(project: Project) -> list[Finding]:
     for version, released in json.loads(RELEASED.read_text(encoding="utf-8")).items():
         # An execution keeps the definition it began with, for as long as people take, and calls functions by name.
         found += [
-            Finding(
-                "template.yaml", f"{name}Function of version {version} is gone: keep it one release as an alias"
-            )
+            Finding("template.yaml", f"{name}Function of version {version} is gone: keep it one release as an alias")
             for name in released
             if name not in functions
         ]

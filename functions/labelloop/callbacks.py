@@ -182,10 +182,24 @@ def _send(token: str, outcome: Outcome) -> None:
         else:
             states.send_task_failure(taskToken=token, error=outcome.error[:256], cause=outcome.cause[:32768])
     except ClientError as error:
+        if aws.error_code(error) == "InvalidOutput":
+            _tell_failure(states, token, "InvalidOutput", f"Step Functions refused the output: {error}")
+            return
         if aws.error_code(error) not in _NOBODY_WAITS:
             raise
         count("LateCallback")
         logger.info("nobody waits on this token any more", reason=aws.error_code(error))
+
+
+def _tell_failure(states: Any, token: str, error: str, cause: str) -> None:
+    """The state that waits hears why it gets no output, instead of waiting until its time is over."""
+    count("OutputRefused")
+    logger.error("Step Functions refused an output", cause=cause)
+    try:
+        states.send_task_failure(taskToken=token, error=error, cause=cause[:32768])
+    except ClientError as refused:
+        if aws.error_code(refused) not in _NOBODY_WAITS:
+            raise
 
 
 def open_callbacks() -> Iterator[Callback]:

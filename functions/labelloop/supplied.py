@@ -160,7 +160,7 @@ class Names:
                 return next(iter(fitting))
             if fitting:
                 raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
-        raise InvalidInputError("no readable image of this batch has that source-ref")
+        raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
 
 
 def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
@@ -178,7 +178,7 @@ def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
 def kind_of(error: str) -> str:
     """What an error says, without what differs from line to line."""
     without_image = error.partition(": ")[2] if error.startswith("line of ") else error
-    return "".join("#" if character.isdigit() else character for character in without_image)[:80]
+    return re.sub(r"\d", "#", re.sub(r"'[^']*'", "'...'", without_image))[:80]
 
 
 def _text(body: bytes) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from painter import picture
 
 SCRIPT = "Head'><script>alert(1)</script>"
 BREAKOUT = 's3://bucket/x" onerror="alert(1).png'
 
 
+@pytest.mark.fault("F16")
 def test_a_label_with_a_script_is_shown_as_text_and_kept_exactly(portal, open_task) -> None:
     initial = [{"label": SCRIPT, "left": 10, "top": 20, "width": 30, "height": 40}]
     task = portal.add_job("boxes", [picture()], [SCRIPT, '"><img src=x onerror=alert(1)>'], initial, kind="adjust")[0]
@@ -29,6 +31,7 @@ def test_a_key_point_name_with_a_script_is_text(portal, open_task) -> None:
     assert point["label"] == f"{SCRIPT} (occluded)"
 
 
+@pytest.mark.fault("F17")
 def test_an_object_key_header_or_instruction_breaks_no_attribute(portal, open_task) -> None:
     evil = '"><script>alert(1)</script>\nSecond line {{ 7 | times: 7 }}'
     task = portal.add_job("boxes", [picture()], ["head"], key=BREAKOUT, header=evil, instructions=evil)[0]

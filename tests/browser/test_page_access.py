@@ -21,6 +21,7 @@ def tab_to(painter: Painter, name: str) -> None:
     raise AssertionError(f"Tab does not reach {name}")
 
 
+@pytest.mark.fault("F32")
 def test_boxes_with_the_keyboard_only(portal, open_task) -> None:
     task = portal.add_job("boxes", [picture()], ["head", "bag"])[0]
     painter = open_task(task)

@@ -77,6 +77,7 @@ def test_a_damaged_draft_is_left_aside(new_context, open_task, tasks, damaged) -
     assert painter.marks() == ["1: head, 60 × 70 at 100, 80"]
 
 
+@pytest.mark.fault("F29")
 def test_a_double_click_on_submit_gives_one_answer(portal, open_task, tasks) -> None:
     """Whether the second click still meets the old page or the new one, as soon as its picture is there."""
     painter = open_task(tasks[0])
@@ -102,6 +103,7 @@ def test_back_shows_what_was_stored(portal, open_task, tasks) -> None:
     painter.page.wait_for_url(f"{portal.url}/tasks/{tasks[1]}")
 
 
+@pytest.mark.fault("F29")
 def test_the_second_of_two_tabs_is_told_and_shows_what_was_stored(portal, open_task, tasks) -> None:
     first, second = open_task(tasks[0]), open_task(tasks[0])
     second.drag((300, 200), (380, 260))
@@ -173,6 +175,7 @@ def test_an_unsent_answer_survives_a_reload_and_is_sent_by_itself(portal, open_t
     assert len(saved(portal, tasks[0])) == 2
 
 
+@pytest.mark.fault("F34")
 def test_a_lost_reply_is_asked_for_again_and_the_answer_stored_once(portal, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     portal.lose_next_reply()
@@ -263,6 +266,7 @@ def test_a_session_that_ends_while_the_page_opens_keeps_nobody_there(portal, con
     assert portal.released == [tasks[0]]
 
 
+@pytest.mark.fault("F26")
 def test_an_expired_image_address_is_renewed_and_the_draft_kept(portal, open_task, tasks) -> None:
     painter = open_task(tasks[0])
     painter.drag((300, 200), (380, 260))

@@ -55,6 +55,7 @@ def test_an_unticked_or_missing_box_is_no_tick(unticked) -> None:
     assert read(form) == BoxAnswer((), 640, 480)
 
 
+@pytest.mark.fault("F23")
 def test_f23_nothing_here_is_an_answer_and_no_answer_is_none() -> None:
     assert read(boxes()).boxes == ()
     assert {point.visibility for point in read(key_points(nothing_here=True)).points} == {"outside"}
@@ -144,16 +145,19 @@ F15 = [
 ]
 
 
+@pytest.mark.fault("F13")
 @pytest.mark.parametrize(("content", "field"), F13, ids=range(len(F13)))
 def test_f13_what_no_page_sends_is_refused_with_the_field_and_costs_only_itself(content, field) -> None:
     refused_alone(content, field)
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(("content", "field"), F14, ids=range(len(F14)))
 def test_f14_marks_outside_the_image_or_too_many_are_refused(content, field) -> None:
     refused_alone(content, field)
 
 
+@pytest.mark.fault("F15")
 @pytest.mark.parametrize(("content", "field"), F15, ids=range(len(F15)))
 def test_f15_a_label_that_was_not_asked_for_is_refused(content, field) -> None:
     refused_alone(content, field)

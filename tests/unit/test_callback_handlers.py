@@ -40,6 +40,7 @@ def test_a_success_notice_delivered_five_times_is_told_once(states, runtime) -> 
     assert heard(states) == [("send_task_success", "t1")]
 
 
+@pytest.mark.fault("C09")
 def test_a_notice_before_the_token_row_comes_again(states, runtime) -> None:
     storage.write(OUTPUT, b"{}\n")
     assert hear(notice("early", output=OUTPUT)) == ["early"]
@@ -54,6 +55,7 @@ def test_a_notice_before_the_output_is_visible_comes_again(states, runtime) -> N
     assert hear(notice(inference_id)) == [inference_id] and heard(states) == []
 
 
+@pytest.mark.fault("D19")
 def test_one_message_that_fails_does_not_take_the_others_with_it(states, runtime) -> None:
     inference_id = ask_for_inference()
     storage.write(OUTPUT, b"{}\n")
@@ -72,6 +74,7 @@ def test_a_failure_notice_fails_the_state_with_a_name_it_retries(states, runtime
     assert "the model broke" in request["cause"]
 
 
+@pytest.mark.fault("C11")
 def test_an_output_that_exists_is_a_success_whatever_the_notice_says(states, runtime) -> None:
     inference_id = ask_for_inference()
     storage.write(OUTPUT, b"{}\n")
@@ -79,6 +82,7 @@ def test_an_output_that_exists_is_a_success_whatever_the_notice_says(states, run
     assert heard(states) == [("send_task_success", "t1")]
 
 
+@pytest.mark.fault("C20")
 def test_each_retry_is_a_request_of_its_own(states, runtime) -> None:
     hear(notice(ask_for_inference(), "Failed"))
     ask_for_inference("t2", retry=1)
@@ -137,6 +141,7 @@ def test_a_throttled_request_is_named_so_that_the_state_retries_it(states, sagem
         ask_for_labels()
 
 
+@pytest.mark.fault("F27")
 def test_a_bucket_without_a_cors_rule_is_told_before_any_job_is_created(states, sagemaker) -> None:
     """F27: without it people would see no image, and every task would fail."""
     s3 = boto3.client("s3")
@@ -150,6 +155,7 @@ def test_a_bucket_without_a_cors_rule_is_told_before_any_job_is_created(states, 
     assert sagemaker.requests_of("create_labeling_job") == [] and list(callbacks.open_callbacks()) == []
 
 
+@pytest.mark.fault("F28")
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -180,6 +186,7 @@ def test_a_limit_of_the_account_has_an_error_of_its_own_that_the_machine_waits_f
     assert list(callbacks.open_callbacks()) == []
 
 
+@pytest.mark.fault("D18", "F08")
 def test_a_request_that_timed_out_is_made_again_and_adopts_the_job_it_made(states, sagemaker) -> None:
     """F08: one job, and the newest token waits for it."""
     lost = ReadTimeoutError(endpoint_url="https://api.sagemaker")
@@ -258,6 +265,6 @@ def test_rows_are_written_where_the_template_says(states, runtime) -> None:
     ask_for_inference()
     scanned = boto3.client("dynamodb").scan(TableName=CALLBACKS)["Items"]
     assert {name for row in scanned for name in row} == {
-        *("id", "token", "status", "open", "created", "deadline", "execution", "details")
+        *("id", "token", "status", "open", "created", "deadline", "execution", "details", "schema")
     }
     assert f"s3://{BUCKET}/" in scanned[0]["details"]["S"]

@@ -85,6 +85,7 @@ def test_the_same_notice_five_times_is_delivered_once(states) -> None:
     assert told(states) == [("token-1", dict(GOOD.output))]
 
 
+@pytest.mark.fault("C07")
 @pytest.mark.parametrize("late", [OTHER, BAD])
 def test_the_first_outcome_wins(states, late) -> None:
     callback = remember()
@@ -103,6 +104,7 @@ def test_whoever_finds_a_recorded_outcome_delivers_it(states) -> None:
     assert told(states) == [("token-1", dict(GOOD.output))] and found().status == "delivered"
 
 
+@pytest.mark.fault("D03")
 def test_an_outcome_that_could_not_be_sent_stays_open_for_the_reconciler(states) -> None:
     states.answering(send_task_success=refused("ThrottlingException"))
     with pytest.raises(ClientError, match="ThrottlingException"):
@@ -113,6 +115,7 @@ def test_an_outcome_that_could_not_be_sent_stays_open_for_the_reconciler(states)
     assert found().status == "delivered" and list(callbacks.open_callbacks()) == []
 
 
+@pytest.mark.fault("D01", "D02")
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
 @pytest.mark.parametrize("outcome", [GOOD, BAD])
 def test_a_token_nobody_waits_on_ends_the_delivery(states, code, outcome) -> None:
@@ -121,6 +124,17 @@ def test_a_token_nobody_waits_on_ends_the_delivery(states, code, outcome) -> Non
     assert found().status == "delivered" and list(callbacks.open_callbacks()) == []
     callbacks.answer(found(), outcome)
     assert len(states.calls) == 1
+
+
+@pytest.mark.fault("D04")
+def test_an_output_that_step_functions_refuses_fails_the_state_with_the_reason(states) -> None:
+    states.answering(send_task_success=refused("InvalidOutput"), send_task_failure={})
+    callbacks.answer(remember(), GOOD)
+    assert [method for method, _ in states.calls] == ["send_task_success", "send_task_failure"]
+    request = states.calls[-1][1]
+    assert request["taskToken"] == "token-1" and request["error"] == "InvalidOutput"
+    assert "refused the output" in request["cause"]
+    assert found().status == "delivered" and list(callbacks.open_callbacks()) == []
 
 
 def test_a_retry_brings_a_new_token_and_the_answer_goes_to_the_newest(states) -> None:

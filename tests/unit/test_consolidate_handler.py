@@ -55,6 +55,7 @@ def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_
     assert value["workers"] == 1 and [entry["worker"] for entry in value["refused"]] == ["1", "2"]
 
 
+@pytest.mark.fault("F19")
 def test_f19_a_payload_that_is_not_there_raises(aws) -> None:
     with pytest.raises(MissingObjectError, match=r"payload\.json"):
         handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName=BOXES)

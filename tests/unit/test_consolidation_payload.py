@@ -172,6 +172,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.fault("F20")
 @pytest.mark.parametrize("broken", BROKEN, ids=range(len(BROKEN)))
 def test_f20_one_of_fifty_objects_is_broken_and_says_so_and_49_are_labelled(broken) -> None:
     payload = [item([boxes(drawn())], str(number)) for number in range(50)]

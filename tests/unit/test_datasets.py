@@ -58,6 +58,7 @@ def test_publishing_the_same_again_changes_nothing(aws) -> None:
     assert sorted(storage.keys("")) == keys
 
 
+@pytest.mark.fault("G01")
 def test_two_concurrent_publishers_lose_nothing(aws, monkeypatch) -> None:
     """Another batch publishes after this one has read the pointer: the flip meets 412, and the lines are rebased."""
     datasets.publish([line("old.jpg")], {})
@@ -90,6 +91,7 @@ def test_two_that_publish_first_lose_nothing_either(aws, monkeypatch) -> None:
     assert refs(datasets.publish([line("mine.jpg")], {})) == [reference("mine.jpg"), reference("theirs.jpg")]
 
 
+@pytest.mark.fault("G02")
 def test_a_publisher_that_died_before_the_flip_is_repeated_without_trace(aws, monkeypatch) -> None:
     with monkeypatch.context() as dying:
         dying.setattr(storage, "flip_pointer", lambda *_: (_ for _ in ()).throw(TimeoutError("killed")))
@@ -108,6 +110,7 @@ def test_who_never_gets_a_turn_may_try_again(aws, monkeypatch) -> None:
     assert datasets.current().version == ""
 
 
+@pytest.mark.fault("G05")
 def test_a_human_label_replaces_any_and_a_machine_label_never_a_human_one() -> None:
     human, later_human = line("a.jpg"), line("a.jpg", boxes=2)
     machine, later_machine = line("a.jpg", human=False), line("a.jpg", human=False, boxes=2)

@@ -44,6 +44,7 @@ def test_kept_it_stays_where_the_other_commands_look(calls, tmp_path):
     assert calls == [("start", tmp_path.name)]
 
 
+@pytest.mark.fault("I11")
 def test_two_demos_do_not_meet(calls):
     with cloud.embedded_aws(0, keep=False):
         before = list(calls)

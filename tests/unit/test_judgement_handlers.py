@@ -20,6 +20,7 @@ def test_a_round_without_a_champion_infers_nothing() -> None:
     assert (begun["infer"], begun["model"], begun["open"], begun["missing"]) == (False, "", 3, {"attempt": 0})
 
 
+@pytest.mark.fault("H15")
 def test_a_round_keeps_the_champion_it_began_with() -> None:
     upload(3)
     batch = registered()["batch"]["id"]
@@ -81,6 +82,7 @@ def asked_without_answer(asked: int, found: int, shard_size: int) -> dict:
     return dict(handle("find_missing_predictions", batch_id="many", round=1, attempt=0))
 
 
+@pytest.mark.fault("C13")
 @pytest.mark.parametrize(
     ("asked", "found", "singly"),
     [
@@ -108,6 +110,7 @@ def test_an_endpoint_that_answers_no_single_image_either_is_not_asked_again() ->
 # --- Judge Batch
 
 
+@pytest.mark.fault("E02")
 def test_people_start_where_there_is_no_model_and_the_budget_holds() -> None:
     upload(5)
     batch = registered()["batch"]["id"]

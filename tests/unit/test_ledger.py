@@ -1,6 +1,7 @@
 """Who owns what: deliveries are numbered once, one execution owns a batch, one holds the training lock."""
 
 import time
+from random import Random
 from types import SimpleNamespace
 
 import boto3
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from labelloop import ledger
 from labelloop.errors import InvalidInputError
 from labelloop.ledger import Claim, LockLostError
+from labelloop.sampling import Shares, role_of
 from labelloop.workers import History
 from made_up_stack import BUCKET, SETTINGS, arn
 
@@ -167,6 +169,25 @@ def test_a_role_is_fixed_at_the_first_label_and_never_changes(aws) -> None:
     assert ledger.fix_roles({"a": "train", "c": "calibration"}) == {"a": "gold", "c": "calibration"}
 
 
+@pytest.mark.fault("G07")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_over_fifty_growth_steps_no_content_changes_its_role_and_none_has_two(aws, seed) -> None:
+    """Batches bring new contents and old ones, sampled or not, under whatever shares the stack has by then."""
+    random, known = Random(seed), dict[str, str]()
+    for _ in range(50):
+        shares = Shares(*(random.randint(1, 9) for _ in range(3)))
+        contents = {f"{random.randrange(400):064x}" for _ in range(8)}
+        proposed = {each: role_of(each, random.random() < 0.7, shares, random.randrange(5)) for each in contents}
+        fixed = ledger.fix_roles(proposed)
+        assert {each: fixed[each] for each in contents & set(known)} == {
+            each: known[each] for each in contents & set(known)
+        }
+        known |= fixed
+    parts = [{each for each, role in known.items() if role == part} for part in ("train", "calibration", "gold")]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == len(known) and all(parts)
+    assert ledger.fix_roles(dict.fromkeys(known, "train")) == known
+
+
 def test_one_execution_trains_at_a_time(run) -> None:
     first, second = run("first"), run("second")
     assert ledger.take_lock(first, 3600) == 1
@@ -257,6 +278,7 @@ def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(envi
     assert [(each["Keys"], each.get("ConsistentRead")) for each in requests] == [([{"id": "worker#a"}], True)] * 2
 
 
+@pytest.mark.fault("H03")
 @given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "release"])), max_size=12))
 def test_the_fence_only_grows_and_has_one_holder(steps) -> None:
     """Against a table in memory with DynamoDB's conditions: whoever holds the lock holds the highest fence."""

@@ -312,6 +312,7 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
 }
 
 
+@pytest.mark.fault("D17", "D21", "F18", "I14")
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_turns_the_gate_red(name: str, copy: Path) -> None:
     checked, plant, message = FAULTS[name]

@@ -45,6 +45,7 @@ def test_human_and_machine_labels_become_one_dataset_version() -> None:
     assert all(line["provenance"]["model"] == MODEL and line["provenance"]["batch"] == batch for line in lines)
 
 
+@pytest.mark.fault("G03")
 def test_merging_twice_publishes_once() -> None:
     upload(3)
     batch = registered()["batch"]["id"]
@@ -214,6 +215,7 @@ def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_pub
     assert storage.read_pointer("datasets/current").value["version"] == published
 
 
+@pytest.mark.fault("G04")
 def test_an_image_that_was_lost_on_the_way_stops_the_merge() -> None:
     upload(3)
     batch = registered()["batch"]["id"]

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import naming
@@ -21,6 +22,7 @@ def allowed(shape: str, name: str, service: str = "sagemaker") -> bool:
     return check(service_model(service).shape_for(shape), name) == []
 
 
+@pytest.mark.fault("A18")
 @given(keys, st.integers(1, 999))
 def test_a_batch_id_is_short_and_plain_whatever_the_prefix_is_called(prefix, delivery) -> None:
     batch = naming.batch_id(BUCKET, prefix, delivery)
@@ -44,6 +46,7 @@ def test_a_batch_id_reads_like_its_prefix() -> None:
     assert naming.batch_id(BUCKET, "incoming/x/", 3) == naming.batch_id(BUCKET, "incoming/x/", 1) + "-3"
 
 
+@pytest.mark.fault("A18")
 @given(prefixes, keys, st.integers(1, 999), st.integers(0, 99), st.integers(1, 9999))
 def test_a_labelling_job_has_a_name_sagemaker_takes(prefix, key, delivery, number, index) -> None:
     batch = naming.batch_id(BUCKET, key, delivery)

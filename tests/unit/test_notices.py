@@ -1,5 +1,6 @@
 """Every fact is told once, however often the step that tells it is repeated; bounds of a training are two, not one."""
 
+import people
 import pytest
 from batch_rounds import refs, run_round
 from fake_service import refused
@@ -20,7 +21,7 @@ def told(sns) -> list[str]:
 @pytest.fixture
 def sns(states, fake_service):
     job = {"LabelingJobArn": "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/x"}
-    fake_service("sagemaker", create_labeling_job=job)
+    fake_service("sagemaker", create_labeling_job=job, describe_labeling_job=people.ended())
     return fake_service("sns")
 
 

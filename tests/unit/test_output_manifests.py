@@ -25,6 +25,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.fault("F11")
 @given(
     st.lists(st.sampled_from(sorted(ANSWERS)), min_size=len(REFS), max_size=len(REFS)),
     st.sets(st.sampled_from(range(len(REFS)))),
@@ -55,6 +56,7 @@ def test_f11_lines_are_matched_by_source_ref_however_many_are_absent_cut_off_ext
     assert ("ClientError: tasks expired" in found.problems) == failed_and_whole
 
 
+@pytest.mark.fault("F12")
 def test_f12_a_failure_reason_is_an_image_without_a_label_and_its_reason_is_kept() -> None:
     lines = [dump_line({**json.loads(ASKED[0]), **FAILURE}), dump_line({**json.loads(ASKED[1]), **people.boxes()})]
     found = collect("job", "annotate", "human-boxes", ASKED[:2], lines, CLASSES)

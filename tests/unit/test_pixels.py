@@ -60,6 +60,7 @@ def test_a_file_that_not_every_browser_shows_needs_a_rendition_of_the_same_pixel
     assert largest_difference(canonical.rgb, picture()) == 0
 
 
+@pytest.mark.fault("B09")
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
 def test_every_exif_orientation_gives_the_same_upright_pixels(image_format, orientation):
@@ -92,12 +93,14 @@ def test_broken_exif_is_ignored():
     assert canonicalise(encoded(picture(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")).unchanged
 
 
+@pytest.mark.fault("B07")
 def test_cmyk_keeps_its_colours():
     canonical = canonicalise(encoded(picture().convert("CMYK"), "JPEG", quality=95))
     assert not canonical.unchanged
     assert largest_difference(canonical.rgb.resize((12, 8)), picture().resize((12, 8))) < 24
 
 
+@pytest.mark.fault("B12")
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_transparency_is_composited_on_white(mode):
     image = Image.new(mode, (40, 40), (0, 0, 0, 0) if mode == "RGBA" else (0, 0))
@@ -116,6 +119,7 @@ def test_a_palette_and_its_transparent_colour():
     assert transparent.rgb.getpixel((50, 40)) == (255, 255, 255)
 
 
+@pytest.mark.fault("B12")
 def test_one_bit_images_become_black_and_white():
     canonical = canonicalise(encoded(picture().convert("1"), "PNG"))
     assert {colour for _, colour in canonical.rgb.getcolors()} == {(0, 0, 0), (255, 255, 255)}
@@ -127,6 +131,7 @@ def ramp_16_bit(low: int, high: int, side: int = 64) -> Image.Image:
     return Image.frombytes("I;16", (side, side), struct.pack(f"<{count}H", *values))
 
 
+@pytest.mark.fault("B08")
 @pytest.mark.parametrize(
     ("image_format", "low", "high"), [("PNG", 0, 65535), ("PNG", 300, 1323), ("TIFF", 1000, 40000)]
 )
@@ -219,22 +224,26 @@ def test_a_jpeg_with_further_pictures_behind_the_first_is_a_jpeg():
     assert (canonical.width, canonical.height, canonical.unchanged) == (96, 64, True)
 
 
+@pytest.mark.fault("B11")
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_animations_and_multi_page_files_are_refused(image_format):
     other = picture().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     assert reason(encoded(picture(), image_format, save_all=True, append_images=[other])) == "multi-frame"
 
 
+@pytest.mark.fault("B02")
 @pytest.mark.parametrize("data", [b"hello, world", b"<html></html>", b"%PDF-1.7 ...", b"PK\x03\x04zip", b"\0" * 5000])
 def test_other_files_are_not_images(data):
     assert reason(data) == "not-an-image"
 
 
+@pytest.mark.fault("B14")
 @pytest.mark.parametrize("image_format", ["PPM", "ICO", "TGA", "PCX"])
 def test_formats_off_the_list_are_not_parsed(image_format):
     assert reason(encoded(picture(64, 64), image_format)) == "not-an-image"
 
 
+@pytest.mark.fault("B01", "B16")
 def test_empty_and_too_large_objects():
     assert reason(b"") == "empty"
     stored = encoded(picture(), "PNG")
@@ -242,6 +251,7 @@ def test_empty_and_too_large_objects():
     assert canonicalise(stored, Limits(max_bytes=len(stored)))
 
 
+@pytest.mark.fault("B05", "B06")
 def test_a_bomb_is_refused_by_its_header(monkeypatch):
     def decode(*_args):
         raise AssertionError("a bomb was decoded")
@@ -251,6 +261,7 @@ def test_a_bomb_is_refused_by_its_header(monkeypatch):
         assert reason(png(side, side, 8, 0, b"")) == "too-many-pixels"
 
 
+@pytest.mark.fault("B13")
 def test_the_pixel_and_side_limits_are_inclusive():
     stored = encoded(picture(), "PNG")
     assert canonicalise(stored, Limits(max_pixels=96 * 64, min_side=64))
@@ -271,6 +282,7 @@ FULL = {name: encoded(picture(), name) for name in DECODED_FORMATS} | {
 WHOLE = {name: png_bytes(canonicalise(stored)) for name, stored in FULL.items()}
 
 
+@pytest.mark.fault("B03")
 @settings(max_examples=300, deadline=None)
 @given(name=st.sampled_from(sorted(FULL)), share=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_refused_or_gives_the_whole_picture(name, share):
@@ -282,6 +294,7 @@ def test_a_file_cut_anywhere_is_refused_or_gives_the_whole_picture(name, share):
     assert png_bytes(canonical) == WHOLE[name]
 
 
+@pytest.mark.fault("B20")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=st.sampled_from(sorted(FULL)), flips=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=8)
@@ -305,6 +318,7 @@ def test_damaged_bytes_never_raise_anything_but_a_refusal(name, flips):
         assert (canonical.rgb.width, canonical.rgb.height) == (canonical.width, canonical.height)
 
 
+@pytest.mark.fault("B19")
 def test_the_rendition_is_deterministic_and_carries_no_metadata():
     exif = Image.Exif()
     exif[0x0112] = 6

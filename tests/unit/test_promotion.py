@@ -88,6 +88,7 @@ def test_the_first_model_must_reach_the_minimum():
     assert verdict.challenger_map50 < 0.5
 
 
+@pytest.mark.fault("H11")
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("metric", [None, float("nan"), float("inf"), -0.1])
 def test_an_unusable_metric_fails_closed(metric, first):

@@ -34,6 +34,7 @@ def test_the_reconciler_finds_an_output_whose_notice_was_lost(states, runtime, q
     assert handle("reconcile") == {"waiting": 0, "answered": 0, "endpoints_removed": 0, "failures_recorded": 0}
 
 
+@pytest.mark.fault("C03")
 def test_the_reconciler_finds_a_failure_whose_notice_was_lost(states, runtime, quiet) -> None:
     ask_for_inference()
     storage.write(FAILURE, b"out of memory")
@@ -92,6 +93,7 @@ def test_one_wait_that_cannot_be_looked_at_does_not_hold_up_the_others(states, q
     assert handle("reconcile")["answered"] == 1 and heard(states) == [("send_task_success", "t-two")]
 
 
+@pytest.mark.fault("D16")
 def test_an_execution_that_ended_unseen_is_recorded_as_failed(states, quiet) -> None:
     running, dead = execution("running"), execution("dead")
     ledger.claim_batch("alive", running, resume=False)

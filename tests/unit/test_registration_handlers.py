@@ -39,6 +39,7 @@ def test_a_second_execution_leaves_the_batch_to_the_first() -> None:
     assert handle("register_batch", event=trigger, execution=execution("two"))["status"] == "already-owned"
 
 
+@pytest.mark.fault("A03")
 def test_a_finished_batch_is_done_and_a_new_marker_brings_only_new_objects() -> None:
     upload(2)
     trigger = mark()
@@ -176,6 +177,7 @@ def test_an_inspected_shard_is_not_inspected_again(monkeypatch) -> None:
     assert again == {"shard": item["shard"], "images": 0}
 
 
+@pytest.mark.fault("A11")
 def test_a_pinned_version_that_vanished_costs_one_image() -> None:
     upload(2)
     state = handle("register_batch", event=mark(), execution=execution("one"))

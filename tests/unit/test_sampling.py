@@ -27,6 +27,7 @@ def test_draws_are_pinned_for_ever():
     assert role_of("ab" * 32, True, Shares(), 7) == "gold"
 
 
+@pytest.mark.fault("E04")
 def test_draws_differ_by_every_part_and_parts_do_not_run_together():
     parts = [(1, "k", "e"), (2, "k", "e"), (1, "ke", ""), (1, "", "ke"), (12, "k", "e"), (1, "2k", "e")]
     assert len({draw(*part) for part in parts}) == len(parts)
@@ -61,6 +62,7 @@ def test_every_image_is_as_likely_to_be_sampled_as_its_inclusion_probability_say
     assert abs(hits / 800 - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 800)
 
 
+@pytest.mark.fault("E05")
 @pytest.mark.parametrize(("rate", "minimum"), [(-0.1, 0), (1.1, 0), (float("nan"), 0), (0.5, -1)])
 def test_an_impossible_sample_is_refused(rate, minimum):
     with pytest.raises(ValueError, match="sample"):

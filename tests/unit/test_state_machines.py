@@ -60,6 +60,7 @@ def test_every_payload_gives_its_handler_what_it_reads(name: str) -> None:
     assert lacking == []
 
 
+@pytest.mark.fault("D05")
 def test_nothing_but_pointers_and_counts_stays_in_the_state() -> None:
     """Every result is selected or dropped: a handler's answer never lands in the state as it is."""
     kept = [

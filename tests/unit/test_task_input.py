@@ -109,6 +109,7 @@ HOSTILE_REFERENCES = [
 ]
 
 
+@pytest.mark.fault("F25")
 @pytest.mark.parametrize("reference", [*HOSTILE_REFERENCES, None, 7, ["s3://b/k"], {"s3": "b"}, True], ids=repr)
 @pytest.mark.parametrize("knobs", [BOXES_STACK, POINTS_STACK], ids=lambda knobs: knobs.task)
 def test_an_image_elsewhere_is_refused_before_anything_is_used(knobs, reference) -> None:

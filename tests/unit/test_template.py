@@ -60,6 +60,7 @@ def test_no_rule_expires_data() -> None:
     assert [set(rule) for rule in rules] == [{"Id", "Status", "AbortIncompleteMultipartUpload"}]
 
 
+@pytest.mark.fault("I05")
 @pytest.mark.parametrize(
     ("policy_type", "target_type", "targets_key"),
     [
@@ -110,6 +111,23 @@ def test_every_event_that_is_not_delivered_or_not_handled_is_kept() -> None:
         assert not function or function in handled
 
 
+@pytest.mark.fault("C10")
+def test_only_the_two_topics_of_the_endpoint_may_announce_inference() -> None:
+    """A forged notice does not reach the queue: whoever is not one of both topics has no permission to send."""
+    (policy,) = [
+        each for each in of_type("AWS::SQS::QueuePolicy").values() if "InferenceNotices" in str(each["Queues"])
+    ]
+    allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    topics = [{"Ref": "InferenceSuccessTopic"}, {"Ref": "InferenceErrorTopic"}]
+    assert [each["Condition"] for each in allowed] == [{"ArnEquals": {"aws:SourceArn": topics}}]
+    assert [each["Principal"] for each in allowed] == [{"Service": "sns.amazonaws.com"}]
+    for topic in topics:
+        (of_topic,) = [each for each in of_type("AWS::SNS::TopicPolicy").values() if topic in each["Topics"]]
+        assert [each["Effect"] for each in of_topic["PolicyDocument"]["Statement"]] == ["Deny"], (
+            "nobody is allowed by the topic itself; the endpoint's role is, by its own policy"
+        )
+
+
 def test_rules_may_fill_the_dead_letter_queue_under_the_names_they_have() -> None:
     statement = DEPLOYED["EventDeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
     assert statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${ResourcePrefix}-*")
@@ -117,6 +135,7 @@ def test_rules_may_fill_the_dead_letter_queue_under_the_names_they_have() -> Non
         assert rule["Name"]["Fn::Sub"].startswith("${ResourcePrefix}-")
 
 
+@pytest.mark.fault("A19", "A20")
 def test_the_marker_and_only_the_marker_starts_a_batch() -> None:
     rule = DEPLOYED["LabelBatchStateMachineMarkerUploaded"]["Properties"]
     assert rule["EventPattern"] == {
@@ -168,6 +187,7 @@ def test_the_shares_of_the_sample_leave_something_to_train_on() -> None:
     assert sum(bounds) < 1
 
 
+@pytest.mark.fault("F06")
 def test_a_labelling_job_is_stopped_by_us_before_ground_truth_lets_it_expire() -> None:
     """F06: after 30 days."""
     assert TEMPLATE["Parameters"]["LabelingTimeoutSeconds"]["MaxValue"] == 25 * 24 * 3600
@@ -302,6 +322,7 @@ CALLS = {
 }
 
 
+@pytest.mark.fault("I07")
 @pytest.mark.parametrize(("name", "service"), [(name, service) for name in CALLS for service in CALLS[name]])
 def test_a_role_allows_the_calls_of_its_function_and_no_other(name: str, service: str) -> None:
     actions = {

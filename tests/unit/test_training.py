@@ -109,6 +109,7 @@ def test_a_score_that_breaks_its_contract_names_its_file(aws) -> None:
         training.read_scores(uri)
 
 
+@pytest.mark.fault("H08")
 def test_hostile_members_touch_no_file_and_are_not_believed(aws, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     secret = tmp_path / "secret.json"
@@ -128,6 +129,7 @@ def test_hostile_members_touch_no_file_and_are_not_believed(aws, tmp_path, monke
     assert not list(tmp_path.parent.parent.rglob("escaped.jsonl"))
 
 
+@pytest.mark.fault("H08")
 def test_a_member_that_would_fill_the_memory_is_refused(aws, monkeypatch) -> None:
     monkeypatch.setattr(training, "MOST_METRICS_BYTES", 1000)
     with pytest.raises(InvalidInputError, match=r"metrics.json has 1001 bytes, at most 1000 are read"):

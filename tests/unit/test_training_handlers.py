@@ -45,6 +45,7 @@ def test_planning_twice_plans_the_same_job() -> None:
     assert plan(owner) == plan(owner)
 
 
+@pytest.mark.fault("H01")
 @pytest.mark.parametrize(("train", "gold"), [(1, 2), (3, 0)])
 def test_without_enough_new_labels_or_gold_nothing_is_trained_and_the_lock_is_free(train, gold) -> None:
     label(gold=gold, train=train)

@@ -13,6 +13,7 @@ from tests.support.pictures import pictures
 DELIVERIES = 10
 
 
+@pytest.mark.fault("A01")
 def test_a_marker_delivered_ten_times_starts_one_effective_execution(loop: Loop) -> None:
     loop.upload("tenfold", pictures(3), marker={})
     with ThreadPoolExecutor(DELIVERIES) as pool:
@@ -48,11 +49,12 @@ def test_a_marker_with_a_wrong_count_fails_with_a_sentence_and_a_corrected_one_w
     assert loop.summary(run.batch)["images"] == 3
 
 
+@pytest.mark.fault("A07")
 @pytest.mark.parametrize(
     ("marker", "sentence"),
     [
         ("ready", "expected an object or a list of names, found str"),
-        ({"counts": 3}, "unknown field 'counts'; known are count, images, labels"),
+        ({"counts": 3}, "unknown field 'counts'; known are attribute, count, images, labels"),
         (["00000.png", "not-here.png"], "1 of 2 announced images are missing, first 'not-here.png'"),
     ],
 )
@@ -76,6 +78,7 @@ def test_a_marker_with_a_list_of_names_labels_these_objects_only(loop: Loop) -> 
     assert [item["key"] for item in loop.inventory(run.batch)] == [f"incoming/listed/{drawn[n].name}" for n in (0, 2)]
 
 
+@pytest.mark.fault("A08")
 def test_a_new_marker_version_of_a_finished_batch_processes_only_new_objects(loop: Loop) -> None:
     first = loop.label("growing", pictures(3))
     loop.assert_sound(first)
@@ -91,6 +94,7 @@ def test_a_new_marker_version_of_a_finished_batch_processes_only_new_objects(loo
     assert len(loop.dataset()) == 5
 
 
+@pytest.mark.fault("A02")
 def test_the_same_marker_version_of_a_finished_batch_changes_nothing(loop: Loop) -> None:
     first = loop.label("finished", pictures(3))
     loop.assert_sound(first)
@@ -102,6 +106,7 @@ def test_the_same_marker_version_of_a_finished_batch_changes_nothing(loop: Loop)
     loop.assert_conserved(first)
 
 
+@pytest.mark.fault("A17")
 def test_an_empty_prefix_is_reported_and_no_error(loop: Loop) -> None:
     run = loop.label("empty", [])
     loop.assert_sound(run)

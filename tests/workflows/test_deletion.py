@@ -26,6 +26,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
         yield loop
 
 
+@pytest.mark.fault("C19")
 def test_an_endpoint_scaled_to_zero_wakes_for_a_small_batch(own: Loop) -> None:
     with own.settings("RegisterBatch", STARTING_MODEL=given_model(own)):
         first = own.label("first", pictures(COUNT, seed="first"))
@@ -41,6 +42,7 @@ def test_an_endpoint_scaled_to_zero_wakes_for_a_small_batch(own: Loop) -> None:
     assert own.summary(second.batch)["rounds"][0]["model_version"] == own.champion()["version"]  # type: ignore[index]
 
 
+@pytest.mark.fault("I02")
 def test_a_deleted_stack_leaves_nothing_running_and_keeps_data_and_models(own: Loop) -> None:
     finished = own.label("finished", pictures(COUNT, seed="finished"))
     own.assert_sound(finished)

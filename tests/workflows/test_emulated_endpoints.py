@@ -118,6 +118,7 @@ def test_notices_can_be_dropped_and_doubled_and_invocations_can_fail(lab: Lab) -
     assert lab.collect(ok, 1)[0]["invocationStatus"] == "Completed"
 
 
+@pytest.mark.fault("C23")
 def test_a_container_that_dies_fails_its_request_and_is_replaced(lab: Lab) -> None:
     (success, ok), (error, failed) = lab.topic(), lab.topic()
     lab.endpoint("mortal", (success, error))

@@ -30,6 +30,7 @@ def loop(served: Loop) -> Iterator[Loop]:
     served.faults()
 
 
+@pytest.mark.fault("C06")
 def test_a_success_notice_delivered_five_times_is_answered_once(loop: Loop) -> None:
     loop.faults(duplicate_success_notices=5)
     run = loop.label("five notices", pictures(COUNT, seed="five"))
@@ -44,6 +45,7 @@ def test_a_success_notice_delivered_five_times_is_answered_once(loop: Loop) -> N
     assert dead_letters(loop) == 0
 
 
+@pytest.mark.fault("C08")
 def test_a_notice_that_comes_before_its_token_row_comes_again_until_the_row_is_there(loop: Loop) -> None:
     """The endpoint's own notices are dropped: only the one that came too early can answer."""
     drawn = pictures(3, seed="early")
@@ -58,6 +60,7 @@ def test_a_notice_that_comes_before_its_token_row_comes_again_until_the_row_is_t
     assert dead_letters(loop) == 0
 
 
+@pytest.mark.fault("C02")
 def test_without_any_notice_the_reconciler_finds_the_output(loop: Loop) -> None:
     loop.faults(drop_success_notices=100)
     loop.upload("no notice", pictures(COUNT, seed="none"), marker={})
@@ -72,6 +75,7 @@ def test_without_any_notice_the_reconciler_finds_the_output(loop: Loop) -> None:
     assert_predicted(loop, run, COUNT)
 
 
+@pytest.mark.fault("C05")
 def test_a_notice_after_the_timeout_changes_nothing(loop: Loop) -> None:
     """The state gave up waiting, the output was found in the bucket all the same; then the notice comes."""
     loop.faults(drop_success_notices=100)
@@ -95,6 +99,7 @@ def test_a_notice_after_the_timeout_changes_nothing(loop: Loop) -> None:
     loop.assert_conserved(run)
 
 
+@pytest.mark.fault("C01")
 def test_a_failed_request_is_made_again(loop: Loop) -> None:
     loop.faults(invocation_failures=1)
     run = loop.label("failed once", pictures(3, seed="once"))
@@ -106,6 +111,7 @@ def test_a_failed_request_is_made_again(loop: Loop) -> None:
     assert "Received server error (500)" in failed["message"]["failureReason"]
 
 
+@pytest.mark.fault("C01")
 def test_a_shard_that_failed_twice_is_asked_for_image_by_image(loop: Loop) -> None:
     loop.faults(invocation_failures=2)
     run = loop.label("failed twice", pictures(5, seed="twice"))
@@ -117,6 +123,7 @@ def test_a_shard_that_failed_twice_is_asked_for_image_by_image(loop: Loop) -> No
     assert_predicted(loop, run, 5)
 
 
+@pytest.mark.fault("C21")
 def test_an_image_that_kills_the_worker_costs_one_image(loop: Loop) -> None:
     drawn = [*pictures(COUNT, seed="healthy"), poison("poison.png")]
     run = loop.label("poisoned", drawn)

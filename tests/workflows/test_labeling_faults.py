@@ -20,6 +20,7 @@ def no_training(loop: Loop) -> Iterator[None]:
         yield
 
 
+@pytest.mark.fault("F01")
 def test_a_labelling_job_that_failed_is_reported_and_a_resumed_batch_asks_again(loop: Loop) -> None:
     """F01: the images go back into the queue; the reason is shown."""
     loop.faults(fail_labeling=["Failed"])
@@ -35,6 +36,7 @@ def test_a_labelling_job_that_failed_is_reported_and_a_resumed_batch_asks_again(
     assert loop.summary(run.batch)["human"] == COUNT
 
 
+@pytest.mark.fault("F02")
 def test_what_a_stopped_labelling_job_had_answered_is_kept_and_the_rest_is_asked_again(loop: Loop) -> None:
     """F02: a manager stopped it."""
     loop.faults(fail_labeling=["Stopped"])
@@ -44,6 +46,7 @@ def test_what_a_stopped_labelling_job_had_answered_is_kept_and_the_rest_is_asked
     assert_asked_again(loop, run)
 
 
+@pytest.mark.fault("F04", "F05")
 def test_objects_that_failed_in_a_completed_labelling_job_are_asked_again(loop: Loop) -> None:
     """F04, F12: FailedNonRetryableError above 0."""
     loop.faults(fail_labeling=[{"objects": 3}, {"objects": 1}])
@@ -65,6 +68,7 @@ def test_an_object_that_nobody_can_label_is_reported_as_deferred(loop: Loop) -> 
     assert loop.outcomes(run.batch)["incoming/unknown/stranger.png"] == ["deferred"]
 
 
+@pytest.mark.fault("F03", "F24")
 def test_a_completed_job_that_labelled_nothing_says_so_and_a_resumed_batch_asks_again(loop: Loop) -> None:
     """F03, F24: the pre-annotation function fails for every object, with a reason, and nobody is shown anything."""
     with loop.settings_of("PreAnnotate", DATA_BUCKET="another-bucket"):
@@ -81,6 +85,7 @@ def test_a_completed_job_that_labelled_nothing_says_so_and_a_resumed_batch_asks_
     assert loop.summary(run.batch)["human"] == COUNT
 
 
+@pytest.mark.fault("F07")
 def test_the_limit_of_labelling_jobs_is_waited_for(loop: Loop) -> None:
     """F07: a state of the machine says what it waits for."""
     loop.faults(refuse_labeling=["ResourceLimitExceeded"])
@@ -99,6 +104,7 @@ def test_a_request_that_failed_halfway_is_made_again_and_makes_no_second_job(loo
     assert run.states.count("Request Labels") == 1 and len(loop.control("GET", "state")["labeling_jobs"]) == 1
 
 
+@pytest.mark.fault("F09", "F10")
 def test_a_lost_event_is_made_up_for_by_the_reconciler_and_a_repeated_one_changes_nothing(loop: Loop) -> None:
     """F09, F10"""
     loop.faults(drop_events=["SageMaker Ground Truth Labeling Job State Change"])
@@ -118,6 +124,7 @@ def test_a_lost_event_is_made_up_for_by_the_reconciler_and_a_repeated_one_change
     assert loop.status(arn) == "SUCCEEDED" and loop.dataset() == before
 
 
+@pytest.mark.fault("D06", "D08")
 def test_a_labelling_job_out_of_time_is_stopped_and_its_answers_are_kept(loop: Loop) -> None:
     """F06: long before Ground Truth would let it expire after 30 days."""
     loop.faults(hold_labeling=True, answers_before_hold=5)  # of each job: enough for the second

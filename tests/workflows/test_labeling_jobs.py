@@ -90,6 +90,7 @@ def test_sure_labels_are_verified_and_what_people_reject_is_adjusted_in_the_same
     assert all(each["adjustments"]["moved"] for each in changed if each["adjustment-status"] == "adjusted")
 
 
+@pytest.mark.fault("F22")
 def test_a_bad_worker_is_found_by_honeypots_outvoted_and_reported(loop: Loop) -> None:
     """F22: a worker who draws at random."""
     older = pictures(24, seed="gold")

@@ -21,7 +21,7 @@ def loop(deployed: Loop) -> Iterator[Loop]:
         served.faults()
 
 
-@pytest.mark.fault("C04", "C17")
+@pytest.mark.fault("C04", "C17", "E01")
 def test_an_endpoint_that_dies_midway_ends_the_round_soon_and_a_resume_labels_the_rest(loop: Loop) -> None:
     with loop.settings("RequestInference", INFERENCE_CONCURRENCY="1"):
         loop.faults(outage=True, healthy_invocations=1)

@@ -41,6 +41,7 @@ def test_the_same_pictures_and_answers_give_the_same_bytes_again(undisturbed: Re
     assert result_of(loop, run) == undisturbed
 
 
+@pytest.mark.fault("D09", "D12")
 def test_an_execution_aborted_while_people_label_is_continued_by_the_next(undisturbed: Result, loop: Loop) -> None:
     loop.faults(hold_labeling=True)
     arn = loop.start(undisturbed.prefix)
@@ -55,6 +56,7 @@ def test_an_execution_aborted_while_people_label_is_continued_by_the_next(undist
     assert asked == loop.summary(run.batch)["human"], "what people were asked already is not asked again"
 
 
+@pytest.mark.fault("D12")
 def test_an_execution_aborted_while_the_model_infers_is_continued_by_the_next(undisturbed: Result, loop: Loop) -> None:
     with loop.held("inference"):
         arn = loop.start(undisturbed.prefix)
@@ -66,6 +68,7 @@ def test_an_execution_aborted_while_the_model_infers_is_continued_by_the_next(un
     assert result_of(loop, run) == undisturbed
 
 
+@pytest.mark.fault("D12")
 def test_an_execution_aborted_while_a_model_trains_is_continued_by_the_next(undisturbed: Result, loop: Loop) -> None:
     with loop.held("training"):
         arn = loop.start(undisturbed.prefix)

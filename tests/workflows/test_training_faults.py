@@ -40,6 +40,7 @@ def loop(served: Loop) -> Iterator[Loop]:
     assert after is not None and after["version"] == before["version"], "no test here makes a better model"
 
 
+@pytest.mark.fault("H12")
 @pytest.mark.parametrize(
     ("role", "action"),
     [
@@ -64,6 +65,7 @@ def test_an_endpoint_that_cannot_be_scaled_or_promoted_does_not_run_on(deployed:
     forget(deployed)
 
 
+@pytest.mark.fault("H04")
 def test_a_failed_training_job_is_named_in_its_execution_and_the_old_model_serves(loop: Loop) -> None:
     champion = loop.champion()
     loop.faults(fail_training=["CUDA out of memory, ü"])
@@ -77,13 +79,17 @@ def test_a_failed_training_job_is_named_in_its_execution_and_the_old_model_serve
     assert_lock_is_free(loop)
 
 
+@pytest.mark.fault("H06")
 def test_a_training_job_out_of_time_is_stopped_and_the_old_model_serves(loop: Loop) -> None:
     champion = loop.champion()
     with loop.held("training"), loop.settings("RegisterBatch", TRAINING_TIMEOUT_SECONDS="4"):
         run = loop.label("endless", pictures(COUNT, seed="endless"))
     loop.assert_sound(run)
     (training,) = run.trainings
-    assert training.status == "FAILED" and "Stop Training" in training.states
+    assert training.status == "FAILED"
+    assert "Stop Training" in training.states or "longer than TrainingTimeoutSeconds" in training.cause, (
+        "the state's own time and SageMaker's limit on the job end in the same second; either stops the job"
+    )
     assert list(training_jobs(loop).values())[-1] in ("Stopping", "Stopped")
     assert loop.champion() == champion
     assert_lock_is_free(loop)

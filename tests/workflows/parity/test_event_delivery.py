@@ -24,6 +24,7 @@ def test_a_rule_starts_a_machine_with_its_role(aws: Toys, passing: str) -> None:
     eventually(lambda: states.list_executions(stateMachineArn=passing)["executions"])
 
 
+@pytest.mark.fault("A22")
 @pytest.mark.parametrize("fault", ["no permission", "wrong trust", "no machine"])
 def test_what_a_rule_cannot_deliver_is_dead_lettered(aws: Toys, passing: str, fault: str) -> None:
     url, arn = aws.queue("events.amazonaws.com")
