@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lint import cloudformation, permissions, states, vocabulary, worker_templates
+from lint import authorization, cloudformation, permissions, states, vocabulary, worker_templates
 from lint.__main__ import check
 from lint.project import Project
 
@@ -247,6 +247,28 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         permissions,
         in_template("{StringEquals: {iam:PassedToService: sagemaker.amazonaws.com}}", "{}"),
         "without the condition iam:PassedToService",
+    ),
+    "action that AWS does not have": (
+        authorization,
+        in_template("sagemaker:InvokeEndpointAsync", "sagemaker:InvokeEndpointLater"),
+        "sagemaker:InvokeEndpointLater: AWS has no such action",
+    ),
+    "action on another type of resource": (
+        authorization,
+        in_template(":endpoint/${ResourcePrefix}-*", ":model/${ResourcePrefix}-*", times=99),
+        "sagemaker:InvokeEndpointAsync: none of its statement's resources is of a type that it takes",
+    ),
+    "resource that no action of the statement takes": (
+        authorization,
+        in_template(
+            "Resource: !GetAtt TrainingRole.Arn", "Resource: [!GetAtt TrainingRole.Arn, !GetAtt LedgerTable.Arn]"
+        ),
+        "no action of its statement takes this type",
+    ),
+    "condition key that the action does not have": (
+        authorization,
+        in_template("{StringEquals: {iam:PassedToService: ", "{StringEquals: {sagemaker:PassedToService: "),
+        "iam:PassRole: has no condition key sagemaker:PassedToService",
     ),
     # F18: what a file is called, or a class, must never become markup on somebody's page.
     "worker template that switches escaping off": (
