@@ -35,11 +35,12 @@ ifndef ARGS
 endif
 
 ## make lint                                        ruff, mypy, the template and the state machines
-lint: setup
+lint: setup $(VENVS)/checkov/.ready
 	$(VENVS)/dev/bin/ruff check .
 	$(VENVS)/dev/bin/ruff format --check .
 	$(VENVS)/dev/bin/mypy
 	$(DEV) -m lint
+	$(VENVS)/checkov/bin/checkov --config-file lint/checkov.yaml
 
 ## make bench NAME=scenes                           a benchmark; writes build/bench/<goal>.json
 bench: setup
@@ -76,7 +77,7 @@ portal/node_modules/.ready: portal/package.json | $(if $(shell command -v npm),,
 
 ## make pins                                        resolve requirements/*.in again
 pins: | $(UV)
-	for name in dev sam lambda; do $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	for name in dev sam lambda checkov; do $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
 
 ## make clean                                       build output and environments
