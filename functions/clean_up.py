@@ -2,7 +2,7 @@
 Data and models stay. Stop Executions has worked before it, and the machines are gone.
 
 CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
-could not remove is logged.
+could not remove is logged. An update or its rollback that deletes this resource takes nothing away.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from labelloop.settings import settings
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> None:
-    if event["RequestType"] == "Delete":
+    if custom_resources.stack_goes(event):
         for work in (_remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
             _try(work)
     custom_resources.answer(event, "labelloop-clean-up")

@@ -13,13 +13,15 @@ CHECKED_INTEGRATIONS = {
     "lambda:invoke", "lambda:invoke.waitForTaskToken", "states:startExecution", "states:startExecution.sync:2",
     "s3:getObject", "s3:listObjectsV2",
 }  # fmt: skip
+# A partition by its name: arn:aws:, arn:aws-cn:, arn:aws-us-gov:, arn:aws-iso-b: ...
+ONE_PARTITION = re.compile(r"\barn:aws(-[a-z]+)*:")
 Statement = dict[str, Any]
 
 
 def check(project: Project) -> list[Finding]:
     found = [Finding(f"template.yaml:{line}", what) for line, what in _unexplained_stars(project.text)]
     found += [
-        Finding(where, "names one partition (arn:aws:): use ${AWS::Partition}") for where in _one_partition(project)
+        Finding(where, "names one partition in an ARN: use ${AWS::Partition}") for where in _one_partition(project)
     ]
     for name, statement in allow_statements(project.template):
         found += [Finding(f"template.yaml: {name}", what) for what in _statement(statement)]
@@ -30,12 +32,12 @@ def check(project: Project) -> list[Finding]:
 
 
 def _one_partition(project: Project) -> Iterator[str]:
-    """Where an ARN would be wrong in China and in GovCloud."""
+    """Where an ARN would be wrong in another partition: China, GovCloud, everywhere else."""
     files = ["template.yaml", *(f"statemachines/{machine.path.name}" for machine in project.machines)]
     files += [str(path.relative_to(project.root)) for path in sorted((project.root / "functions").rglob("*.py"))]
     for name in files:
         lines = (project.root / name).read_text(encoding="utf-8").splitlines()
-        yield from (f"{name}:{number}" for number, line in enumerate(lines, start=1) if "arn:aws:" in line)
+        yield from (f"{name}:{number}" for number, line in enumerate(lines, start=1) if ONE_PARTITION.search(line))
 
 
 def allow_statements(template: dict[str, Any]) -> Iterator[tuple[str, Statement]]:

@@ -1,11 +1,36 @@
-"""How a custom resource answers CloudFormation. Contract: AWS CloudFormation user guide, "Custom resource response
-objects": a PUT to the pre-signed URL of the request, without a content type.
+"""How a custom resource hears from CloudFormation and answers it. Contract: AWS CloudFormation user guide, "Custom
+resource response objects": a PUT to the pre-signed URL of the request, without a content type.
 """
 
 import json
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+from labelloop import aws
+from labelloop.observability import logger
+
+# A resource that an update made is deleted when the update is rolled back, and one that an update leaves out after it.
+_STAYS = ("UPDATE_", "IMPORT_")
+
+
+def stack_goes(event: Mapping[str, Any]) -> bool:
+    """Whether this Delete is part of deleting the whole stack, and not of an update or of its rollback.
+
+    A stack that cannot be asked is taken to go: otherwise its deletion would hang.
+    """
+    if event["RequestType"] != "Delete":
+        return False
+    try:
+        stacks = aws.client("cloudformation").describe_stacks(StackName=event["StackId"])["Stacks"]
+        status = str(stacks[0]["StackStatus"])
+    except Exception as error:
+        logger.warning("the stack's status is unknown; it is taken as being deleted", reason=str(error))
+        return True
+    if status.startswith(_STAYS):
+        logger.info("the stack stays, nothing is ended", status=status)
+        return False
+    return True
 
 
 def answer(

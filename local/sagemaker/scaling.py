@@ -86,6 +86,17 @@ def _ask_sagemaker(world: World, call: Call, endpoint: Endpoint) -> None:
         world.context.authorize(call.request, f"sagemaker:{action}", resource)
 
 
+def _ask_cloudwatch(world: World, call: Call, resource: str, *actions: str) -> None:
+    """The alarms that target tracking makes and deletes are made and deleted in the caller's name, too.
+
+    https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+    """
+    alarm = f"arn:aws:cloudwatch:{world.context.region}:{world.context.account}:alarm:TargetTracking-{resource}-"
+    for action in actions:
+        # DescribeAlarms is asked for all alarms: listing takes no name.
+        world.context.authorize(call.request, f"cloudwatch:{action}", "*" if action == "DescribeAlarms" else alarm)
+
+
 def deregister_scalable_target(world: World, call: Call) -> dict[str, Any]:
     _only_variants(call)
     resource = call["ResourceId"]
@@ -120,6 +131,8 @@ def put_scaling_policy(world: World, call: Call) -> dict[str, Any]:
     with world.lock:
         if resource not in world.scalable_targets:
             raise _no_target(resource)
+        if kind == "TargetTrackingScaling":
+            _ask_cloudwatch(world, call, resource, "PutMetricAlarm", "DescribeAlarms")
         known = world.scaling_policies.get((resource, name), {})
         if known and known["PolicyType"] != kind:
             raise ServiceFault("ValidationException", "The policy type of an existing policy cannot be changed.")
@@ -139,9 +152,13 @@ def put_scaling_policy(world: World, call: Call) -> dict[str, Any]:
 def delete_scaling_policy(world: World, call: Call) -> dict[str, Any]:
     _only_variants(call)
     with world.lock:
-        if world.scaling_policies.pop((call["ResourceId"], call["PolicyName"]), None) is None:
+        known = world.scaling_policies.get((call["ResourceId"], call["PolicyName"]))
+        if known is None:
             message = f"No scaling policy found for service namespace: sagemaker, resource ID: {call['ResourceId']}"
             raise ServiceFault("ObjectNotFoundException", f"{message}, policy name: {call['PolicyName']}")
+        if known["PolicyType"] == "TargetTrackingScaling":
+            _ask_cloudwatch(world, call, call["ResourceId"], "DeleteAlarms")
+        del world.scaling_policies[call["ResourceId"], call["PolicyName"]]
     return {}
 
 

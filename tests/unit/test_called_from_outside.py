@@ -74,6 +74,23 @@ def test_creating_the_stack_cleans_nothing_up(environment, fake_service, cloudfo
     assert sagemaker.calls == [] and [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
 
 
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"])
+def test_an_update_that_deletes_the_clean_up_takes_nothing_away(states, fake_service, cloudformation, status) -> None:
+    """The stack stays; its endpoints and jobs are at work."""
+    fake_service("cloudformation", describe_stacks={"Stacks": [{"StackName": "s", "StackStatus": status}]})
+    fake_service("application-autoscaling")
+    fake_service("cloudwatch")
+    sagemaker = fake_service(
+        "sagemaker",
+        list_endpoints={"Endpoints": [{"EndpointName": "labelloop-v000001-0123abcd"}]},
+        list_training_jobs={"TrainingJobSummaries": []},
+        list_labeling_jobs={"LabelingJobSummaryList": []},
+    )
+    custom_resource("Delete")
+    assert sagemaker.requests_of("delete_endpoint") == []
+    assert [answer["Status"] for answer in cloudformation] == ["SUCCESS"]
+
+
 def test_deleting_the_stack_takes_away_what_is_ours_and_nothing_else(states, fake_service, cloudformation) -> None:
     fake_service("application-autoscaling")
     fake_service("cloudwatch")

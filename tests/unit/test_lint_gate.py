@@ -228,6 +228,11 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:aws:states:::lambda:invoke")),
         "names one partition",
     ),
+    "role of one partition": (
+        permissions,
+        in_template('Resource: !Sub "arn:${AWS::Partition}:sagemaker', 'Resource: !Sub "arn:aws-us-gov:sagemaker'),
+        "names one partition",
+    ),
     "integration without a role check": (
         permissions,
         in_machine(BATCH, lambda s: s["Report Batch"].update(Resource="arn:${Partition}:states:::sns:publish")),

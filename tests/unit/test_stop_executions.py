@@ -7,10 +7,12 @@ import pytest
 from fake_service import refused
 from handling import execution, handle_event
 from labelloop import aws, callbacks
+from made_up_stack import SETTINGS
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 TARGET = {"Arn": "arn:aws:lambda:us-east-1:123456789012:function:f", "RoleArn": "arn:aws:iam::123456789012:role/r"}
-GIVEN = {"Rules": ["labelloop-marker-uploaded"], "Schedule": "labelloop-reconcile"}
+MACHINES = [SETTINGS["LABEL_BATCH_ARN"], SETTINGS["TRAIN_MODEL_ARN"]]
+GIVEN = {"Machines": MACHINES, "Rules": ["labelloop-marker-uploaded"], "Schedule": "labelloop-reconcile"}
 
 
 @pytest.fixture
@@ -31,24 +33,46 @@ def delete(monkeypatch, fake_service):
     schedule = {"Name": "labelloop-reconcile", "GroupName": "default", "ScheduleExpression": "rate(5 minutes)"}
     more = {"FlexibleTimeWindow": {"Mode": "OFF"}, "Target": TARGET, "Arn": "x"}
     scheduler = fake_service("scheduler", get_schedule={**schedule, **more})
-    events = fake_service("events")
+    events, formation = (
+        fake_service("events"),
+        fake_service("cloudformation", describe_stacks=stack("DELETE_IN_PROGRESS")),
+    )
 
     def run(kind: str = "Delete") -> dict:
         event = {"RequestType": kind, "ResponseURL": "https://x", "StackId": "s", "RequestId": "r"}
         handle_event("stop_executions", {**event, "LogicalResourceId": "StopExecutions", "ResourceProperties": GIVEN})
         return dict(json.loads(answers[-1]))
 
-    run.scheduler, run.events = scheduler, events
+    run.scheduler, run.events, run.formation = scheduler, events, formation
     return run
 
 
-def running() -> list[str]:
-    from made_up_stack import SETTINGS
+def stack(status: str) -> dict:
+    return {"Stacks": [{"StackName": "s", "StackStatus": status}]}
 
+
+def running() -> list[str]:
     states = aws.client("stepfunctions")
-    machines = (SETTINGS["LABEL_BATCH_ARN"], SETTINGS["TRAIN_MODEL_ARN"])
-    listed = [states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"] for arn in machines]
+    listed = [states.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"] for arn in MACHINES]
     return [each["executionArn"] for found in listed for each in found]
+
+
+def states_that_refuse(fake_service, method: str, code: str, times: int = 10**9) -> None:
+    """Step Functions, which refuses one method as often."""
+    real, refusals = aws.client("stepfunctions"), []
+
+    def answer(name):
+        def call(**request):
+            if name == method and len(refusals) < times:
+                refusals.append(1)
+                raise refused(code)
+            return getattr(real, name)(**request)
+
+        return call
+
+    fake_service(
+        "stepfunctions", **{name: answer(name) for name in ("list_executions", "describe_execution", "stop_execution")}
+    )
 
 
 @pytest.mark.fault("I02")
@@ -63,21 +87,22 @@ def test_rules_and_schedule_are_switched_off_first_and_then_nothing_runs(delete)
     assert update["State"] == "DISABLED" and update["Target"] == TARGET and "Arn" not in update
 
 
-def test_what_starts_meanwhile_is_stopped_too(delete, monkeypatch) -> None:
+@pytest.mark.parametrize("when", [[2], [2, 3, 4]])
+def test_what_starts_meanwhile_is_stopped_too(delete, monkeypatch, when) -> None:
     execution("first")
     import stop_executions
 
     look, looks = stop_executions._running, []
 
-    def one_more():
+    def one_more(machines):
         looks.append(1)
-        if len(looks) == 2:
-            execution("late")
-        return look()
+        if len(looks) in when:
+            execution(f"late {len(looks)}")
+        return look(machines)
 
     monkeypatch.setattr(stop_executions, "_running", one_more)
     delete()
-    assert running() == [] and len(looks) >= 3
+    assert running() == [] and len(looks) == when[-1] + 2, "lists lag: the last two looks found none"
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
@@ -86,17 +111,49 @@ def test_nothing_is_stopped_unless_the_stack_is_deleted(delete, kind) -> None:
     assert delete(kind)["Status"] == "SUCCESS" and len(running()) == 1
 
 
-def test_whatever_is_refused_the_deletion_goes_on(delete, fake_service, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    "status",
+    [
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "IMPORT_ROLLBACK_IN_PROGRESS",
+    ],
+)
+def test_an_update_that_is_rolled_back_ends_nothing(delete, status) -> None:
+    """The update that brought this resource failed: CloudFormation deletes it again, and the old version works on."""
+    delete.formation.answering(describe_stacks=stack(status))
+    arn = execution("one")
+    assert delete()["Status"] == "SUCCESS" and running() == [arn]
+    assert delete.events.calls == delete.scheduler.calls == [], "markers still start batches"
+
+
+@pytest.mark.parametrize("told", [stack("ROLLBACK_IN_PROGRESS"), refused("AccessDenied"), {"Stacks": []}])
+def test_a_failed_creation_and_a_stack_that_cannot_be_asked_are_ended(delete, told) -> None:
+    delete.formation.answering(describe_stacks=told)
+    execution("one")
+    assert delete()["Status"] == "SUCCESS" and running() == []
+
+
+@pytest.mark.parametrize("method", ["list_executions", "describe_execution", "stop_execution"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalServerError"])
+def test_whatever_is_refused_the_deletion_goes_on(delete, fake_service, monkeypatch, method, code) -> None:
     delete.events.answering(disable_rule=refused("AccessDeniedException"))
     delete.scheduler.answering(get_schedule=refused("ResourceNotFoundException"))
     arn = execution("one")
-    real = aws.client("stepfunctions")
-    fake_service(
-        "stepfunctions",
-        list_executions=lambda **request: real.list_executions(**request),
-        describe_execution=lambda **request: real.describe_execution(**request),
-        stop_execution=refused("ThrottlingException"),
-    ).get_paginator = real.get_paginator
+    callbacks.remember("labeling", "job", "token", arn, 600)
+    states_that_refuse(fake_service, method, code)
     monkeypatch.setattr("stop_executions.SECONDS_KEPT_FOR_THE_ANSWER", 60)
     assert delete()["Status"] == "SUCCESS", "the time is up, and people are told in the log"
-    assert running() == [arn]
+
+
+@pytest.mark.parametrize("method", ["list_executions", "stop_execution"])
+def test_what_is_throttled_is_tried_again(delete, fake_service, method) -> None:
+    execution("one"), execution("two", "TRAIN_MODEL_ARN")
+    states_that_refuse(fake_service, method, "ThrottlingException", times=3)
+    assert delete()["Status"] == "SUCCESS" and running() == []
+
+
+def test_machines_that_never_were_hold_nothing_up(delete, fake_service) -> None:
+    states_that_refuse(fake_service, "list_executions", "StateMachineDoesNotExist")
+    assert delete()["Status"] == "SUCCESS"

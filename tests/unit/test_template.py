@@ -60,6 +60,50 @@ def test_no_rule_expires_data() -> None:
     assert [set(rule) for rule in rules] == [{"Id", "Status", "AbortIncompleteMultipartUpload"}]
 
 
+STORES = {
+    "DataBucket": "AWS::S3::Bucket",
+    "LedgerTable": "AWS::DynamoDB::Table",
+    "CallbacksTable": "AWS::DynamoDB::Table",
+    "Repository": "AWS::ECR::Repository",
+}
+
+
+@pytest.mark.fault("I03")
+def test_what_holds_data_has_the_logical_ids_and_keys_of_version_0_1() -> None:
+    """Another logical id or another key would make CloudFormation create an empty one beside what holds the data."""
+    assert {name: body["Type"] for name, body in RESOURCES.items() if body["Type"] in STATEFUL} == STORES
+    for table in of_type("AWS::DynamoDB::Table").values():
+        assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+        assert {"AttributeName": "id", "AttributeType": "S"} in table["AttributeDefinitions"]
+
+
+@pytest.mark.fault("I05")
+def test_nobody_outside_the_account_reaches_what_is_stored() -> None:
+    """No ACL, no public policy, and nobody foreign is allowed anything: a policy's Allow names a service or nobody."""
+    for bucket in of_type("AWS::S3::Bucket").values():
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        blocked = bucket["PublicAccessBlockConfiguration"]
+        assert blocked == dict.fromkeys(
+            ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+        )
+    documents = [
+        properties[kind]
+        for body in DEPLOYED.values()
+        for properties in [body.get("Properties", {})]
+        for kind in ("PolicyDocument", "AssumeRolePolicyDocument", "RepositoryPolicyText", "ResourcePolicy")
+        if kind in properties
+    ]
+    allowed = [
+        statement
+        for document in documents
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow" and "Principal" in statement
+    ]
+    assert len(documents) > 10 and all(set(each["Principal"]) == {"Service"} for each in allowed)
+    permissions = of_type("AWS::Lambda::Permission").values()
+    assert all(str(each["Principal"]).endswith(".amazonaws.com") for each in permissions)
+
+
 @pytest.mark.fault("I05")
 @pytest.mark.parametrize(
     ("policy_type", "target_type", "targets_key"),

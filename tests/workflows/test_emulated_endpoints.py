@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from sagemaker_lab import Lab, allow, refusal, running_lab
 from toys import ACCOUNT
 from waiting import eventually
@@ -267,6 +269,72 @@ def test_an_idle_endpoint_scales_to_zero_and_only_the_wake_alarm_brings_it_back(
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
+
+
+SCALES = {
+    "application-autoscaling:RegisterScalableTarget": "*",
+    "sagemaker:DescribeEndpoint": "endpoint/asks-1",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": "endpoint/asks-1",
+    "sagemaker:DescribeEndpointConfig": "endpoint-config/0ff1ce00-1111-4222-8333-444455556666",
+}
+TRACKS = {
+    "application-autoscaling:PutScalingPolicy": "*",
+    "application-autoscaling:DeleteScalingPolicy": "*",
+    "cloudwatch:DescribeAlarms": "*",
+    "cloudwatch:PutMetricAlarm": "alarm:TargetTracking-endpoint/asks-*",
+    "cloudwatch:DeleteAlarms": "alarm:TargetTracking-endpoint/asks-*",
+}
+
+
+def scaler(lab: Lab, granted: dict[str, str]) -> Any:
+    """Application Auto Scaling for somebody who may do that, on exactly these resources."""
+    return lab.user(
+        *(
+            allow(action, resource=where if where == "*" else f"arn:aws:{action.partition(':')[0]}:*:*:{where}")
+            for action, where in granted.items()
+        ),
+        service="application-autoscaling",
+    )
+
+
+def denied(call: Any, **request: Any) -> str:
+    """AWS's sentence, or an empty one where the call was allowed."""
+    try:
+        call(**request)
+    except ClientError as error:
+        return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    return ""
+
+
+def test_scaling_a_variant_asks_sagemaker_and_cloudwatch_in_the_callers_name(lab: Lab) -> None:
+    """Also for the endpoint's config, under the name that it really has, which need not be like the endpoint's."""
+    config = lab.config(SCALES["sagemaker:DescribeEndpointConfig"].partition("/")[2], lab.model("Asks-1"))
+    lab.sagemaker.create_endpoint(EndpointName="asks-1", EndpointConfigName=config)
+    assert lab.settled("asks-1")["EndpointStatus"] == "InService"
+    target = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/asks-1/variant/AllTraffic"}
+    target["ScalableDimension"] = "sagemaker:variant:DesiredInstanceCount"
+    for missing in SCALES:
+        few = scaler(lab, {action: where for action, where in SCALES.items() if action != missing})
+        said = denied(few.register_scalable_target, MinCapacity=0, MaxCapacity=1, **target)
+        assert f"not authorized to perform: {missing}" in said
+    assert lab.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    scaler(lab, SCALES).register_scalable_target(MinCapacity=0, MaxCapacity=1, **target)
+
+    metric = {"Namespace": "AWS/SageMaker", "MetricName": "ApproximateBacklogSizePerInstance", "Statistic": "Average"}
+    metric["Dimensions"] = [{"Name": "EndpointName", "Value": "asks-1"}]  # type: ignore[assignment]
+    policy = {"TargetValue": 5.0, "CustomizedMetricSpecification": metric}
+    named = {**target, "PolicyName": "backlog"}
+    tracked = {**named, "PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": policy}
+    for missing in ("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms"):
+        few = scaler(lab, {action: where for action, where in TRACKS.items() if action != missing})
+        assert f"not authorized to perform: {missing}" in denied(few.put_scaling_policy, **tracked)
+    scaler(lab, TRACKS).put_scaling_policy(**tracked)
+    few = scaler(lab, {action: where for action, where in TRACKS.items() if action != "cloudwatch:DeleteAlarms"})
+    assert "not authorized to perform: cloudwatch:DeleteAlarms" in denied(few.delete_scaling_policy, **named)
+    scaler(lab, TRACKS).delete_scaling_policy(**named)
+    scaled = lab.scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=target["ResourceId"])
+    assert scaled["ScalingPolicies"] == []
+    lab.sagemaker.delete_endpoint(EndpointName="asks-1")
 
 
 def test_a_server_that_ends_takes_its_containers_along() -> None:

@@ -55,3 +55,52 @@ def test_a_deployment_that_fails_says_why_and_the_old_version_still_labels(own: 
     run = own.label("after the rollback", pictures(COUNT, seed="rollback"))
     own.assert_sound(run)
     assert own.summary(run.batch)["human"] == COUNT
+
+
+@pytest.mark.fault("I04")
+def test_an_update_that_brings_stop_executions_and_fails_leaves_running_what_runs(own: Loop) -> None:
+    """As from version 0.1: CloudFormation deletes what the update made, which is no deletion of the stack."""
+    formation = own.client("cloudformation")
+    told = formation.describe_stacks(StackName="labelloop")["Stacks"][0]
+    kept = [{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in told["Parameters"]]
+    body = formation.get_template(StackName="labelloop", TemplateStage="Processed")["TemplateBody"]
+    whole = json.loads(body) if isinstance(body, str) else body
+    resources = {name: each for name, each in whole["Resources"].items() if name != "StopExecutions"}
+    too_much = {"Variables": {"TEXT": "x" * 5000}}
+    function = {"Role": "arn:aws:iam::000000000000:role/x", "Handler": "x.y", "Runtime": "python3.11"}
+    broken = {
+        "Type": "AWS::Lambda::Function",
+        "DependsOn": "StopExecutions",
+        "Properties": {**function, "Code": {"ZipFile": "x = 1"}, "Environment": too_much},
+    }
+
+    def update(**changed: object) -> str:
+        text = json.dumps({**whole, "Resources": changed})  # too long for a request
+        own.client("s3").put_object(Bucket=own.bucket, Key="templates/changed.json", Body=text.encode())
+        formation.update_stack(
+            StackName="labelloop",
+            TemplateURL=f"https://s3.{stack.REGION}.amazonaws.com/{own.bucket}/templates/changed.json",
+            Parameters=kept,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+
+        def settled() -> str | None:
+            status = str(formation.describe_stacks(StackName="labelloop")["Stacks"][0]["StackStatus"])
+            return None if status.endswith("IN_PROGRESS") else status
+
+        return own.eventually(settled)
+
+    assert update(**resources) == "UPDATE_COMPLETE"
+    own.faults(hold_labeling=True)
+    own.upload("at work", pictures(COUNT, seed="at work"), marker={})
+    arn = own.started("at work")
+    own.reach(arn, "Request Labels")
+    assert update(**whole["Resources"], Broken=broken) == "UPDATE_ROLLBACK_COMPLETE"
+    events = formation.describe_stack_events(StackName="labelloop")["StackEvents"]
+    of_ours = [each["ResourceStatus"] for each in events if each["LogicalResourceId"] == "StopExecutions"]
+    assert of_ours[:2] == ["DELETE_COMPLETE", "DELETE_IN_PROGRESS"], "newest first"
+    assert own.status(arn) == "RUNNING"
+    (rule,) = [r for r in own.client("events").list_rules()["Rules"] if r["Name"].endswith("-marker-uploaded")]
+    assert rule["State"] == "ENABLED"
+    own.faults()
+    own.assert_sound(own.wait(arn))
