@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from labelloop import batches, endpoints, immutable, models, pinned_bytes, storage
-from labelloop.batches import Files, Image, images, outcomes, pin_uninspected, write_shards
+from labelloop.batches import Files, Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.inference import window_seconds
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
@@ -15,13 +15,9 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number = Files(event["batch_id"]), int(event["round"])
-    everything = images(files.batch_id)
-    before = outcomes(files.batch_id, everything, number - 1)
-    open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
+    everything, open_images = _open(files, number)
     if not storage.exists(files.decisions(number)) and pinned_bytes.secure(files, number, open_images):
-        everything = images(files.batch_id)
-        before = outcomes(files.batch_id, everything, number - 1)
-        open_images = [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
+        everything, open_images = _open(files, number)
     pin_uninspected(files.batch_id, number, everything)
     pinned = immutable.create_json(files.round(number), _pin(number))
     unseen = _unseen(files, number, pinned["model"], everything, open_images)
@@ -29,7 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if trouble:
         count("InferenceGaveNothing")
         logger.error("the model cannot be asked", reason=trouble, images=len(unseen))
-    storage.write_json(files.inference(number), {"asked": len(unseen), "outage": trouble, "poison": []})
+    note_inference(files, number, len(unseen), trouble)
     infer = bool(unseen) and not trouble
     requests_key = (
         write_shards(files, f"infer-{number}", [_request(image) for image in unseen], settings().shard_size)
@@ -47,6 +43,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "open": len(open_images),
         "missing": {"attempt": 0},
     }
+
+
+def _open(files: Files, number: int) -> tuple[list[Image], list[Image]]:
+    """All images under their names in this round, and those of them that have no outcome yet."""
+    everything = images(files.batch_id, number)
+    before = outcomes(files.batch_id, everything, number - 1)
+    return everything, [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
 
 
 def _pin(number: int) -> dict[str, Any]:

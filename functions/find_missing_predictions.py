@@ -58,7 +58,7 @@ def _control(files: Files, number: int, shards: list[list[dict[str, Any]]], answ
     model = (immutable.find_json(files.round(number)) or {"model": ""})["model"]
     if not model or number == 1:
         return {}
-    known = batches.seen(files.batch_id, model, number, batches.images(files.batch_id)).usable
+    known = batches.seen(files.batch_id, model, number, batches.images(files.batch_id, number)).usable
     reference = inference.control_of((), tuple(known))
     return {"source-ref": reference} if reference else {}
 
@@ -76,11 +76,10 @@ def _control_answered(files: Files, number: int, until: int) -> bool:
 
 
 def _note(files: Files, number: int, asked: int, missing: list[str], why: str) -> None:
-    """Keeps what the judgement and later rounds need to know: whom the endpoint owes an answer, and who kills it."""
     outage = ""
     if why == "outage":
         count("InferenceGaveNothing")
         outage = f"the endpoint gave no prediction for {len(missing)} of {asked} images; they wait for a later round"
         logger.error("inference gave nothing", missing=len(missing), asked=asked)
     poison = missing if why == "poison" else []
-    storage.write_json(files.inference(number), {"asked": asked, "outage": outage, "poison": poison})
+    batches.note_inference(files, number, asked, outage, poison)

@@ -21,7 +21,7 @@ ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Raises InvalidInputError, before anybody is asked, where not one label can be imported."""
     files, facts = Files(event["batch_id"]), ledger.batch(event["batch_id"])
-    everything = {image.source_ref: image for image in batches.images(files.batch_id) if image.readable}
+    everything = {image.source_ref: image for image in batches.images(files.batch_id, 0) if image.readable}
     names = _names_of(everything, facts["prefix"])
     labels, refused = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
     told = {"labels": len(labels), "refused": len(refused), "reasons": supplied.reasons(refused)}

@@ -17,7 +17,7 @@ from labelloop.settings import settings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
     pinned = immutable.read_json(files.round(number))
-    everything = batches.images(files.batch_id)
+    everything = batches.images(files.batch_id, number)
     before = batches.outcomes(files.batch_id, everything, number - 1)
     open_images = {
         image.source_ref: image for image in everything if image.readable and before[image.source_ref] == "deferred"

@@ -28,9 +28,9 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
-    everything = batches.images(files.batch_id) if storage.exists(files.inventory) else []
     rows = _rounds(files)
     last = max((row["round"] for row in rows), default=0)
+    everything = batches.images(files.batch_id, last) if storage.exists(files.inventory) else []
     counts = batches.check_conservation(files.batch_id, everything, last)
     annotations = [annotation for row in rows for annotation in batches.round_annotations(files.batch_id, row["round"])]
     storage.write(files.annotations, _manifest(annotations), "application/jsonlines")

@@ -25,6 +25,10 @@ class Files:
         return f"batches/{self.batch_id}"
 
     @property
+    def inspections(self) -> str:
+        return f"{self.root}/inspected/"
+
+    @property
     def inventory(self) -> str:
         return f"{self.root}/inventory.jsonl"
 
@@ -44,11 +48,19 @@ class Files:
         return f"{self.root}/shards/{name}.jsonl"
 
     def inspected(self, shard: str) -> str:
-        return f"{self.root}/inspected/{shard}.jsonl"
+        return f"{self.inspections}{shard}.jsonl"
 
     def moved(self, round_number: int) -> str:
         """Inspections of images that changed under their key; behind the others of that folder in key order."""
-        return f"{self.root}/inspected/moved-{round_number:04d}.jsonl"
+        return f"{self._moves}{round_number:04d}.jsonl"
+
+    def moved_later(self, key: str, round_number: int) -> bool:
+        """Whether this file of inspections holds names that images have only in a later round."""
+        return key.startswith(self._moves) and key > self.moved(round_number)
+
+    @property
+    def _moves(self) -> str:
+        return f"{self.inspections}moved-"
 
     def changed(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-changed.jsonl"
@@ -143,11 +155,15 @@ def control_shard(number: int, until: int) -> str:
     return f"control-{number}-{until}"
 
 
-def images(batch_id: str) -> list[Image]:
-    """Every object of the inventory, in key order, with its inspection."""
+def images(batch_id: str, number: int | None = None) -> list[Image]:
+    """Every object of the inventory, in key order, with its inspection and the name it has in round `number`, which is
+    that of all earlier rounds it was open in, or its newest one. What a round wrote is read under the names it used.
+    """
     files = Files(batch_id)
     inspections = {}
-    for key in storage.keys(f"{files.root}/inspected/"):
+    for key in storage.keys(files.inspections):
+        if number is not None and files.moved_later(key, number):
+            continue
         for record in storage.read_lines(key):
             inspection = Inspection.from_json(record)
             inspections[inspection.key] = inspection
@@ -248,6 +264,15 @@ def seen(batch_id: str, model: str, last_round: int, everything: Iterable[Image]
         one = next(iter(found.refused.values()), "")
         logger.warning("predictions were refused", refused=len(found.refused), other=found.strange_lines, first=one)
     return found
+
+
+def note_inference(files: Files, number: int, asked: int, outage: str, poison: Iterable[str] = ()) -> None:
+    """What the judgement and later rounds need to know: whom the endpoint owes an answer, and which images kill it.
+
+    What was found to be poison stays so when the round is started again.
+    """
+    known = (storage.find_json(files.inference(number)) or {"poison": []})["poison"]
+    storage.write_json(files.inference(number), {"asked": asked, "outage": outage, "poison": sorted({*known, *poison})})
 
 
 def poison(batch_id: str, model: str, last_round: int) -> set[str]:

@@ -31,10 +31,13 @@ def changed(everything: Sequence[Image]) -> list[Image]:
 
 
 def secure(files: Files, number: int, open_images: Sequence[Image]) -> int:
-    """Gives changed images their pinned bytes under a name of their own; how many there were."""
+    """Gives changed images their pinned bytes under a name of their own; how many there were.
+
+    A round that is started again keeps the names it gave before.
+    """
     moved = [record for image in changed(open_images) if (record := _copied(files, image)) is not None]
     if moved:
-        storage.write_lines(files.moved(number), moved)
+        storage.write_lines(files.moved(number), [*(storage.find_lines(files.moved(number)) or ()), *moved])
         count("ImagesChanged", len(moved))
         logger.warning("images changed after they were registered; the registered bytes are used", images=len(moved))
     return len(moved)

@@ -140,6 +140,44 @@ def test_a_round_that_was_judged_keeps_its_names_when_it_is_started_again() -> N
     assert assert_labels_are_of_what_they_name(merged["dataset_version"]) == 3
 
 
+@pytest.mark.fault("A09", "D12")
+@pytest.mark.parametrize("judged", [False, True], ids=["before the judgement", "after it"])
+def test_a_batch_that_is_started_again_finishes_although_an_image_changed_in_a_later_round(judged) -> None:
+    upload(4)
+    batch = registered()["batch"]["id"]
+    first = run_round(batch, 1, answered=2)
+    overwrite(2)
+    handle("begin_round", batch_id=batch, round=2)
+    if judged:
+        handle("judge_batch", batch_id=batch, round=2)
+    assert run_round(batch, 1, answered=2) == first, "what ended says what it said"
+    merged = run_round(batch, 2)
+    assert merged["deferred"] == 0 and assert_labels_are_of_what_they_name(merged["dataset_version"]) == 4
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert storage.read_json(f"{Files(batch).root}/summary.json")["human"] == 4
+
+
+def test_a_report_after_a_round_that_only_began_adds_up() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    run_round(batch, 1, answered=1)
+    overwrite(2)
+    handle("begin_round", batch_id=batch, round=2)
+    told = handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert (told["human"], told["deferred"]) == (1, 2)
+
+
+def test_a_round_that_began_twice_secures_what_changed_before_and_between() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    overwrite(0)
+    handle("begin_round", batch_id=batch, round=1)
+    overwrite(1)
+    merged = run_round(batch, 1)
+    assert merged["human"] == 3 and assert_labels_are_of_what_they_name(merged["dataset_version"]) == 3
+    assert sum("canonical/" in ref for ref in refs(batch)) == 2
+
+
 def test_what_was_overwritten_before_its_inspection_is_inspected_as_registered() -> None:
     upload(2)
     state = handle("register_batch", event=mark(), execution=execution("one"))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from batch_rounds import asked_in, merge, refs
 from fake_service import refused
-from handling import crown, execution, handle, mark, predict, registered, upload
+from handling import MODEL, crown, execution, handle, mark, predict, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import batches, ledger, storage
@@ -106,6 +106,19 @@ def test_an_image_that_kills_the_model_alone_goes_to_people(served) -> None:
     assert decision == "human" and reasons[-1] == "no-prediction"
     merge(served, 1)
     assert not begun(served, 2)["infer"], "it would kill the model again"
+
+
+@loop
+def test_a_round_that_is_started_again_does_not_ask_for_what_killed_the_model(served) -> None:
+    begun(served, 1)
+    *healthy, poison = refs(served)
+    predict(served, 1, dict.fromkeys(healthy, 0.9))
+    until = time.time() + 600
+    storage.write(f"{Files(served).control(1)}{batches.control_shard(1, int(until))}-20.jsonl", b"{}\n")
+    assert look(served, 1, until, 2)["count"] == 0
+    assert not begun(served, 1)["infer"], "the execution was aborted, and the batch is started again"
+    assert judge(served, 1)[poison][1][-1] == "no-prediction"
+    assert batches.poison(served, MODEL, 1) == {poison}
 
 
 @loop

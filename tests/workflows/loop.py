@@ -119,6 +119,10 @@ class Loop(Account):
 
     # --- giving work
 
+    def deploy_again(self, **parameters: str) -> None:
+        """Another deployment of the same sources; `parameters` on top of PARAMETERS."""
+        stack.deploy(self.server, built=_built(self.server, self.scratch), parameters={**PARAMETERS, **parameters})
+
     def label(self, prefix: str, drawn: Sequence[Picture], marker: Any = None, seconds: float = DEADLINE) -> Run:
         """Upload and label a batch to its end."""
         before = len(self.executions(prefix))

@@ -9,7 +9,6 @@ from labelloop.manifests import Annotation
 from labelloop.records import Box, KeyPoint
 from loop import Loop, running_loop
 
-from local import stack
 from tests.support.names import COCO, WHOLE_BODY
 from tests.support.pictures import SIDE, Picture, pictures
 
@@ -54,8 +53,7 @@ def test_80_classes_are_deployed_imported_and_in_the_dataset(coco: Loop) -> None
 
 def test_133_key_points_are_deployed_by_an_update_and_imported(coco: Loop) -> None:
     names = WHOLE_BODY.split(",")
-    parameters = {"Task": "key-points", "KeyPoints": WHOLE_BODY, "RetrainMinimum": "1000"}
-    stack.deploy(coco.server, parameters=parameters)
+    coco.deploy_again(Task="key-points", KeyPoints=WHOLE_BODY, RetrainMinimum="1000")
     drawn = pictures(2, seed="body")
     points = tuple(KeyPoint(name, float(n % SIDE), float(n % 7), "visible") for n, name in enumerate(names))
     supplied(coco, "body", drawn, [annotation(each.name, key_points=points) for each in drawn], names)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from loop import PARAMETERS, Loop, running_loop
+from loop import Loop, running_loop
 
 from local import stack
 from tests.support.pictures import pictures
@@ -27,7 +27,7 @@ def test_an_execution_that_waits_for_people_finishes_on_the_definition_and_choic
     arn = own.started("in flight")
     own.reach(arn, "Request Labels")
     before = {name: own.outputs[name] for name in ("DataBucketName", "LedgerTableName", "CallbacksTableName")}
-    stack.deploy(own.server, parameters={**PARAMETERS, "HumanBudget": "1", "Classes": "cat,dog", "MaxRounds": "1"})
+    own.deploy_again(HumanBudget="1", Classes="cat,dog", MaxRounds="1")
     machines = own.client("stepfunctions")
     machine = own.outputs["LabelBatchArn"]
     definition = json.loads(machines.describe_state_machine(stateMachineArn=machine)["definition"])
@@ -46,9 +46,9 @@ def test_an_execution_that_waits_for_people_finishes_on_the_definition_and_choic
 
 @pytest.mark.fault("I04")
 def test_a_deployment_that_fails_says_why_and_the_old_version_still_labels(own: Loop) -> None:
-    stack.deploy(own.server, parameters={**PARAMETERS, "RetrainMinimum": "1000"})
+    own.deploy_again(RetrainMinimum="1000")
     with pytest.raises(stack.DeployFailed) as failed:
-        stack.deploy(own.server, parameters={**PARAMETERS, "Classes": "head,head"})
+        own.deploy_again(Classes="head,head")
     assert "lists 'head' more than once" in str(failed.value)
     told = own.client("cloudformation").describe_stacks(StackName="labelloop")["Stacks"][0]
     assert told["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
