@@ -50,13 +50,15 @@ def _asked(files: Files, number: int) -> list[list[dict[str, Any]]]:
 
 
 def _control(files: Files, number: int, shards: list[list[dict[str, Any]]], answered: set[str]) -> dict[str, Any]:
-    """The request for an image that the model has answered about, in this round or an earlier one; else empty."""
+    """The request for an image that the model has answered about, in this round (before a restart, too) or an earlier
+    one; else empty.
+    """
     requests = {request["source-ref"]: request for shard in shards for request in shard}
     here = [reference for reference in answered if reference in requests]
     if here:
         return requests[inference.control_of(here, ())]
     model = (immutable.find_json(files.round(number)) or {"model": ""})["model"]
-    if not model or number == 1:
+    if not model:
         return {}
     known = batches.seen(files.batch_id, model, number, batches.images(files.batch_id, number)).usable
     reference = inference.control_of((), tuple(known))

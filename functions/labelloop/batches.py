@@ -2,15 +2,15 @@
 layout").
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import conservation, immutable, predictions, storage
+from labelloop import conservation, immutable, naming, predictions, storage
 from labelloop.manifests import Annotation
 from labelloop.observability import logger
 from labelloop.predictions import Seen
-from labelloop.records import Decision, Inspection, InventoryItem
+from labelloop.records import Decision, Inspection, InventoryItem, dump_line
 from labelloop.settings import settings
 
 
@@ -142,12 +142,19 @@ class Image:
 def write_shards(files: Files, stem: str, records: list[dict[str, Any]], size: int) -> str:
     """Splits records into shard files and writes the list of Distributed Map items; returns the list's key."""
     items = []
-    for number, start in enumerate(range(0, len(records), size)):
-        name = f"{number:05d}"
-        reference = storage.write_lines(files.shard(f"{stem}-{name}"), records[start : start + size])
-        items.append({"shard": f"{stem}-{name}", "uri": reference})
+    for start in range(0, len(records), size):
+        shard = records[start : start + size]
+        name = shard_name(stem, shard)
+        items.append({"shard": name, "uri": storage.write_lines(files.shard(name), shard)})
     storage.write_lines(files.shard(stem), items)
     return files.shard(stem)
+
+
+def shard_name(stem: str, records: Iterable[Mapping[str, Any]]) -> str:
+    """Named by what is in it: a restart that asks for other images, or splits them otherwise, neither changes what an
+    open request reads nor takes the answer to another question for its own.
+    """
+    return f"{stem}-{naming.digest(*map(dump_line, records), length=10)}"
 
 
 def control_shard(number: int, until: int) -> str:

@@ -6,7 +6,7 @@ and they start servers on the loopback address: what they lack is imported late,
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 import pytest
@@ -63,8 +63,20 @@ def change_setting(environment: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def aws(environment: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(new_aws) -> Iterator[None]:
     """The stack's bucket (versioned), tables and machines in moto; nothing of SageMaker, see `fake_service`."""
+    with new_aws():
+        yield
+
+
+@pytest.fixture
+def new_aws(environment: pytest.MonkeyPatch) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """For a test that needs more than one account, one after the other."""
+    return _new_aws
+
+
+@contextlib.contextmanager
+def _new_aws() -> Iterator[None]:
     import boto3
     from moto import mock_aws
 

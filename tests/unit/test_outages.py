@@ -122,6 +122,36 @@ def test_a_round_that_is_started_again_does_not_ask_for_what_killed_the_model(se
 
 
 @loop
+def test_a_restart_asks_under_other_names_for_other_images_and_awaits_what_is_still_open(served) -> None:
+    """A request's name is its answer's: under an old name the images of another request would count as asked."""
+    asked = {each["shard"]: each["uri"] for each in storage.read_lines(begun(served, 1)["requests_key"])}
+    (one, two, three), references = asked, refs(served)
+    predict(served, 1, dict.fromkeys(references[:2], 0.9))
+    again = [each["shard"] for each in storage.read_lines(begun(served, 1)["requests_key"])]
+    assert again == [two, three]
+    predict(served, 1, {references[2]: 0.9}, "more.jsonl")
+    mixed = storage.read_lines(begun(served, 1)["requests_key"])
+    assert not {each["shard"] for each in mixed} & {one, two, three}
+    still = [line["source-ref"] for line in storage.read_lines(storage.own_key(asked[two]))]
+    assert still == references[2:4], "what an open request reads stays as it was"
+
+
+@loop
+def test_a_restart_in_the_first_round_tells_an_image_that_kills_the_model_from_an_outage(served) -> None:
+    begun(served, 1)
+    *healthy, poison = refs(served)
+    predict(served, 1, dict.fromkeys(healthy, 0.9))
+    state, until = begun(served, 1), time.time() + 600
+    assert asked_of_the_model(state) == [poison], "the execution died, and this one begins again"
+    assert look(served, 1, until)["count"] == 1
+    _, control = storage.read_lines(look(served, 1, until, 1)["requests_key"])
+    assert control["shard"] == batches.control_shard(1, int(until))
+    storage.write(f"{Files(served).control(1)}{control['shard']}-20.jsonl", b"{}\n")
+    assert look(served, 1, until, 2)["count"] == 0
+    assert judge(served, 1)[poison][1][-1] == "no-prediction"
+
+
+@loop
 def test_the_last_image_that_a_later_round_asks_for_is_told_from_an_outage_too(served) -> None:
     begun(served, 1)
     *healthy, late = refs(served)

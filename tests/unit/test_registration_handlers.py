@@ -6,6 +6,7 @@ import boto3
 import pytest
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
 from labelloop import batches, ledger, naming, sampling, storage
+from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, TransientError
 from made_up_stack import BUCKET
 
@@ -178,6 +179,18 @@ def test_an_inspected_shard_is_not_inspected_again(monkeypatch) -> None:
 
 
 @pytest.mark.fault("A11")
+def test_after_a_restart_with_another_shard_size_no_image_is_left_out(change_setting) -> None:
+    upload(6)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+    for each in list(storage.keys(Files(batch).inspections))[1:]:
+        boto3.client("s3").delete_object(Bucket=BUCKET, Key=each)  # it died while it inspected
+    change_setting("SHARD_SIZE", "4")
+    registered(trigger, "two")
+    assert all(image.inspection for image in batches.images(batch))
+
+
 def test_a_pinned_version_that_vanished_costs_one_image() -> None:
     upload(2)
     state = handle("register_batch", event=mark(), execution=execution("one"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from labelloop import naming
+from labelloop import batches, naming
 from loop import Loop, Run
 from served import callbacks, failed_children, physical_id, serving
 
@@ -50,14 +50,24 @@ def test_a_notice_that_comes_before_its_token_row_comes_again_until_the_row_is_t
     """The endpoint's own notices are dropped: only the one that came too early can answer."""
     drawn = pictures(3, seed="early")
     with redelivered_after(loop, seconds=1):
-        early = naming.inference_id(loop.batch_id("early notice"), 1, "infer-1-00000", 0, 0)
+        loop.upload("early notice", drawn)
+        shard = batches.shard_name(
+            "infer-1", [request_of(loop, f"incoming/early notice/{each.name}") for each in drawn]
+        )
+        early = naming.inference_id(loop.batch_id("early notice"), 1, shard, 0, 0)
         loop.faults(drop_success_notices=100)
         announce(loop, {"inferenceId": early, "invocationStatus": "Completed", "eventName": "InferenceResult"})
         loop.eventually(lambda: received_again(loop) > 0)
-        run = loop.label("early notice", drawn)
+        loop.mark("early notice", {})
+        run = loop.wait("early notice")
     loop.assert_sound(run)
     assert_predicted(loop, run, 3)
     assert dead_letters(loop) == 0
+
+
+def request_of(loop: Loop, key: str) -> dict[str, str]:
+    version = loop.client("s3").head_object(Bucket=loop.bucket, Key=key)["VersionId"]
+    return {"source-ref": f"s3://{loop.bucket}/{key}", "version-id": version}
 
 
 @pytest.mark.fault("C02")
