@@ -185,6 +185,7 @@ def test_a_model_archive_that_was_changed_is_not_deployed(states, fake_service) 
     assert sagemaker.requests_of("create_endpoint") == []
 
 
+@pytest.mark.fault("I17")
 def test_what_version_0_1_wrote_is_read_as_long_as_nobody_wrote_it_again() -> None:
     """Its objects carry no hash."""
     upload(3)
@@ -198,6 +199,7 @@ def test_what_version_0_1_wrote_is_read_as_long_as_nobody_wrote_it_again() -> No
     assert "was changed after it was written" in refusal(lambda: batches.images(batch))
 
 
+@pytest.mark.fault("I17")
 def test_a_dataset_pointer_of_version_0_1_without_a_hash_is_followed() -> None:
     _, version = labelled_batch()
     pointer = storage.read_pointer("datasets/current")

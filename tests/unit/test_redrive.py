@@ -271,7 +271,6 @@ def empty_the_account() -> None:
 # --- the index of what is open
 
 
-@pytest.mark.fault("I17")
 def test_the_reconciler_asks_for_what_is_open_and_never_reads_the_whole_ledger(monkeypatch) -> None:
     upload(2)
     batch = registered()["batch"]["id"]
