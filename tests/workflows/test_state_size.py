@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from labelloop.batches import shard_name
 from loop import Loop
 
 from tests.support.pictures import CLASS, SIDE, Picture, pictures
@@ -63,9 +64,9 @@ def write_inventory_and_inspections(loop: Loop, batch: str, keys: list[str], dra
         seen = {"source-ref": f"s3://{loop.bucket}/{key}", "sha256": hashlib.sha256(key.encode()).hexdigest()}
         inspections.append({"key": key, "status": "ok", **seen, "width": SIDE, "height": SIDE})
     write_lines(loop, f"batches/{batch}/inventory.jsonl", inventory)
-    for number, start in enumerate(range(0, IMAGES, SHARD)):
-        found = inspections[start : start + SHARD]
-        write_lines(loop, f"batches/{batch}/inspected/inspect-{number:05d}.jsonl", found)
+    for start in range(0, IMAGES, SHARD):
+        name = shard_name("inspect", inventory[start : start + SHARD])
+        write_lines(loop, f"batches/{batch}/inspected/{name}.jsonl", inspections[start : start + SHARD])
 
 
 def write_round(loop: Loop, batch: str, keys: list[str]) -> None:
