@@ -2,27 +2,40 @@
 Data and models stay. Stop Executions has worked before it, and the machines are gone.
 
 CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
-could not remove is logged. An update or its rollback that deletes this resource takes nothing away.
+could not remove is logged, and to be removed by hand. An update or its rollback that deletes this resource takes nothing away.
+
+SageMaker deletes no endpoint that is being created or scaled, and after this nobody comes again: so it tries until the
+endpoint lets it.
 """
 
+import time
 from typing import Any
 
 from labelloop import aws, custom_resources, endpoints, naming
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
+SECONDS_KEPT_FOR_THE_ANSWER = 45
+SECONDS_BETWEEN_LOOKS = 10
+
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> None:
     if custom_resources.stack_goes(event):
-        for work in (_remove_endpoints, _stop_training_jobs, _stop_labeling_jobs):
-            _try(work)
+        deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SECONDS_KEPT_FOR_THE_ANSWER
+        _try(_stop_training_jobs)
+        _try(_stop_labeling_jobs)
+        _try(_remove_endpoints, deadline)
     custom_resources.answer(event, "labelloop-clean-up")
 
 
-def _remove_endpoints() -> None:
-    for name in endpoints.names(settings().resource_prefix):
-        _try(endpoints.remove, name)
+def _remove_endpoints(deadline: float) -> None:
+    left = endpoints.names(settings().resource_prefix)
+    while left := [name for name in left if not _try(endpoints.remove, name)]:
+        if time.monotonic() > deadline:
+            logger.warning("endpoints are still there; remove them by hand", endpoints=left)
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _stop_training_jobs() -> None:
@@ -34,7 +47,7 @@ def _stop_training_jobs() -> None:
 def _stop_labeling_jobs() -> None:
     """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
     for job in _listed("list_labeling_jobs", "LabelingJobSummaryList", "Initializing", "InProgress"):
-        if job["PreHumanTaskLambdaArn"] == settings().pre_annotate_function_arn:
+        if job.get("PreHumanTaskLambdaArn") == settings().pre_annotate_function_arn:
             _try(aws.client("sagemaker").stop_labeling_job, LabelingJobName=job["LabelingJobName"])
 
 
@@ -44,9 +57,12 @@ def _listed(operation: str, summaries: str, *statuses: str) -> list[dict[str, An
     return [job for page in pages for job in page[summaries]]
 
 
-def _try(work: Any, *arguments: Any, **request: Any) -> None:
+def _try(work: Any, *arguments: Any, **request: Any) -> bool:
+    """Whether the work could be done."""
     try:
         work(*arguments, **request)
     except Exception as error:  # whatever it is, it must not keep the stack from being deleted
         what = [getattr(work, "__name__", "?"), *arguments, *request.values()]
-        logger.warning("could not be removed; remove it by hand", what=what, reason=str(error))
+        logger.warning("could not be removed", what=what, reason=str(error))
+        return False
+    return True
