@@ -11,7 +11,7 @@ from typing import Any
 
 from policy_sentry.querying.actions import get_action_data
 
-from lint.permissions import Statement, allow_statements
+from lint.permissions import Statement
 from lint.project import Finding, Project, listed
 
 # (action, what the reference does not know): why it is right all the same.
@@ -22,6 +22,10 @@ EXCEPTIONS = {
     ): "narrowed to the machines, as Step Functions' guide to task tokens shows it",
     ("states:SendTaskFailure", "resource"): "the same",
 }
+# AWS's global condition keys are not in the reference; these are used here, and exist.
+GLOBAL_KEYS = {"aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn"}
+# Where !Ref is the ARN; elsewhere it is a name or an address, which a policy refuses.
+REF_IS_ARN = {"AWS::SNS::Topic", "AWS::Serverless::StateMachine"}
 # The literal beginning of an ARN, from the service on, of what !Ref and !GetAtt name; buckets see _literal.
 ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:table/",
@@ -41,23 +45,35 @@ def check(project: Project) -> list[Finding]:
     kinds |= {f"{name}ScheduleRole": "AWS::IAM::Role" for name in kinds}  # SAM makes one for every schedule
     return [
         Finding(f"template.yaml: {name}", what)
-        for name, statement in allow_statements(project.template)
+        for name, body in project.template["Resources"].items()
+        for statement in _statements(body.get("Properties", {}))
         for what in _statement(statement, kinds)
     ]
 
 
+def _statements(value: Any) -> Iterator[Statement]:
+    """Of roles and of resources, of trust as well: what is denied by a wrong name is denied to nobody."""
+    if isinstance(value, dict):
+        yield from listed(value.get("Statement", []))
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _statements(inner)
+
+
 def _statement(statement: Statement, kinds: dict[str, str]) -> Iterator[str]:
-    actions = [action for action in listed(statement.get("Action", [])) if not action.endswith("*")]
+    # Whole services stand in Deny only: lint/permissions.py.
+    actions = [action for action in listed(statement.get("Action", [])) if not action.endswith(":*")]
     unknown = [action for action in actions if not _rows(action)]
     yield from (f"{action}: AWS has no such action" for action in unknown)
     known = [action for action in actions if action not in unknown]
     yield from _conditions(statement, known)
     resources = listed(statement.get("Resource", []))
-    if "*" in resources:
+    if "*" in resources or not resources:
         return
     literals = {str(resource): _literal(resource, kinds) for resource in resources}
     yield from (
-        f"{resource}: its type is not known to lint/authorization.py" for resource in literals if not literals[resource]
+        f"{resource}: no ARN of a type that lint/authorization.py knows"
+        for resource in literals
+        if not literals[resource]
     )
     taken = set()
     for action in known:
@@ -73,14 +89,23 @@ def _statement(statement: Statement, kinds: dict[str, str]) -> Iterator[str]:
 
 def _conditions(statement: Statement, actions: list[str]) -> Iterator[str]:
     for operator, conditions in statement.get("Condition", {}).items():
+        yield from (
+            f"{key}: not known as a global condition key to lint/authorization.py"
+            for key in conditions
+            if key.startswith("aws:") and key not in GLOBAL_KEYS
+        )
         keys = [key for key in conditions if not key.startswith("aws:")]
-        for action in actions if not operator.endswith("IfExists") else ():
-            have = {key for row in _rows(action) for key in row["condition_keys"]}
-            yield from (
-                f"{action}: has no condition key {key}, so the statement never allows it"
-                for key in keys
-                if key not in have and (action, key) not in EXCEPTIONS
-            )
+        have = {action: {key for row in _rows(action) for key in row["condition_keys"]} for action in actions}
+        if operator.endswith("IfExists"):
+            known = set().union(*have.values())
+            yield from (f"{key}: no action of its statement has this condition key" for key in keys if key not in known)
+            continue
+        yield from (
+            f"{action}: has no condition key {key}, so the statement never allows it"
+            for action in actions
+            for key in keys
+            if key not in have[action] and (action, key) not in EXCEPTIONS
+        )
 
 
 @cache
@@ -95,9 +120,9 @@ def _literal(resource: Any, kinds: dict[str, str]) -> str:
     if isinstance(resource, dict):
         ((function, value),) = resource.items()
         if function == "Ref":
-            return ARNS.get(kinds.get(value, ""), "")
+            return ARNS[kinds[value]] if kinds.get(value) in REF_IS_ARN else ""
         if function == "Fn::GetAtt":
-            return ARNS.get(kinds.get(value[0], ""), "")
+            return ARNS.get(kinds.get(value[0], ""), "") if value[1] == "Arn" else ""
         resource = value[0] if isinstance(value, list) else value
     if resource.startswith("${"):
         name, _, rest = resource[2:].partition("}")
@@ -112,8 +137,7 @@ def _fits(literal: str, row: dict[str, Any]) -> bool:
         return False
     if literal.startswith("s3:"):
         return form.startswith("arn:${Partition}:s3:::") and ("/" in form.rpartition(":")[2]) == literal.endswith("/")
-    wanted = _beginning(form)
-    return literal.startswith(wanted) or wanted.startswith(literal)
+    return literal.startswith(_beginning(form))
 
 
 def _beginning(arn: str) -> str:

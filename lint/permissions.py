@@ -67,7 +67,7 @@ def _statement(statement: Statement) -> Iterator[str]:
         if key in statement:
             yield f"{key} allows what nobody listed"
     for action in actions:
-        if action == "*" or action.endswith(":*"):
+        if "*" in action or "?" in action:
             yield f"Action {action!r}: name the actions"
     if "iam:PassRole" in actions:
         if "iam:PassedToService" not in str(statement.get("Condition", {})):

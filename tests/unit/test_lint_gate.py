@@ -275,6 +275,44 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         in_template("{StringEquals: {iam:PassedToService: ", "{StringEquals: {sagemaker:PassedToService: "),
         "iam:PassRole: has no condition key sagemaker:PassedToService",
     ),
+    "condition key that no action has, where it need not be there": (
+        authorization,
+        in_template("IfExists: {application-autoscaling:service-namespace", "IfExists: {application-autoscaling:name"),
+        "application-autoscaling:name: no action of its statement has this condition key",
+    ),
+    "global condition key that AWS does not have": (
+        authorization,
+        in_template("{aws:SourceAccount: ", "{aws:SourceAcount: "),
+        "aws:SourceAcount: not known as a global condition key",
+    ),
+    "trust in an action that AWS does not have": (
+        authorization,
+        in_template("Action: sts:AssumeRole", "Action: sts:AsumeRole"),
+        "sts:AsumeRole: AWS has no such action",
+    ),
+    "policy of a queue for a resource of another type": (
+        authorization,
+        in_template(
+            "Action: sqs:SendMessage\n            Resource: !GetAtt InferenceNotices.Arn",
+            "Action: sqs:SendMessage\n            Resource: !Ref InferenceSuccessTopic",
+        ),
+        "sqs:SendMessage: none of its statement's resources is of a type that it takes",
+    ),
+    "name where an ARN must be": (
+        authorization,
+        in_template("Resource: !GetAtt LedgerTable.Arn", "Resource: !Ref LedgerTable"),
+        "no ARN of a type that lint/authorization.py knows",
+    ),
+    "every resource of a service": (
+        authorization,
+        in_template("${AWS::AccountId}:labeling-job/${ResourcePrefix}-*", "${AWS::AccountId}:*"),
+        "sagemaker:CreateLabelingJob: none of its statement's resources is of a type that it takes",
+    ),
+    "some actions of a service": (
+        permissions,
+        in_template("Action: sagemaker:InvokeEndpointAsync", 'Action: "sagemaker:Invoke*"'),
+        "Action 'sagemaker:Invoke*': name the actions",
+    ),
     # F18: what a file is called, or a class, must never become markup on somebody's page.
     "worker template that switches escaping off": (
         worker_templates,
