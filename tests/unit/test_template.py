@@ -387,11 +387,17 @@ def test_only_what_reads_models_may_read_them() -> None:
     assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "RequestInferenceFunction"}
 
 
-@pytest.mark.parametrize("name", ["InferenceRole", "TrainingRole", "LabelingRole"])
-def test_sagemaker_assumes_its_roles_for_this_account_only(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [("InferenceRole", "StringEquals"), ("TrainingRole", "StringEquals"), ("LabelingRole", "StringEqualsIfExists")],
+)
+def test_sagemaker_assumes_its_roles_for_this_account_only(name: str, operator: str) -> None:
+    """SageMaker's guide promises the source of training and inference, and says nothing of Ground Truth's: a role that
+    demands it there might never be assumed, and no job would ever begin ("Cross-service confused deputy prevention").
+    """
     (statement,) = RESOURCES[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
-    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert statement["Condition"] == {operator: {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_every_alarm_tells_somebody_and_says_what_to_do() -> None:
@@ -429,6 +435,27 @@ def test_scaling_has_what_aws_asks_for_as_a_minimum() -> None:
     wanted = {"DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"}
     assert {f"sagemaker:{action}" for action in wanted} <= set(allowed)
     assert "endpoint-config/*" in allowed["sagemaker:DescribeEndpointConfig"], "its name can be a UUID"
+    assert {f"cloudwatch:{action}Alarms" for action in ("Describe", "Delete")} <= set(allowed)
+
+
+@pytest.mark.parametrize("name", ["ReconcileFunction", "RecordTrainingFailureFunction", "CleanUpFunction"])
+def test_what_takes_scaling_away_may_see_and_delete_its_alarms(name: str) -> None:
+    """Application Auto Scaling does both in the caller's name."""
+    actions = {
+        action for owner, each in allow_statements(TEMPLATE) if owner == name for action in listed(each["Action"])
+    }
+    assert {"cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"} <= actions
+
+
+def test_a_model_is_registered_with_what_the_registry_reads_in_the_callers_name() -> None:
+    """AWS's own policy for the model registry (AmazonSageMakerModelRegistryFullAccess): it looks at the image."""
+    allowed = {
+        action: json.dumps(each["Resource"])
+        for owner, each in allow_statements(TEMPLATE)
+        if owner == "RegisterModelFunction"
+        for action in listed(each["Action"])
+    }
+    assert ":repository/*" in allowed.get("ecr:BatchGetImage", "") and "ecr:DescribeImages" in allowed
 
 
 def test_every_name_that_deploys_has_its_own_prefix() -> None:
