@@ -14,19 +14,24 @@ from labelloop.settings import MissingSettingError, Settings
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> None:
-    if event["RequestType"] == "Delete":
-        custom_resources.answer(event, "labelloop-settings")
-        return
-    values = {name: str(value) for name, value in event["ResourceProperties"]["Settings"].items()}
-    try:
-        settings = Settings.from_environment(values)
-    except MissingSettingError as error:
-        custom_resources.answer(event, "labelloop-settings", refusal=str(error))
-        return
+    attributes, refusal = {}, ""
+    if event["RequestType"] != "Delete":
+        try:
+            attributes = _store({name: str(value) for name, value in event["ResourceProperties"]["Settings"].items()})
+        except MissingSettingError as error:
+            refusal = str(error)
+        except Exception as error:  # CloudFormation waits for what is not answered, and then nobody knows why
+            logger.exception("settings could not be stored")
+            refusal = f"the settings could not be stored: {error}"
+    custom_resources.answer(event, "labelloop-settings", refusal, attributes)
+
+
+def _store(values: dict[str, str]) -> dict[str, str]:
+    """What the template reads of this resource."""
+    settings = Settings.from_environment(values)
     body = settings_documents.body_of(values)
     key = settings_documents.key_of(body)
     aws.client("s3").put_object(Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json")
     logger.info("settings stored", key=key)
-    notice = labeling.too_many_categories(settings) or "none"
     sha256 = key.removeprefix("settings/").removesuffix(".json")
-    custom_resources.answer(event, "labelloop-settings", attributes={"Sha256": sha256, "Notices": notice})
+    return {"Sha256": sha256, "Notices": labeling.too_many_categories(settings) or "none"}

@@ -10,6 +10,8 @@ from typing import Any
 from labelloop import aws
 from labelloop.observability import logger
 
+# The whole answer may have 4,096 bytes; ids and attributes need a few hundred of them.
+LONGEST_REASON_BYTES = 2500
 # A resource that an update made is deleted when the update is rolled back, and one that an update leaves out after it.
 _STAYS = ("UPDATE_", "IMPORT_")
 
@@ -42,14 +44,14 @@ def answer(
     """SUCCESS with what Fn::GetAtt shall find, or FAILED with a sentence, which CloudFormation shows to people."""
     body = {
         "Status": "FAILED" if refusal else "SUCCESS",
-        "Reason": refusal[:1000],
+        "Reason": refusal.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore"),
         "PhysicalResourceId": event.get("PhysicalResourceId", physical_id),
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
         "Data": dict(attributes or {}),
     }
-    told = json.dumps(body).encode()
+    told = json.dumps(body, ensure_ascii=False).encode()
     request = urllib.request.Request(event["ResponseURL"], told, {"Content-Type": ""}, method="PUT")  # noqa: S310
     with urllib.request.urlopen(request, timeout=30):  # noqa: S310
         pass

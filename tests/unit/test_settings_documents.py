@@ -8,6 +8,7 @@ import boto3
 import pytest
 import yaml
 from batch_rounds import merge, refs, run_round
+from fake_service import refused
 from handling import Context, crown, execution, handle, mark, predict, registered, upload
 from labelloop import batches, ledger, storage
 from made_up_stack import BUCKET, SETTINGS
@@ -150,6 +151,7 @@ def deploy(aws, environment, monkeypatch):
 
     def put(request, timeout):
         answers.append(json.loads(request.data))
+        run.bodies.append(request.data)
         return Opened()
 
     monkeypatch.setattr(custom_resources.urllib.request, "urlopen", put)
@@ -160,6 +162,7 @@ def deploy(aws, environment, monkeypatch):
         store_settings.handler({**event, "ResponseURL": "https://x", "ResourceProperties": properties}, Context())
         return dict(answers[-1])
 
+    run.bodies = []
     return run
 
 
@@ -243,3 +246,20 @@ def test_long_class_lists_are_cut_into_hyperparameters_that_sagemaker_takes(envi
     from recipe import Recipe
 
     assert list(Recipe.from_hyperparameters(values).classes) == classes.split(",")
+
+
+def test_whatever_goes_wrong_cloudformation_hears_of_it_at_once(deploy, fake_service) -> None:
+    """One that is not answered is waited for, and then nobody knows why."""
+    fake_service("s3", put_object=refused("AccessDenied", "no bucket policy lets you"))
+    told = deploy()
+    assert told["Status"] == "FAILED" and "no bucket policy lets you" in told["Reason"]
+
+
+def test_a_refusal_fits_into_what_cloudformation_reads_and_stays_a_sentence(deploy) -> None:
+    """Custom resource response objects: at most 4,096 bytes, or nothing of it is seen."""
+    names = [f"{'車' * 60}{number}" for number in range(10)]
+    twice = ",".join(names + names)
+    assert len(twice.encode()) <= 4096, "a parameter holds it"
+    told = deploy(CLASSES=twice, KEY_POINTS=twice)
+    assert told["Status"] == "FAILED" and "more than once" in told["Reason"]
+    assert len(deploy.bodies[-1]) <= 4096
