@@ -14,7 +14,6 @@ from typing import Any
 
 from labelloop import aws, custom_resources, endpoints, naming
 from labelloop.observability import entry, logger
-from labelloop.settings import settings
 
 SECONDS_KEPT_FOR_THE_ANSWER = 45
 SECONDS_BETWEEN_LOOKS = 10
@@ -24,14 +23,16 @@ SECONDS_BETWEEN_LOOKS = 10
 def handler(event: dict[str, Any], context: Any) -> None:
     if custom_resources.stack_goes(event):
         deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SECONDS_KEPT_FOR_THE_ANSWER
-        _try(_stop_training_jobs)
-        _try(_stop_labeling_jobs)
-        _try(_remove_endpoints, deadline)
+        # Not from the settings: the bucket that holds them may be deleted already.
+        prefix = event["ResourceProperties"]["ResourcePrefix"]
+        _try(_stop_training_jobs, prefix)
+        _try(_stop_labeling_jobs, prefix)
+        _try(_remove_endpoints, prefix, deadline)
     custom_resources.answer(event, "labelloop-clean-up")
 
 
-def _remove_endpoints(deadline: float) -> None:
-    left = endpoints.names(settings().resource_prefix)
+def _remove_endpoints(prefix: str, deadline: float) -> None:
+    left = endpoints.names(prefix)
     while left := [name for name in left if not _try(endpoints.remove, name)]:
         if time.monotonic() > deadline:
             logger.warning("endpoints are still there; remove them by hand", endpoints=left)
@@ -39,21 +40,21 @@ def _remove_endpoints(deadline: float) -> None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _stop_training_jobs() -> None:
-    for job in _listed("list_training_jobs", "TrainingJobSummaries", "InProgress"):
-        if naming.is_training_job(settings().resource_prefix, job["TrainingJobName"]):
+def _stop_training_jobs(prefix: str) -> None:
+    for job in _listed(prefix, "list_training_jobs", "TrainingJobSummaries", "InProgress"):
+        if naming.is_training_job(prefix, job["TrainingJobName"]):
             _try(aws.client("sagemaker").stop_training_job, TrainingJobName=job["TrainingJobName"])
 
 
-def _stop_labeling_jobs() -> None:
+def _stop_labeling_jobs(prefix: str) -> None:
     """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
-    for job in _listed("list_labeling_jobs", "LabelingJobSummaryList", "Initializing", "InProgress"):
-        if job.get("PreHumanTaskLambdaArn") == settings().pre_annotate_function_arn:
+    for job in _listed(prefix, "list_labeling_jobs", "LabelingJobSummaryList", "Initializing", "InProgress"):
+        if job.get("PreHumanTaskLambdaArn", "").endswith(f":function:{prefix}-PreAnnotate"):
             _try(aws.client("sagemaker").stop_labeling_job, LabelingJobName=job["LabelingJobName"])
 
 
-def _listed(operation: str, summaries: str, *statuses: str) -> list[dict[str, Any]]:
-    listing, prefix = aws.client("sagemaker").get_paginator(operation), settings().resource_prefix
+def _listed(prefix: str, operation: str, summaries: str, *statuses: str) -> list[dict[str, Any]]:
+    listing = aws.client("sagemaker").get_paginator(operation)
     pages = (page for status in statuses for page in listing.paginate(NameContains=prefix, StatusEquals=status))
     return [job for page in pages for job in page[summaries]]
 

@@ -71,7 +71,8 @@ def delete(monkeypatch):
 
     def run() -> dict:
         event = {"RequestType": "Delete", "ResponseURL": "https://x", "StackId": "s", "RequestId": "r"}
-        handle_event("clean_up", {**event, "LogicalResourceId": "CleanUp", "ResourceProperties": {}})
+        given = {"LogicalResourceId": "CleanUp", "ResourceProperties": {"ResourcePrefix": "labelloop"}}
+        handle_event("clean_up", {**event, **given})
         return dict(json.loads(answers[-1]))
 
     return run
@@ -95,3 +96,15 @@ def test_labelling_jobs_that_call_no_function_are_not_ours_and_keep_none_of_ours
     """Summaries have PreHumanTaskLambdaArn only where a job has one."""
     account.jobs = [{"LabelingJobName": "labelloop-of-somebody"}, OURS]
     assert delete()["Status"] == "SUCCESS" and account.stopped() == [OURS["LabelingJobName"]]
+
+
+def test_where_the_bucket_was_deleted_first_what_costs_money_goes_all_the_same(account, delete, monkeypatch) -> None:
+    from labelloop import settings
+
+    def gone():
+        raise refused("NoSuchBucket", "The specified bucket does not exist")
+
+    monkeypatch.setattr(settings, "source", gone)
+    settings.deployed.cache_clear()
+    assert delete()["Status"] == "SUCCESS" and account.busy == {}
+    assert account.stopped() == [OURS["LabelingJobName"]]
