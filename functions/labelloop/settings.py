@@ -4,6 +4,7 @@ The names are the fields in upper case; `template.yaml` hands them all to the re
 parameters, which hold the bounds. settings_documents.py knows where they are kept, and who has pinned which.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -15,6 +16,8 @@ from labelloop.records import OCCLUDED
 LONGEST_NAME = 64
 # Of a training job: finding an instance, fetching image and data, storing the model.
 AROUND_TRAINING_SECONDS = 1800
+# Graviton (c7g, m6gd, ...) and Grace (p6e-gb200).
+_ARM = re.compile(r"ml\.([a-z]+\d+g[a-z]*|p\d+e-gb\d+)\.")
 
 
 class MissingSettingError(RuntimeError):
@@ -116,11 +119,7 @@ class Settings:
                 problems.append(f"{name} is not set")
             except ValueError as error:
                 problems.append(f"{name}: {error}")
-        problems += [
-            f"{name} is {values[name]}, whose accelerator the container cannot use: choose ml.g*, ml.p* or a CPU type"
-            for name in ("training_instance_type", "inference_instance_type")
-            if str(values.get(name, "")).startswith(("ml.inf", "ml.trn"))
-        ]
+        problems += filter(None, (_wrong_machine(environment, work) for work in ("TRAINING", "INFERENCE")))
         if problems:
             raise MissingSettingError(
                 "settings: " + "; ".join(problems) + ". template.yaml, SettingsDocument, sets them."
@@ -206,6 +205,17 @@ def _parse(text: str, field: Field[object]) -> object:
         raise ValueError("expected a comma-separated list of names, found none")
     _refuse_ambiguous(names, field.name)
     return names
+
+
+def _wrong_machine(environment: Mapping[str, str], work: str) -> str:
+    """Why the container cannot run there, or would not use what is paid for; empty where it can."""
+    name = f"{work}_INSTANCE_TYPE"
+    found = f"{name} is {environment.get(name)}"
+    if environment.get(name, "").startswith(("ml.inf", "ml.trn", "ml.dl")):
+        return f"{found}, whose accelerator the container cannot use: choose ml.g*, ml.p* or a CPU type"
+    if _ARM.match(environment.get(name, "")) and not environment.get(f"{work}_IMAGE"):
+        return f"{found}, an ARM type, but the image that the stack builds is for x86-64: choose a type of Intel or AMD"
+    return ""
 
 
 def _refuse_ambiguous(names: tuple[str, ...], setting: str) -> None:

@@ -29,8 +29,22 @@ Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
 
 
-def torch(monkeypatch, available: bool, cuda: str | None = "13.0") -> None:
-    found = SimpleNamespace(is_available=lambda: available, get_device_name=lambda _: "Tesla T4")
+CUDA_13 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
+
+
+def torch(
+    monkeypatch,
+    available: bool,
+    cuda: str | None = "13.0",
+    capability: tuple[int, int] = (7, 5),
+    built: list[str] = CUDA_13,
+) -> None:
+    found = SimpleNamespace(
+        is_available=lambda: available,
+        get_device_name=lambda _: "Tesla T4",
+        get_device_capability=lambda _: capability,
+        get_arch_list=lambda: built,
+    )
     fake = SimpleNamespace(__version__="2.13.0", cuda=found, version=SimpleNamespace(cuda=cuda))
     monkeypatch.setitem(sys.modules, "torch", fake)
 
@@ -57,7 +71,46 @@ def test_elsewhere_the_cpu_is_used_and_torch_is_not_even_loaded(monkeypatch, ins
     assert "running on the CPU" in devices.check(instance)
 
 
-@pytest.mark.parametrize("instance", ["ml.inf2.xlarge", "ml.trn1.2xlarge"])
+@pytest.mark.parametrize(
+    ("capability", "built", "runs"),
+    [
+        ((7, 0), CUDA_13, False),  # V100 of ml.p3: CUDA 13 has no code for it
+        ((3, 7), CUDA_13, False),  # K80 of ml.p2
+        ((7, 5), CUDA_13, True),
+        ((8, 9), CUDA_13, True),  # code for 8.6 runs on 8.9
+        ((9, 0), ["sm_90a"], True),
+        ((12, 1), ["sm_100", "compute_120"], True),  # compiled when it is loaded
+        ((8, 0), ["sm_86"], False),
+        ((7, 0), ["sm_70", "sm_75"], True),  # a torch of an older CUDA
+        ((7, 0), [], True),  # nobody knows
+    ],
+)
+def test_a_gpu_that_this_torch_has_no_code_for_is_refused_at_start(monkeypatch, capability, built, runs) -> None:
+    """torch sees the device all the same; every request would end with "no kernel image is available"."""
+    import devices
+
+    torch(monkeypatch, available=True, capability=capability, built=built)
+    if runs:
+        assert "running on" in devices.check("ml.p3.2xlarge")
+    else:
+        with pytest.raises(devices.NoGpuError, match=r"has no code for it.*docs/gpu\.md"):
+            devices.check("ml.p3.2xlarge")
+
+
+@pytest.mark.parametrize("instance", ["ml.c7g.xlarge", "ml.m6gd.large", "ml.r8g.xlarge", "ml.p6e-gb200.36xlarge"])
+@pytest.mark.parametrize("name", ["INFERENCE", "TRAINING"])
+def test_an_arm_type_is_refused_at_deployment_unless_the_image_is_ones_own(environment, instance, name) -> None:
+    from labelloop.settings import MissingSettingError, Settings
+    from made_up_stack import SETTINGS
+
+    wanted = {**SETTINGS, f"{name}_INSTANCE_TYPE": instance, f"{name}_IMAGE": ""}
+    with pytest.raises(MissingSettingError, match=rf"{name}_INSTANCE_TYPE is {instance}, .* x86-64"):
+        Settings.from_environment(wanted)
+    Settings.from_environment({**wanted, f"{name}_IMAGE": "an-image"})
+    Settings.from_environment({**wanted, f"{name}_INSTANCE_TYPE": "ml.g6e.xlarge"})
+
+
+@pytest.mark.parametrize("instance", ["ml.inf2.xlarge", "ml.trn1.2xlarge", "ml.dl1.24xlarge"])
 def test_an_accelerator_that_the_container_cannot_use_is_refused_there_and_at_deployment(environment, instance) -> None:
     import devices
     from labelloop.settings import MissingSettingError, Settings
