@@ -26,7 +26,16 @@ def check(project: Project) -> list[Finding]:
     for title, body in functions.items():
         problems = _function(project, title, body["Properties"].get("Handler", ""))
         found += [Finding(f"template.yaml: {title}Function", what) for what in problems]
-    for version, released in json.loads(RELEASED.read_text(encoding="utf-8")).items():
+    known = json.loads(RELEASED.read_text(encoding="utf-8"))
+    changelog = (project.root / "CHANGELOG.md").read_text(encoding="utf-8")
+    found += [
+        Finding(
+            "lint/released.json", f"lacks the functions of version {version}: nothing would notice that one is gone"
+        )
+        for version in re.findall(r"^## \[(\d[^]]*)\]", changelog, re.M)
+        if version not in known
+    ]
+    for version, released in known.items():
         # An execution keeps the definition it began with, for as long as people take, and calls functions by name.
         found += [
             Finding("template.yaml", f"{name}Function of version {version} is gone: keep it one release as an alias")

@@ -24,6 +24,7 @@ Fault = Callable[[Path], None]
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "template.yaml", tmp_path)
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
     shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
     shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -222,6 +223,11 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         vocabulary,
         in_template("  StopTrainingFunction:\n", "  HaltTrainingFunction:\n"),
         "StopTrainingFunction of version 0.1.0 is gone",
+    ),
+    "release whose functions nobody noted": (
+        vocabulary,
+        in_file("CHANGELOG.md", "## [0.1.0]", "## [0.2.0] - 2027-01-01\n\n## [0.1.0]"),
+        "lacks the functions of version 0.2.0",
     ),
     "machine of one partition": (
         permissions,

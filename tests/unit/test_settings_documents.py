@@ -180,7 +180,7 @@ def test_a_deployment_stores_the_document_under_its_hash_and_functions_verify_it
     with pytest.raises(RuntimeError, match="were changed"):
         settings_documents.deployed_document()
     monkeypatch.setenv("SETTINGS_SHA256", "0" * 64)
-    with pytest.raises(RuntimeError, match=r"cannot be read .* deploy again"):
+    with pytest.raises(RuntimeError, match=r"cannot be read .* restore the object.* another value"):
         settings_documents.deployed_document()
 
 
