@@ -51,7 +51,7 @@ def deployed_document() -> dict[str, str]:
             raise
         raise MissingSettingError(
             f"the settings s3://{bucket}/{key} cannot be read ({aws.error_code(error)}): restore the object: the "
-            "bucket keeps its versions; or deploy with another value of any setting (the same values are not written again)"
+            "bucket keeps its versions; or deploy with another value of any setting (the same are not written again)"
         ) from error
     if hashlib.sha256(body).hexdigest() != sha256:
         raise MissingSettingError(f"the settings s3://{bucket}/{key} were changed: restore the object's first version")
