@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws
-from labelloop.errors import TransientError
+from labelloop.errors import InvalidInputError, TransientError
 from labelloop.observability import count, logger
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
@@ -203,7 +203,7 @@ def _tell_failure(states: Any, token: str, error: str, cause: str) -> None:
 
 
 def open_callbacks() -> Iterator[Callback]:
-    """Every row that is not delivered, oldest first."""
+    """Every row that is not delivered, oldest first; what a newer version wrote is left to that version."""
     request: dict[str, Any] = {
         "IndexName": "open-index",
         "KeyConditionExpression": "#o = :yes",
@@ -212,7 +212,12 @@ def open_callbacks() -> Iterator[Callback]:
     }
     while True:
         page = _table().query(**request)
-        yield from (_from_row(row) for row in page["Items"])
+        for row in page["Items"]:
+            try:
+                yield _from_row(row)
+            except InvalidInputError as error:
+                count("CallbackUnreadable")
+                logger.error("a callback cannot be read; the others are", reason=str(error))
         if "LastEvaluatedKey" not in page:
             return
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

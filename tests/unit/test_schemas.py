@@ -11,7 +11,7 @@ from handling import handle, registered, upload
 from labelloop import callbacks, jobs, ledger, storage
 from labelloop.batches import Files
 from made_up_stack import CALLBACKS, LEDGER
-from outside_work import EXECUTION
+from outside_work import EXECUTION, heard
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -41,6 +41,19 @@ def test_a_token_row_of_version_0_1_is_answered_and_one_of_a_newer_version_is_re
     set_schema(CALLBACKS, "labeling#job", 2)
     with pytest.raises(Exception, match=r"newer version of the stack.*redrive"):
         callbacks.find("labeling", "job")
+
+
+@pytest.mark.fault("D15")
+def test_a_row_that_a_newer_version_left_keeps_nobody_else_waiting(states, sagemaker) -> None:
+    """The stack was rolled back while something waited: the guarantee must hold for all the rest."""
+    sagemaker.answering(list_endpoints={"Endpoints": []})
+    for name in ("a", "of tomorrow", "z"):
+        callbacks.remember("training", name, name, EXECUTION, 600)
+    set_schema(CALLBACKS, "training#of tomorrow", 2)
+    for name in ("a", "z"):
+        callbacks.record(callbacks.find("training", name), callbacks.Outcome(True, {"model_uri": "m"}))
+    assert handle("reconcile")["answered"] == 2 and heard(states) == [("send_task_success", name) for name in "az"]
+    assert schema_of_row(CALLBACKS, "training#of tomorrow") == 2, "that version will read it again"
 
 
 @pytest.mark.fault("D15")
