@@ -23,7 +23,10 @@ def check(instance_type: str) -> str:
     import torch  # slow, and only needed here
 
     if torch.cuda.is_available() and _has_code(torch):
-        return f"running on {torch.cuda.get_device_name(0)} ({instance_type}), CUDA {torch.version.cuda}"
+        unused = torch.cuda.device_count() - 1
+        return f"running on {torch.cuda.get_device_name(0)} ({instance_type}), CUDA {torch.version.cuda}" + (
+            f"; {unused} of its GPUs are not used: a type with one does the same" if unused else ""
+        )
     if torch.cuda.is_available():
         raise NoGpuError(
             f"{instance_type} has a {torch.cuda.get_device_name(0)}, and torch {torch.__version__} (for CUDA "

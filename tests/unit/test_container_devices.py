@@ -38,12 +38,14 @@ def torch(
     cuda: str | None = "13.0",
     capability: tuple[int, int] = (7, 5),
     built: list[str] = CUDA_13,
+    count: int = 1,
 ) -> None:
     found = SimpleNamespace(
         is_available=lambda: available,
         get_device_name=lambda _: "Tesla T4",
         get_device_capability=lambda _: capability,
         get_arch_list=lambda: built,
+        device_count=lambda: count,
     )
     fake = SimpleNamespace(__version__="2.13.0", cuda=found, version=SimpleNamespace(cuda=cuda))
     monkeypatch.setitem(sys.modules, "torch", fake)
@@ -95,6 +97,15 @@ def test_a_gpu_that_this_torch_has_no_code_for_is_refused_at_start(monkeypatch, 
     else:
         with pytest.raises(devices.NoGpuError, match=r"has no code for it.*docs/gpu\.md"):
             devices.check("ml.p3.2xlarge")
+
+
+def test_gpus_that_are_paid_for_and_not_used_are_told(monkeypatch) -> None:
+    import devices
+
+    torch(monkeypatch, available=True, count=4)
+    assert "3 of its GPUs are not used: a type with one does the same" in devices.check("ml.g5.12xlarge")
+    torch(monkeypatch, available=True)
+    assert "not used" not in devices.check("ml.g5.xlarge")
 
 
 @pytest.mark.parametrize("instance", ["ml.c7g.xlarge", "ml.m6gd.large", "ml.r8g.xlarge", "ml.p6e-gb200.36xlarge"])
