@@ -40,7 +40,9 @@ lint: setup $(VENVS)/checkov/.ready
 	$(VENVS)/dev/bin/ruff format --check .
 	$(VENVS)/dev/bin/mypy
 	$(DEV) -m lint
-	$(VENVS)/checkov/bin/checkov --config-file lint/checkov.yaml
+	@# What checkov cannot parse, it passes.
+	@$(VENVS)/checkov/bin/checkov --config-file lint/checkov.yaml > build/lint/checkov.txt; status=$$?; cat build/lint/checkov.txt; \
+	  grep -q 'Passed checks: [1-9]' build/lint/checkov.txt && ! grep -q 'Parsing errors' build/lint/checkov.txt && exit $$status
 
 ## make bench NAME=scenes                           a benchmark; writes build/bench/<goal>.json
 bench: setup
