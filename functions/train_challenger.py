@@ -5,7 +5,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 from labelloop import aws, callbacks, container_images, immutable, outcomes, storage, training
 from labelloop.observability import count, entry
-from labelloop.settings import settings
+from labelloop.settings import AROUND_TRAINING_SECONDS, settings
+
+SHORTEST_SECONDS = 60
 
 
 @entry
@@ -30,6 +32,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         image=container_images.resolve(settings().training_image),
         settings=settings(),
     )
+    # The state waits by what the batch has pinned, which may be less than the training has.
+    left = max(SHORTEST_SECONDS, int(event["timeout_seconds"]) - AROUND_TRAINING_SECONDS)
+    bound = request["StoppingCondition"]
+    bound["MaxRuntimeInSeconds"] = min(bound["MaxRuntimeInSeconds"], left)
     try:
         aws.client("sagemaker").create_training_job(**request)
     except ClientError as error:

@@ -114,6 +114,27 @@ def test_a_training_keeps_the_recipe_it_was_planned_with(change_setting, states,
 
 
 @loop
+@pytest.mark.parametrize(
+    ("waits", "bound"),
+    [
+        (14400 + 1800, 14400),
+        (7200 + 1800, 7200),  # the batch was begun with less: the state would stop a longer job, after it was paid for
+        (1800 + 86400, 14400),  # and with more
+        (600, 60),  # a waiting state of version 0.1 knows no time around the training
+    ],
+)
+def test_a_job_never_outlives_the_state_that_waits_for_it(change_setting, states, fake_service, waits, bound) -> None:
+    """The state waits by what the batch has pinned, the training is planned with what is deployed by then."""
+    change_setting("TRAINING_TIMEOUT_SECONDS", "14400")
+    sagemaker = fake_service("sagemaker")
+    given = {"job": "labelloop-train-1-0123abcd", "champion": "", "dataset_uri": "s3://b/d/", "images_uri": "s3://b/i"}
+    run = execution("t", "TRAIN_MODEL_ARN")
+    handle("train_challenger", **given, task_token="t", execution=run, timeout_seconds=waits)
+    (request,) = sagemaker.requests_of("create_training_job")
+    assert request["StoppingCondition"]["MaxRuntimeInSeconds"] == bound
+
+
+@loop
 @pytest.mark.fault("I17")
 def test_a_batch_of_version_0_1_has_nothing_pinned_and_goes_on() -> None:
     upload(3)
