@@ -12,6 +12,7 @@ endpoint lets it.
 import time
 from typing import Any
 
+from botocore.exceptions import ClientError
 from labelloop import aws, custom_resources, endpoints, naming
 from labelloop.observability import entry, logger
 
@@ -33,11 +34,22 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 def _remove_endpoints(prefix: str, deadline: float) -> None:
     left = endpoints.names(prefix)
-    while left := [name for name in left if not _try(endpoints.remove, name)]:
+    while left := [name for name in left if _stays(name)]:
         if time.monotonic() > deadline:
             logger.warning("endpoints are still there; remove them by hand", endpoints=left)
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _stays(endpoint: str) -> bool:
+    """Whether it could not be removed, and may be later: SageMaker's refusal for now is a ValidationException."""
+    try:
+        endpoints.remove(endpoint)
+    except Exception as error:  # as for _try
+        logger.warning("could not be removed", endpoint=endpoint, reason=str(error))
+        now = isinstance(error, ClientError) and aws.error_code(error) == "ValidationException"
+        return now or aws.may_pass(error)
+    return False
 
 
 def _stop_training_jobs(prefix: str) -> None:
@@ -59,12 +71,9 @@ def _listed(prefix: str, operation: str, summaries: str, *statuses: str) -> list
     return [job for page in pages for job in page[summaries]]
 
 
-def _try(work: Any, *arguments: Any, **request: Any) -> bool:
-    """Whether the work could be done."""
+def _try(work: Any, *arguments: Any, **request: Any) -> None:
     try:
         work(*arguments, **request)
     except Exception as error:  # whatever it is, it must not keep the stack from being deleted
         what = [getattr(work, "__name__", "?"), *arguments, *request.values()]
-        logger.warning("could not be removed", what=what, reason=str(error))
-        return False
-    return True
+        logger.warning("could not be removed; remove it by hand", what=what, reason=str(error))

@@ -64,7 +64,8 @@ def cloudformation(monkeypatch):
 
 def custom_resource(kind):
     given = {"RequestType": kind, "ResponseURL": "https://example.invalid/answer", "StackId": "s", "RequestId": "r"}
-    handle_event("clean_up", {**given, "LogicalResourceId": "CleanUp", "ResourceProperties": {}})
+    properties = {"ResourcePrefix": "labelloop"}
+    handle_event("clean_up", {**given, "LogicalResourceId": "CleanUp", "ResourceProperties": properties})
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
