@@ -5,11 +5,17 @@ batches that run may have begun with them, and a rollback needs them.
 """
 
 import os
+import time
 from typing import Any
 
+from botocore.exceptions import ClientError
 from labelloop import aws, custom_resources, labeling, settings_documents
 from labelloop.observability import entry, logger
 from labelloop.settings import MissingSettingError, Settings
+
+# Made a moment ago with the stack, this function's role may not be known everywhere yet.
+SECONDS_FOR_A_NEW_ROLE = 30
+SECONDS_BETWEEN_TRIES = 3
 
 
 @entry
@@ -31,7 +37,21 @@ def _store(values: dict[str, str]) -> dict[str, str]:
     settings = Settings.from_environment(values)
     body = settings_documents.body_of(values)
     key = settings_documents.key_of(body)
-    aws.client("s3").put_object(Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json")
+    _put(key, body)
     logger.info("settings stored", key=key)
     sha256 = key.removeprefix("settings/").removesuffix(".json")
     return {"Sha256": sha256, "Notices": labeling.too_many_categories(settings) or "none"}
+
+
+def _put(key: str, body: bytes) -> None:
+    deadline = time.monotonic() + SECONDS_FOR_A_NEW_ROLE
+    while True:
+        try:
+            aws.client("s3").put_object(
+                Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json"
+            )
+            return
+        except ClientError as error:
+            if aws.error_code(error) != "AccessDenied" or time.monotonic() > deadline:
+                raise
+        time.sleep(SECONDS_BETWEEN_TRIES)

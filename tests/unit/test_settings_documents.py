@@ -269,11 +269,26 @@ def test_long_class_lists_are_cut_into_hyperparameters_that_sagemaker_takes(envi
     assert list(Recipe.from_hyperparameters(values).classes) == classes.split(",")
 
 
-def test_whatever_goes_wrong_cloudformation_hears_of_it_at_once(deploy, fake_service) -> None:
+def test_whatever_goes_wrong_cloudformation_hears_of_it(deploy, fake_service, monkeypatch) -> None:
     """One that is not answered is waited for, and then nobody knows why."""
+    monkeypatch.setattr("store_settings.SECONDS_FOR_A_NEW_ROLE", 0)
     fake_service("s3", put_object=refused("AccessDenied", "no bucket policy lets you"))
     told = deploy()
     assert told["Status"] == "FAILED" and "no bucket policy lets you" in told["Reason"]
+
+
+def test_a_role_that_was_just_made_has_a_while_until_s3_knows_it(deploy, fake_service, monkeypatch) -> None:
+    monkeypatch.setattr("store_settings.SECONDS_BETWEEN_TRIES", 0)
+    answers = [refused("AccessDenied"), refused("AccessDenied"), {}]
+
+    def put(**_):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    fake_service("s3", put_object=put)
+    assert deploy()["Status"] == "SUCCESS" and answers == []
 
 
 def test_a_refusal_fits_into_what_cloudformation_reads_and_stays_a_sentence(deploy) -> None:
