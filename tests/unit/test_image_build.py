@@ -103,3 +103,14 @@ def test_the_image_is_built_in_the_form_that_sagemaker_takes(build: Build) -> No
     assert build.run()
     (built,) = [line for line in build.text("docker").splitlines() if "containers/yolo/Dockerfile" in line]
     assert "--provenance=false" in built and "--output type=docker" in built and "--platform linux/amd64" in built
+
+
+def test_another_base_and_another_cuda_can_be_asked_for_and_are_another_image(build: Build) -> None:
+    """docs/gpu.md: what a host with an older driver needs."""
+    assert build.run()
+    before = json.loads(build.text("current"))["tag"]
+    (build.place / "pushed").unlink()
+    assert build.run(PIP_OPTIONS="--extra-index-url https://an.index/cu126", BASE_IMAGE="a/base:1")
+    built = build.text("docker").splitlines()[-2]
+    assert "--build-arg PIP_OPTIONS=--extra-index-url https://an.index/cu126 --build-arg BASE_IMAGE=a/base:1" in built
+    assert json.loads(build.text("current"))["tag"] != before
