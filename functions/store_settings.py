@@ -6,6 +6,7 @@ batches that run may have begun with them, and a rollback needs them.
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -40,7 +41,17 @@ def _store(values: dict[str, str]) -> dict[str, str]:
     _put(key, body)
     logger.info("settings stored", key=key)
     sha256 = key.removeprefix("settings/").removesuffix(".json")
-    return {"Sha256": sha256, "Notices": labeling.too_many_categories(settings) or "none"}
+    return {"Sha256": sha256, "Notices": ". ".join(_notices(settings)) or "none"}
+
+
+def _notices(settings: Settings) -> Iterator[str]:
+    """What can be deployed, and will not do what one may expect."""
+    if notice := labeling.too_many_categories(settings):
+        yield notice
+    images = {"TrainingImage": settings.training_image, "InferenceImage": settings.inference_image}
+    for name, image in images.items():
+        if image and "@sha256:" not in image:
+            yield f"{name} is named by a tag, which may come to mean another image: name it by digest (...@sha256:...)"
 
 
 def _put(key: str, body: bytes) -> None:

@@ -241,12 +241,20 @@ def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_b
     from labelloop.errors import InvalidInputError
     from labelloop.settings import Settings
 
-    assert deploy()["Data"]["Notices"] == "none"
+    built = {"TRAINING_IMAGE": "", "INFERENCE_IMAGE": "repository@sha256:00aa"}
+    assert deploy(**built)["Data"]["Notices"] == "none"
     notice = deploy(CLASSES=COCO)["Data"]["Notices"]
     assert "Classes lists 80 names" in notice and "at most 50" in notice
     assert "KeyPoints lists 133 names" in deploy(TASK="key-points", KEY_POINTS=WHOLE_BODY)["Data"]["Notices"]
     with pytest.raises(InvalidInputError, match="at most 50"):
         labeling.check_ready(Settings.from_environment({**SETTINGS, "CLASSES": COCO}))
+
+
+def test_an_image_that_may_change_under_its_name_is_told_at_deployment(deploy) -> None:
+    notice = deploy(TRAINING_IMAGE="repository:latest", INFERENCE_IMAGE="repository@sha256:00aa")["Data"]["Notices"]
+    assert "TrainingImage is named by a tag" in notice and "InferenceImage" not in notice
+    both = deploy(TRAINING_IMAGE="a", INFERENCE_IMAGE="b:1", CLASSES=COCO)["Data"]["Notices"]
+    assert "InferenceImage is named by a tag" in both and "Classes lists 80 names" in both
 
 
 def test_deleting_the_stack_keeps_the_documents_and_is_never_refused(deploy) -> None:
