@@ -15,7 +15,6 @@ from labelloop import (
     ledger,
     pinned_bytes,
     sampling,
-    storage,
 )
 from labelloop.batches import Files, Image
 from labelloop.collected import HumanLabel, collect
@@ -28,7 +27,7 @@ from labelloop.settings import settings
 
 def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     """The lines in source-ref order. An image that was asked about and not answered stays open, and so does one whose
-    label was drawn on an image of another size.
+    label was drawn on an image of another size, or whose accepted prediction is gone.
     """
     by_ref = {image.source_ref: image for image in everything}
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
@@ -39,7 +38,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
     predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
-    made = []
+    made, lost = [], []
     for ref, decision in decided.items():
         provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
         if ref in answers:
@@ -47,6 +46,9 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             how = {"role": role, **_how(answers[ref])}
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
         elif decision.decision == "auto" and ref not in moved:
+            if ref not in predictions:  # it stays open, and a later round asks the model again
+                lost.append(ref)
+                continue
             boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
             job = f"{files.batch_id}-r{number}"
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
@@ -54,6 +56,9 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             continue
         if label is not None:
             made.append(label)
+    if lost:
+        count("PredictionsMissing", len(lost))
+        logger.warning("predictions that were accepted are gone or unreadable", images=len(lost), first=lost[0])
     made.sort(key=lambda annotation: annotation.source_ref)
     return [annotation.to_line(settings().label_names) for annotation in made]
 
@@ -73,7 +78,7 @@ def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
 def _answers(files: Files, number: int) -> dict[str, HumanLabel]:
     """source-ref -> what people said last about it in the jobs of the round; round 0 is an import."""
     if number == 0:
-        given = storage.find_text_lines(files.imported_labels)
+        given = immutable.read_text_lines(files.imported_labels)
         attribute = labeling.form("annotate", settings()).attribute
         name = f"{files.batch_id}-r0"
         return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws
-from labelloop.errors import InvalidInputError
+from labelloop.errors import ChangedObjectError, InvalidInputError
 from labelloop.records import dump_line, parse_lines
 from labelloop.settings import settings
 
@@ -95,9 +95,12 @@ def find_lines(key: str) -> list[dict[str, Any]] | None:
 
 
 def find_text_lines(key: str) -> list[str]:
-    """The non-empty lines of a text object as they are; none where it does not exist."""
+    """The non-empty lines of a text object that somebody else wrote; none where it does not exist.
+
+    Bytes that are no UTF-8 cost the line they are in, not the whole object: they read as U+FFFD.
+    """
     try:
-        return [line for line in read(key).decode("utf-8").split("\n") if line.strip()]
+        return [line for line in read(key).decode("utf-8-sig", "replace").split("\n") if line.strip()]
     except MissingObjectError:
         return []
 
@@ -150,7 +153,9 @@ def keys(prefix: str) -> Iterator[str]:
 
 
 def read_pointer(key: str) -> Pointer | None:
-    """None where it was never set. Raises MissingObjectError where it was deleted."""
+    """None where it was never set. Raises MissingObjectError where it was deleted, ChangedObjectError where it names no
+    version.
+    """
     try:
         answer = aws.client("s3").get_object(Bucket=settings().data_bucket, Key=key)
     except ClientError as error:
@@ -162,7 +167,25 @@ def read_pointer(key: str) -> Pointer | None:
                 f"{restoring(key)}"
             ) from error
         return None
-    return Pointer(json.loads(answer["Body"].read()), answer["ETag"])
+    return Pointer(_pointed(key, answer["Body"].read()), answer["ETag"])
+
+
+def _pointed(key: str, body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not isinstance(value.get("version"), str):
+        raise ChangedObjectError(f"{uri(key)} was changed: it is no JSON object that names a version. {restoring(key)}")
+    return value
+
+
+def keys_ever(prefix: str) -> set[str]:
+    """The keys below a prefix, those of deleted objects included."""
+    pages = (
+        aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
+    )
+    return {entry["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, ())}
 
 
 def was_written(key: str, more_than_once: bool = False) -> bool:

@@ -3,6 +3,7 @@
 import json
 import math
 
+import people
 import pytest
 from batch_rounds import refs, run_round
 from handling import MODEL, crown, handle, registered, upload
@@ -158,3 +159,61 @@ def test_no_line_breaks_the_reader(line, records) -> None:
     seen = Seen()
     seen.add([line, *map(json.dumps, records)], {"s3://b/k.png": (64, 48)}, ("head",), MODEL)
     assert not seen.usable
+
+
+UNREADABLE = {
+    "latin-1": '{"source-ref": "Größe"}\n'.encode("latin-1"),
+    "UTF-16": '{"source-ref": "x"}\n'.encode("utf-16"),
+    "gzip": b"\x1f\x8b\x08\x00\x00\xff\xfe\n",
+    "half a character": "ü".encode()[:1],
+}
+
+
+@loop
+@pytest.mark.fault("C12")
+@pytest.mark.parametrize("broken", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("place", ["before", "after", "alone"])
+def test_bytes_that_are_no_text_cost_their_line_and_not_the_batch(broken, place) -> None:
+    upload(5)
+    batch = registered()["batch"]["id"]
+    crown()
+    handle("begin_round", batch_id=batch, round=1)
+    answered = refs(batch)[:-1]
+    good = storage.lines_bytes({"source-ref": ref, **GOOD} for ref in answered)
+    folder = Files(batch).predictions(1)
+    storage.write(f"{folder}x.jsonl", {"before": broken + b"\n" + good, "after": good + broken, "alone": good}[place])
+    if place == "alone":
+        storage.write(f"{folder}y.jsonl", broken)
+    assert handle("find_missing_predictions", batch_id=batch, round=1, attempt=0)["count"] == 1
+    assert set(batches.seen(batch, MODEL, 1, batches.images(batch)).usable) == set(answered)
+    merged = run_round(batch, 1)
+    assert merged["human"] == 3 and merged["auto"] >= 1
+    run_round(batch, 2)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+
+
+@loop
+def test_a_byte_order_mark_costs_nothing() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    crown()
+    handle("begin_round", batch_id=batch, round=1)
+    good = storage.lines_bytes({"source-ref": ref, **GOOD} for ref in refs(batch))
+    storage.write(f"{Files(batch).predictions(1)}x.jsonl", b"\xef\xbb\xbf" + good)
+    assert handle("find_missing_predictions", batch_id=batch, round=1, attempt=0)["count"] == 0
+
+
+@loop
+def test_an_accepted_prediction_that_is_gone_before_the_merge_is_asked_for_again(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "fixed")
+    upload(6)
+    batch = registered()["batch"]["id"]
+    crown()
+    handle("begin_round", batch_id=batch, round=1)
+    storage.write_lines(f"{Files(batch).predictions(1)}x.jsonl", [{"source-ref": ref, **GOOD} for ref in refs(batch)])
+    handle("judge_batch", batch_id=batch, round=1)
+    storage.write(f"{Files(batch).predictions(1)}x.jsonl", b"")
+    people.answer_round(batch, 1)
+    merged = handle("merge_annotations", batch_id=batch, round=1)
+    assert (merged["auto"], merged["human"], merged["deferred"]) == (0, 3, 3)
+    assert handle("begin_round", batch_id=batch, round=2)["infer"]
