@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not storage.exists(files.decisions(number)) and pinned_bytes.secure(files, number, open_images):
         everything, open_images = _open(files, number)
     pin_uninspected(files.batch_id, number, everything)
-    pinned = immutable.create_json(files.round(number), _pin(number))
+    pinned = immutable.find_json(files.round(number)) or immutable.create_json(files.round(number), _pin(number))
     unseen = _unseen(files, number, pinned["model"], everything, open_images)
     trouble = endpoints.trouble(pinned["endpoint"]) if unseen else ""
     if trouble:

@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("labels imported", labels=len(labels), refused=len(refused))
     if not labels:
         raise InvalidInputError(_nothing(event["labels_uri"], told))
-    storage.write_lines(files.imported_labels, [_answer(everything[ref], label) for ref, label in labels])
+    immutable.create_lines(files.imported_labels, [_answer(everything[ref], label) for ref, label in labels])
     immutable.create_lines(files.decisions(0), [_decision(everything[ref]).to_json() for ref, _ in labels])
     return {"labels": len(labels), "refused": len(refused)}
 

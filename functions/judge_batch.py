@@ -32,7 +32,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         number,
         knobs.keep_confidence,
     )
-    lines = immutable.create_lines(files.decisions(number), [decision.to_json() for decision in decided])
+    lines = immutable.find_lines(files.decisions(number)) or immutable.create_lines(
+        files.decisions(number), [decision.to_json() for decision in decided]
+    )
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if decision.decision == "human"]
     planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable), pinned["model"])

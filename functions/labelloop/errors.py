@@ -22,4 +22,4 @@ class ConservationError(Exception):
 
 
 class ChangedObjectError(Exception):
-    """An object that is written once has other bytes than those: a person restores them, then the same is started."""
+    """An object that is written once was deleted or has other bytes: a person restores it, then the same is started."""

@@ -1,7 +1,9 @@
 """Objects that are written once and never change: each carries the SHA-256 of its bytes, which every reader verifies.
 
 The hash stands in the object's metadata. Whoever edits the object puts a new one, and the metadata goes with the old.
-Version 0.1 wrote none: what has no hash is read only while it is the one version that the bucket ever had of it.
+A hash of the key stands beside it: whoever copies another object over this one brings that one's metadata along.
+Version 0.1 wrote neither: what has no hash is read only while it is the one version that the bucket ever had of it.
+What was deleted is not what was never written: the versioned bucket remembers it, and every reader stops.
 """
 
 import hashlib
@@ -17,6 +19,7 @@ from labelloop.records import parse_lines
 from labelloop.settings import settings
 
 _HASH = "sha256"
+_KEY_HASH = "key-sha256"
 
 
 def create(key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
@@ -27,7 +30,7 @@ def create(key: str, body: bytes, content_type: str = "application/octet-stream"
             Key=key,
             Body=body,
             ContentType=content_type,
-            Metadata={_HASH: hashlib.sha256(body).hexdigest()},
+            Metadata={_HASH: hashlib.sha256(body).hexdigest(), _KEY_HASH: _hash_of_key(key)},
             IfNoneMatch="*",
         )
     except ClientError as error:
@@ -62,12 +65,18 @@ def create_text_lines(key: str, lines: Iterable[str]) -> list[str]:
 def read(key: str, sha256: str = "") -> bytes:
     """The bytes as they were created; `sha256`: what whoever refers to the object says of them.
 
-    Raises MissingObjectError, and ChangedObjectError where they are others.
+    Raises MissingObjectError where it was never created, ChangedObjectError where it was deleted or has other bytes.
     """
-    body, metadata = storage.read_with_metadata(key)
+    try:
+        body, metadata = storage.read_with_metadata(key)
+    except storage.MissingObjectError as error:
+        if storage.was_written(key):
+            raise _deleted(key) from error
+        raise
     found = hashlib.sha256(body).hexdigest()
     expected = {metadata.get(_HASH, ""), sha256} - {""}
-    if expected - {found} or (not expected and storage.was_written(key, more_than_once=True)):
+    misplaced = metadata.get(_KEY_HASH, _hash_of_key(key)) != _hash_of_key(key)
+    if misplaced or expected - {found} or (not expected and storage.was_written(key, more_than_once=True)):
         raise _changed(key)
     return body
 
@@ -77,6 +86,7 @@ def read_json(key: str) -> dict[str, Any]:
 
 
 def find_json(key: str) -> dict[str, Any] | None:
+    """None where the object was not created yet."""
     try:
         return read_json(key)
     except storage.MissingObjectError:
@@ -88,6 +98,7 @@ def read_lines(key: str) -> list[dict[str, Any]]:
 
 
 def find_lines(key: str) -> list[dict[str, Any]] | None:
+    """None where the object was not created yet."""
     try:
         return read_lines(key)
     except storage.MissingObjectError:
@@ -105,6 +116,17 @@ def find_text_lines(key: str) -> list[str]:
         return read_text_lines(key)
     except storage.MissingObjectError:
         return []
+
+
+def _hash_of_key(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8")).hexdigest()
+
+
+def _deleted(key: str) -> ChangedObjectError:
+    return ChangedObjectError(
+        f"{storage.uri(key)} is not there any more, although it was written: it was deleted, and going on without it "
+        f"would lose what it says. {storage.restoring(key)}"
+    )
 
 
 def _changed(key: str) -> ChangedObjectError:

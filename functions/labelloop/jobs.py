@@ -14,7 +14,7 @@ from labelloop import datasets, honeypots, immutable, labeling, naming, outcomes
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
-from labelloop.errors import TransientError
+from labelloop.errors import ChangedObjectError, TransientError
 from labelloop.honeypots import Honeypot
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
@@ -110,9 +110,11 @@ def find(files: Files, number: int, index: int) -> Job:
 
 
 def of_round(files: Files, number: int) -> list[Job]:
-    """The round's jobs in their order; none where nobody is asked."""
+    """The round's jobs in their order; none where nobody is asked. A job whose record was deleted is not left out:
+    what people answered in it would be asked again.
+    """
     prefix = files.jobs(number)
-    indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in storage.keys(prefix))
+    indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in storage.keys_ever(prefix))
     return [find(files, number, index) for index in indices]
 
 
@@ -125,9 +127,17 @@ def outcome(job: Job) -> Outcome:
 
 
 def answers(files: Files, number: int, job: Job, ended: Outcome) -> Collected:
-    """What people answered about the round's own images; honeypots are left out."""
+    """What people answered about the round's own images; honeypots are left out.
+
+    Raises ChangedObjectError where their answers were deleted: they would be asked for again.
+    """
     knobs = settings()
     output_uri = ended.output["output_uri"]
+    written = f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"  # Ground Truth's own layout
+    if not output_uri and storage.was_written(written):
+        raise ChangedObjectError(
+            f"{storage.uri(written)}, what people answered, is not there any more. {storage.restoring(written)}"
+        )
     return collect(
         job.name,
         job.kind,

@@ -19,8 +19,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop import aws, settings
-from labelloop.errors import InvalidInputError
+from labelloop import aws, settings, storage
+from labelloop.errors import ChangedObjectError, InvalidInputError
 from labelloop.settings import MissingSettingError, Settings
 
 SCHEMA = 1
@@ -91,8 +91,7 @@ def pin_training(job: str) -> None:
 
 
 def note_labeling_job(job: str, batch_id: str) -> None:
-    body = json.dumps({"schema": SCHEMA, "batch": batch_id}).encode()
-    aws.client("s3").put_object(Bucket=_bucket(), Key=f"labeling-jobs/{job}.json", Body=body)
+    _write(f"labeling-jobs/{job}.json", {"schema": SCHEMA, "batch": batch_id})
 
 
 def _pinned_for(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -111,25 +110,57 @@ def _batch_key(batch_id: str) -> str:
 
 
 def _put(key: str, attempt: int) -> dict[str, Any]:
-    document = {"schema": SCHEMA, "attempt": attempt, "settings": dict(settings.source())}
-    aws.client("s3").put_object(Bucket=_bucket(), Key=key, Body=json.dumps(document, ensure_ascii=False).encode())
+    return _write(key, {"schema": SCHEMA, "attempt": attempt, "settings": dict(settings.source())})
+
+
+def _write(key: str, document: dict[str, Any]) -> dict[str, Any]:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    noted = {"sha256": hashlib.sha256(body).hexdigest()}
+    aws.client("s3").put_object(Bucket=_bucket(), Key=key, Body=body, Metadata=noted)
     return document
 
 
 def _find(key: str) -> dict[str, Any] | None:
-    """None where nothing is pinned, as by version 0.1."""
+    """None where nothing is pinned, as by version 0.1. Raises ChangedObjectError for what was edited or deleted since:
+    work would go on with other choices than it began with.
+    """
     try:
-        document = dict(json.loads(aws.client("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read()))
+        answer = aws.client("s3").get_object(Bucket=_bucket(), Key=key)
     except ClientError as error:
-        if aws.error_code(error) in _MISSING:
-            return None
-        raise
+        if aws.error_code(error) not in _MISSING:
+            raise
+        if _was_deleted(key):
+            raise ChangedObjectError(f"{storage.uri(key)} was deleted. {storage.restoring(key)}") from error
+        return None
+    body = answer["Body"].read()
+    document = _parsed(body)
     if document.get("schema", SCHEMA) > SCHEMA:
         raise InvalidInputError(
             f"{key} was written by a newer version of the stack (schema {document['schema']}, known is {SCHEMA}): "
             "deploy that version again, then redrive the execution"
         )
+    if answer.get("Metadata", {}).get("sha256") != hashlib.sha256(body).hexdigest():
+        raise ChangedObjectError(f"{storage.uri(key)} was changed after it was written. {storage.restoring(key)}")
     return document
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    """Empty for what is no JSON object any more."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _was_deleted(key: str) -> bool:
+    """False also where this function may not ask: those that decide what becomes of labels may."""
+    try:
+        return storage.was_written(key)
+    except ClientError as error:
+        if aws.error_code(error) not in ("AccessDenied", "403"):
+            raise
+        return False
 
 
 def _refuse_another_meaning(batch_id: str, before: Settings) -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 
 import boto3
+import people
 import pytest
-from batch_rounds import refs, run_round
+from batch_rounds import merge, refs, run_round
 from handling import MODEL, THRESHOLDS, crown, execution, handle, mark, picture, predict, registered, upload
 from labelloop import batches, datasets, jobs, ledger, storage
 from labelloop.batches import Files
@@ -206,3 +207,136 @@ def test_a_dataset_pointer_of_version_0_1_without_a_hash_is_followed() -> None:
     assert storage.flip_pointer("datasets/current", {"version": version}, pointer)
     assert json.loads(storage.read("datasets/current")) == {"version": version}
     assert len(datasets.current().lines) == 3
+
+
+# --- deleted, which is not the same as never written
+
+
+def asked_and_answered() -> tuple[str, Files]:
+    """A batch with a model whose people have answered, just before its labels are merged."""
+    upload(5)
+    batch = registered()["batch"]["id"]
+    crown()
+    predict(batch, 1, dict.fromkeys(refs(batch), 0.9))
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    return batch, Files(batch)
+
+
+@pytest.mark.parametrize("name", ["inventory", "decisions", "pin", "job manifest", "job", "answers"])
+def test_a_file_of_a_batch_that_is_gone_costs_no_label(name: str) -> None:
+    batch, files = asked_and_answered()
+    (job,) = jobs.of_round(files, 1)
+    key = {
+        "inventory": files.inventory,
+        "decisions": files.decisions(1),
+        "pin": files.round(1),
+        "job manifest": storage.own_key(job.manifest_uri),
+        "job": files.job(1, 1),
+        "answers": f"{files.labeling(1)}/{people.output_place(job.name)}",
+    }[name]
+    delete(key)
+    said = refusal(lambda: merge(batch, 1))
+    assert key in said and "is not there any more" in said and "list-object-versions" in said
+    restore(key)
+    merged = merge(batch, 1)
+    assert (merged["human"], merged["auto"]) == (3, 2), "everything that people and the model said"
+
+
+@pytest.mark.parametrize("name", ["decisions", "pin"])
+def test_what_a_round_decided_is_not_decided_anew_after_it_was_deleted(name: str) -> None:
+    batch, files = asked_and_answered()
+    key = {"decisions": files.decisions(1), "pin": files.round(1)}[name]
+    written = storage.read(key)
+    delete(key)
+    crown("v000002-0123abcd", threshold=0.1)
+    restart = (
+        lambda: handle("begin_round", batch_id=batch, round=1),
+        lambda: handle("judge_batch", batch_id=batch, round=1),
+    )
+    assert any("is not there any more" in refusal(work) for work in restart)
+    restore(key)
+    assert all(refusal(work) == "" for work in restart) and storage.read(key) == written
+
+
+def test_the_inventory_of_a_finished_batch_that_is_gone_does_not_make_its_images_new() -> None:
+    batch, _ = labelled_batch()
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    delete(Files(batch).inventory)
+    again = mark()
+    said = refusal(lambda: handle("register_batch", event=again, execution=execution("two")))
+    assert f"{Files(batch).inventory} is not there any more" in said
+    restore(Files(batch).inventory)
+    assert handle("register_batch", event=again, execution=execution("three"))["batch"]["objects"] == 0
+
+
+@pytest.mark.parametrize("change", [delete, lambda key: storage.write(key, b"")], ids=["deleted", "emptied"])
+def test_imported_labels_that_are_gone_are_not_asked_for(change: Callable[[str], object]) -> None:
+    upload(3)
+    lines = [{"source-ref": f"{n:02d} ü+%20.png", **people.boxes()} for n in range(3)]
+    storage.write_lines("incoming/week 1/labels.manifest", lines)
+    state = registered(mark(b'{"labels": "labels.manifest"}'))
+    batch = state["batch"]["id"]
+    handle("import_labels", batch_id=batch, labels_uri=state["batch"]["labels_uri"])
+    change(Files(batch).imported_labels)
+    assert Files(batch).imported_labels in refusal(lambda: merge(batch, 0))
+    restore(Files(batch).imported_labels)
+    assert merge(batch, 0)["human"] == 3
+
+
+# --- another object in its place, with that one's metadata
+
+
+def put_in_place(source: str, key: str) -> None:
+    boto3.client("s3").copy_object(Bucket=BUCKET, Key=key, CopySource={"Bucket": BUCKET, "Key": source})
+
+
+def test_an_older_version_in_the_place_of_a_newer_one_is_not_that_one() -> None:
+    _, first = labelled_batch()
+    second = run_round(another_batch(), 1)["dataset_version"]
+    for name in ("manifest.jsonl", "card.json"):
+        put_in_place(f"datasets/{first}/{name}", f"datasets/{second}/{name}")
+    said = refusal(lambda: handle("assemble_dataset", job="j1", dataset_version=second))
+    assert "was changed after it was written" in said and second in said
+
+
+@pytest.mark.parametrize("name", ["inventory", "decisions", "pin", "job"])
+def test_a_file_of_another_batch_is_not_that_of_this_one(name: str) -> None:
+    batch, files = asked_and_answered()
+    other = Files(another_batch())
+    for step in ("begin_round", "judge_batch"):
+        handle(step, batch_id=other.batch_id, round=1)
+    place = {
+        "inventory": lambda of: of.inventory,
+        "decisions": lambda of: of.decisions(1),
+        "pin": lambda of: of.round(1),
+        "job": lambda of: of.job(1, 1),
+    }[name]
+    put_in_place(place(other), place(files))
+    assert "was changed after it was written" in refusal(lambda: merge(batch, 1))
+    restore(place(files))
+    assert merge(batch, 1)["human"] == 3
+
+
+# --- pointers
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"v000001"', b'{"sha256": "x"}', b'{"version": 3}'])
+def test_a_pointer_that_names_nothing_is_told_and_loses_nothing(body: bytes) -> None:
+    labelled_batch()
+    storage.write("datasets/current", body)
+    other = another_batch()
+    said = refusal(lambda: run_round(other, 1))
+    assert "datasets/current was changed" in said and "list-object-versions" in said
+    restore("datasets/current")
+    assert len(datasets.load(merge(other, 1)["dataset_version"]).lines) == 3 + 2
+
+
+def test_a_pointer_that_was_rolled_back_is_built_on() -> None:
+    _, first = labelled_batch()
+    run_round(another_batch(), 1)
+    storage.write_json("datasets/current", {"version": first})
+    storage.write("incoming/week 3/0.png", picture(50))
+    third = run_round(registered(mark(prefix="incoming/week 3/"), "three")["batch"]["id"], 1)["dataset_version"]
+    assert third.startswith("v000002-") and len(datasets.load(third).lines) == 3 + 1

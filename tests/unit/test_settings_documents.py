@@ -307,3 +307,21 @@ def test_a_refusal_fits_into_what_cloudformation_reads_and_stays_a_sentence(depl
     told = deploy(CLASSES=twice, KEY_POINTS=twice)
     assert told["Status"] == "FAILED" and "more than once" in told["Reason"]
     assert len(deploy.bodies[-1]) <= 4096
+
+
+@loop
+@pytest.mark.parametrize("how", ["edited", "deleted"])
+def test_pinned_settings_that_were_changed_stop_the_batch_until_they_are_restored(how) -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    key = f"batches/{batch}/settings.json"
+    if how == "edited":
+        storage.write(key, storage.read(key).replace(b'"HUMAN_BUDGET": "3"', b'"HUMAN_BUDGET": "3000"'))
+    else:
+        boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(Exception, match=f"{key} was (changed|deleted)"):
+        handle("begin_round", batch_id=batch, round=1)
+    told = boto3.client("s3").list_object_versions(Bucket=BUCKET, Prefix=key)
+    for change in [*told.get("DeleteMarkers", ()), *told["Versions"][:-1]]:
+        boto3.client("s3").delete_object(Bucket=BUCKET, Key=key, VersionId=change["VersionId"])
+    assert run_round(batch, 1)["human"] == 3
