@@ -24,6 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     waiting = list(callbacks.open_callbacks())
     answered = _each(_settle, waiting)
     troubles: list[Exception] = []
+    _part(troubles, ledger.index_older_batches)
     ended = _each(_record_lost_failure, _part(troubles, _unended, waiting) or ())
     removed = _each(_remove, _part(troubles, _unneeded_endpoints, waiting) or ())
     _part(troubles, _measure_oldest_running)

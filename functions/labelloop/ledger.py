@@ -20,9 +20,11 @@ from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreli
 
 TRAINING_LOCK = "lock#training"
 LAST_TRAINING = "training#last"
+INDEXED = "index#open"
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
 READS_BEFORE_GIVING_UP = 8
+PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds
 # Step Functions may not know an execution yet that has just begun to work.
 UNKNOWN_FOR_SECONDS = 300
 _RUNNING = "RUNNING"
@@ -187,6 +189,47 @@ def running_batches() -> list[tuple[str, str, int]]:
         if "LastEvaluatedKey" not in page:
             return found
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def index_older_batches() -> int:
+    """Puts the running batches that version 0.1 registered into the index of what is open; how many there were.
+
+    Once for a table: it reads some pages each time it is called, and remembers how far it came.
+    """
+    seen = _table().get_item(Key={"id": INDEXED}, ConsistentRead=True).get("Item") or {}
+    if seen.get("done"):
+        return 0
+    request: dict[str, Any] = {
+        "FilterExpression": "begins_with(id, :batch) AND #s = :running AND attribute_not_exists(#open)",
+        "ProjectionExpression": "id",
+        "ExpressionAttributeNames": {"#s": "status", "#open": "open"},
+        "ExpressionAttributeValues": {":batch": "batch#", ":running": "running"},
+    }
+    found = 0
+    for _ in range(PAGES_AT_ONCE):
+        after = {"ExclusiveStartKey": {"id": seen["after"]}} if "after" in seen else {}
+        page = _table().scan(**request, **after)
+        found += sum(_open(row["id"]) for row in page["Items"])
+        seen = {"after": page["LastEvaluatedKey"]["id"]} if "LastEvaluatedKey" in page else {"done": True}
+        _table().put_item(Item={"id": INDEXED, **seen})
+        if "done" in seen:
+            break
+    return found
+
+
+def _open(row_id: str) -> bool:
+    try:
+        _table().update_item(
+            Key={"id": row_id},
+            UpdateExpression="SET #open = :yes, since = if_not_exists(since, :now)",
+            ConditionExpression="#s = :running",
+            ExpressionAttributeNames={"#s": "status", "#open": "open"},
+            ExpressionAttributeValues={":yes": "yes", ":running": "running", ":now": int(time.time())},
+        )
+    except ClientError as error:
+        _only_condition(error)  # it ended meanwhile
+        return False
+    return True
 
 
 def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
