@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import batches, immutable, jobs, judgement, pinned_bytes, rounds, storage
+from labelloop import batches, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate
 from labelloop.naming import JOB_KINDS
@@ -16,6 +16,7 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
+    ledger.check_owner(files.batch_id, event.get("execution", ""))
     pinned = immutable.read_json(files.round(number))
     everything = batches.images(files.batch_id, number)
     before = batches.outcomes(files.batch_id, everything, number - 1)

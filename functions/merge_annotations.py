@@ -11,6 +11,7 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
+    ledger.check_owner(files.batch_id, event.get("execution", ""))
     everything = batches.images(files.batch_id, number)
     before = batches.outcomes(files.batch_id, everything, number - 1)
     open_before = sum(outcome == "deferred" for outcome in before.values())

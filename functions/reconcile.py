@@ -1,8 +1,9 @@
 """Reconcile: every few minutes asks the truth about everything that waits. Events are hints; this is the guarantee.
 
-Answers callbacks whose event was lost, closes those past their deadline, records failures whose event was lost,
-removes endpoints that no champion, no training and no open request needs, and reports the age of the oldest running
-execution. Nothing that fails here keeps the rest from being done.
+Answers callbacks whose event was lost, closes those past their deadline, stops labelling for batches that a later
+marker took over, records failures whose event was lost, removes endpoints that no champion, no training and no open
+request needs, and reports the age of the oldest running execution. Nothing that fails here keeps the rest from being
+done.
 """
 
 import time
@@ -66,6 +67,10 @@ def _settle(callback: Callback) -> bool:
     if outcome is not None:
         callbacks.answer(callback, outcome)
         count("CallbackRecovered")
+        return True
+    if callback.kind == "labeling" and ledger.is_superseded(callback.details.get("batch", "")):
+        failures.close_superseded(callback)
+        count("LabelingSuperseded")
         return True
     if time.time() > callback.deadline + GRACE_SECONDS:
         failures.close_expired(callback)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import callbacks, jobs, labeling, notices, outcomes, settings_documents, storage
+from labelloop import callbacks, jobs, labeling, ledger, notices, outcomes, settings_documents, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
@@ -14,6 +14,7 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number = Files(event["batch_id"]), int(event["round"])
+    ledger.check_owner(files.batch_id, event["execution"])
     job = jobs.find(files, number, int(event["job"]))
     callback = callbacks.remember(
         "labeling", job.name, event["task_token"], event["execution"], int(event["timeout_seconds"])
@@ -30,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise
     if not created:
         _answer_if_ended(callback, job.name)
-    callbacks.mark_started(callback)
+    callbacks.mark_started(callback, batch=files.batch_id)
     count("LabelingJobRequested")
     _notify(files.batch_id, number, job)
     return {"labeling_job": job.name}

@@ -17,6 +17,10 @@ class InferenceOverdueError(Exception):
     """The time in which a round may ask the model is over: nothing is asked, and no Retry asks again."""
 
 
+class NotTheOwnerError(Exception):
+    """Another execution, or the batch of a later marker, took over while this one was at rest: this one stops."""
+
+
 class ConservationError(Exception):
     """The images of a batch do not add up (lost, invented or decided twice): publish nothing until a person looks."""
 

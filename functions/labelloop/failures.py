@@ -79,6 +79,12 @@ def close_expired(callback: Callback) -> None:
     callbacks.answer(callback, Outcome(False, error="TransientError", cause="no answer came before the deadline"))
 
 
+def close_superseded(callback: Callback) -> None:
+    """The batch of a later marker asks people for these images: two jobs for them would be paid for twice."""
+    labeling.stop(callback.external_id)
+    callbacks.answer(callback, Outcome(False, error="NotTheOwnerError", cause="a later marker took the images over"))
+
+
 def _stop_training(callback: Callback) -> None:
     try:
         aws.client("sagemaker").stop_training_job(TrainingJobName=callback.external_id)

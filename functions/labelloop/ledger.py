@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws
-from labelloop.errors import InvalidInputError, TransientError
+from labelloop.errors import InvalidInputError, NotTheOwnerError, TransientError
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
 from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreliable, reliability
@@ -132,6 +132,26 @@ def batch(batch_id: str) -> dict[str, Any]:
 def owner_of(batch_id: str) -> str:
     row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     return str(row["owner"]) if row else ""
+
+
+def check_owner(batch_id: str, execution: str) -> None:
+    """Raises NotTheOwnerError for an execution that was redriven after its batch had been taken over: two that work on
+    the same images ask people twice, and take each other's answers. `execution` is empty in states of version 0.1.
+    """
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    if not execution or row is None:
+        return
+    if row["status"] == _SUPERSEDED:
+        raise NotTheOwnerError(
+            f"batch {batch_id} was given up; batch {row['successor']} has its images: follow that one"
+        )
+    if row["owner"] != execution:
+        raise NotTheOwnerError(f"batch {batch_id} was taken over by {row['owner']} meanwhile: follow that execution")
+
+
+def is_superseded(batch_id: str) -> bool:
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    return row is not None and row["status"] == _SUPERSEDED
 
 
 def standing(batch_id: str) -> str:

@@ -8,7 +8,7 @@ from batch_rounds import refs, run_round
 from handling import PREFIX, execution, handle, mark, registered, upload
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelloop import aws, batches, datasets, ledger, storage
+from labelloop import aws, batches, callbacks, datasets, jobs, ledger, storage
 from labelloop.batches import Files
 from made_up_stack import BUCKET, LEDGER
 
@@ -352,3 +352,65 @@ def test_a_batch_that_ends_while_it_is_put_into_the_index_stays_ended(monkeypatc
     monkeypatch.setattr(table, "scan", scan)
     monkeypatch.setattr(ledger, "_table", lambda: table)
     assert ledger.index_older_batches() == 0 and ledger.running_batches() == []
+
+
+# --- an execution that is redriven after its batch was taken over
+
+
+def asked(batch: str, owner: str) -> dict:
+    """The first round, up to the state that asks people."""
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1, execution=owner)
+    return {"batch_id": batch, "round": 1, "job": 1, "timeout_seconds": 600}
+
+
+@pytest.mark.parametrize("how", ["started again", "marked again"])
+def test_a_redriven_execution_whose_batch_was_taken_over_takes_nobodys_work(fake_service, how) -> None:
+    sagemaker = fake_service("sagemaker")
+    upload(3)
+    early = pinned(mark())
+    batch = registered(early)["batch"]["id"]
+    one = ledger.owner_of(batch)
+    given = asked(batch, one)
+    handle("request_labels", **given, task_token="first", execution=one)
+    abort(one)
+    handle("record_failure", detail=aborted_event(one, early))
+    if how == "started again":
+        registered(early, "two")
+        handle("request_labels", **given, task_token="second", execution=ledger.owner_of(batch))
+    else:
+        registered(pinned(mark()), "two")
+    asked_before = len(sagemaker.requests_of("create_labeling_job"))
+    redriven = (
+        lambda: handle("judge_batch", batch_id=batch, round=1, execution=one),
+        lambda: handle("request_labels", **given, task_token="redriven", execution=one),
+        lambda: handle("merge_annotations", batch_id=batch, round=1, execution=one),
+    )
+    for work in redriven:
+        with pytest.raises(Exception, match=r"taken over by|was given up"):
+            work()
+    (waiting,) = callbacks.open_callbacks()
+    assert waiting.token == {"started again": "second", "marked again": "first"}[how]
+    assert len(sagemaker.requests_of("create_labeling_job")) == asked_before
+    handle("record_failure", execution=one, input=early, error={"Error": "NotTheOwnerError", "Cause": "x"})
+    row = ledger.batch(batch)
+    assert row["status"] == {"started again": "running", "marked again": "superseded"}[how]
+
+
+def test_people_are_not_kept_at_work_for_a_batch_whose_images_a_later_marker_took_over(fake_service) -> None:
+    working = {"LabelingJobStatus": "InProgress"}
+    sagemaker = fake_service("sagemaker", describe_labeling_job=working, list_endpoints={"Endpoints": []})
+    upload(3)
+    early = pinned(mark())
+    batch = registered(early)["batch"]["id"]
+    one = ledger.owner_of(batch)
+    handle("request_labels", **asked(batch, one), task_token="t", execution=one)
+    abort(one)
+    handle("record_failure", detail=aborted_event(one, early))
+    handle("reconcile")
+    assert sagemaker.requests_of("stop_labeling_job") == [], "a restart takes the job over"
+    registered(pinned(mark()), "two")
+    handle("reconcile")
+    (job,) = jobs.of_round(Files(batch), 1)
+    assert sagemaker.requests_of("stop_labeling_job") == [{"LabelingJobName": job.name}]
+    assert list(callbacks.open_callbacks()) == []
