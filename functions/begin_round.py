@@ -60,7 +60,7 @@ def _pin(number: int) -> dict[str, Any]:
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
-    rule = {"accept_policy": settings().accept_policy, "accept_threshold": settings().accept_threshold}
+    rule = {name: getattr(settings(), name) for name in ("accept_policy", "accept_threshold", "keep_confidence")}
     return {"round": number, "model": champion.value["version"], **pin, **rule}
 
 

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         rounds.policy(pinned),
         knobs.human_budget,
         number,
-        knobs.keep_confidence,
+        rounds.keep_confidence(pinned),
     )
     lines = immutable.find_lines(files.decisions(number)) or immutable.create_lines(
         files.decisions(number), [decision.to_json() for decision in decided]

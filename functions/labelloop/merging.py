@@ -14,6 +14,7 @@ from labelloop import (
     labeling,
     ledger,
     pinned_bytes,
+    rounds,
     sampling,
 )
 from labelloop.batches import Files, Image
@@ -49,7 +50,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             if ref not in predictions:  # it stays open, and a later round asks the model again
                 lost.append(ref)
                 continue
-            boxes = judgement.label_boxes(predictions[ref], settings().keep_confidence)
+            boxes = judgement.label_boxes(predictions[ref], rounds.keep_confidence(pinned))
             job = f"{files.batch_id}-r{number}"
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
         else:

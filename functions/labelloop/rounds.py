@@ -23,3 +23,10 @@ def policy(pinned: Mapping[str, Any]) -> Policy | None:
         thresholds["accept"],
         f"target-quality/{thresholds['target']}@{pinned['model']}/{thresholds['dataset']}",
     )
+
+
+def keep_confidence(pinned: Mapping[str, Any]) -> float:
+    """From which confidence on a box is part of the label, as in the round's judgement: its merge may come after a
+    restart with other settings. Version 0.1 pinned none: then it is the stack's.
+    """
+    return float(pinned.get("keep_confidence", settings().keep_confidence))

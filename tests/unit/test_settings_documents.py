@@ -325,3 +325,23 @@ def test_pinned_settings_that_were_changed_stop_the_batch_until_they_are_restore
     for change in [*told.get("DeleteMarkers", ()), *told["Versions"][:-1]]:
         boto3.client("s3").delete_object(Bucket=BUCKET, Key=key, VersionId=change["VersionId"])
     assert run_round(batch, 1)["human"] == 3
+
+
+@loop
+def test_a_restart_between_judgement_and_merge_ships_the_boxes_that_were_judged(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "fixed")
+    change_setting("ACCEPT_THRESHOLD", "0.5")
+    upload(6)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    crown()
+    predict(batch, 1, dict.fromkeys(refs(batch), 0.8))
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+    change_setting("KEEP_CONFIDENCE", "0.9")
+    registered(trigger, "two")
+    handle("begin_round", batch_id=batch, round=1)
+    assert merge(batch, 1)["auto"] == 3
+    labels = batches.round_annotations(batch, 1)
+    assert [len(label.boxes) for label in labels if not label.human] == [1, 1, 1], "0.8 was kept when it was accepted"
