@@ -39,7 +39,7 @@ def record(execution: str, batch_id: str, cause: str) -> None:
     notices.tell(
         f"failed/{execution}/{times}",
         f"Batch {batch_id} failed",
-        f"{cause}\nNo data is lost. To go on, redrive the execution, or start one with the same input.\n{execution}",
+        f"{cause}\nNo data is lost. To go on, start an execution with the same input.\n{execution}",
     )
 
 

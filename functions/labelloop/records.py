@@ -244,7 +244,7 @@ def check_schema(record: Mapping[str, Any], what: str) -> None:
     if schema > SCHEMA:
         raise InvalidInputError(
             f"{what} was written by a newer version of the stack (schema {schema}, known is {SCHEMA}): deploy that "
-            "version again, then redrive the execution"
+            "version again, then start an execution with the same input"
         )
 
 

@@ -137,7 +137,7 @@ def _find(key: str) -> dict[str, Any] | None:
     if document.get("schema", SCHEMA) > SCHEMA:
         raise InvalidInputError(
             f"{key} was written by a newer version of the stack (schema {document['schema']}, known is {SCHEMA}): "
-            "deploy that version again, then redrive the execution"
+            "deploy that version again, then start an execution with the same input"
         )
     if answer.get("Metadata", {}).get("sha256") != hashlib.sha256(body).hexdigest():
         raise ChangedObjectError(f"{storage.uri(key)} was changed after it was written. {storage.restoring(key)}")

@@ -1,6 +1,7 @@
 """Redriven, restarted and given-up batches: one owner at a time, an end that is told, and no image without a batch."""
 
 import json
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,6 +13,7 @@ from labelloop import aws, batches, callbacks, datasets, jobs, ledger, storage
 from labelloop.batches import Files
 from made_up_stack import BUCKET, LEDGER
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
     pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
     pytest.mark.filterwarnings("ignore:No application metrics"),
@@ -414,3 +416,16 @@ def test_people_are_not_kept_at_work_for_a_batch_whose_images_a_later_marker_too
     (job,) = jobs.of_round(Files(batch), 1)
     assert sagemaker.requests_of("stop_labeling_job") == [{"LabelingJobName": job.name}]
     assert list(callbacks.open_callbacks()) == []
+
+
+def test_nobody_is_told_to_redrive_what_would_only_fail_again(fake_service) -> None:
+    """Redriving "reenters the Fail state and fails again" (Step Functions guide, redrive-executions)."""
+    machine = json.loads((ROOT / "statemachines/label_batch.asl.json").read_text())
+    assert machine["States"][machine["States"]["Record Failure"]["Next"]]["Type"] == "Fail"
+    notices = fake_service("sns")
+    upload(2)
+    trigger = mark()
+    owner = ledger.owner_of(registered(trigger)["batch"]["id"])
+    handle("record_failure", execution=owner, input=trigger, error={"Error": "X", "Cause": "why"})
+    (told,) = notices.requests_of("publish")
+    assert "start an execution with the same input" in told["Message"] and "redrive" not in told["Message"]

@@ -39,7 +39,7 @@ def test_a_token_row_of_version_0_1_is_answered_and_one_of_a_newer_version_is_re
     set_schema(CALLBACKS, "labeling#job", None)
     assert callbacks.find("labeling", "job").token == "token"
     set_schema(CALLBACKS, "labeling#job", 2)
-    with pytest.raises(Exception, match=r"newer version of the stack.*redrive"):
+    with pytest.raises(Exception, match=r"newer version of the stack.*start an execution with the same input"):
         callbacks.find("labeling", "job")
 
 
