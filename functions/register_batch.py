@@ -1,5 +1,6 @@
 """Register Batch: becomes the batch's owner, pins its inventory and draws the random sample."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, settings_documents, storage
@@ -17,6 +18,14 @@ NOTHING_TO_DO = {
     "already-finished": "already-labeled",
     "superseded": "superseded",
 }
+
+
+@dataclass
+class _Others:
+    """What the other deliveries of the prefix have, as (key, version), and which of them were given up."""
+
+    known: set[tuple[str, str]]
+    given_up: list[str]
 
 
 @entry
@@ -59,18 +68,29 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
     inventory = immutable.find_lines(files.inventory)
     if inventory is None:
         listed = _list(prefix, marker)
-        known = _objects_of_other_deliveries(bucket, prefix, delivery)
-        objects = [entry for entry in listed if _identity(entry) not in known]
-        limits.check_size(len(objects))
-        items = [
-            InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
-            for entry in objects
-        ]
-        items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum, knobs.sample_maximum)
-        _check_cost(files, items)
+        others = _other_deliveries(bucket, prefix, delivery)
+        items = _items(files, listed, others)  # refuses too many before anything is taken over
+        if others.given_up:
+            _take_over(others.given_up, batch_id)
+            others = _other_deliveries(bucket, prefix, delivery)
+            items = _items(files, listed, others)
         inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
     write_shards(files, "inspect", inventory, knobs.shard_size)
     return inventory
+
+
+def _items(files: Files, listed: list[dict[str, Any]], others: _Others) -> list[InventoryItem]:
+    """The objects that no other delivery has, with their place in the draw. Raises InvalidInputError for too many."""
+    knobs = settings()
+    objects = [entry for entry in listed if _identity(entry) not in others.known]
+    limits.check_size(len(objects))
+    items = [
+        InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
+        for entry in objects
+    ]
+    items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum, knobs.sample_maximum)
+    _check_cost(files, items)
+    return items
 
 
 def _check_cost(files: Files, items: list[InventoryItem]) -> None:
@@ -123,38 +143,42 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
     return sorted(images, key=lambda entry: str(entry["Key"]))
 
 
-def _objects_of_other_deliveries(bucket: str, prefix: str, delivery: int) -> set[tuple[str, str]]:
+def _other_deliveries(bucket: str, prefix: str, delivery: int) -> _Others:
     """What other marker versions of the prefix have pinned, later ones too: no object is labelled twice.
 
-    An earlier batch that was given up is taken over: it keeps what it has labelled, and is superseded by this one.
-    Of two that are at work at the same time the earlier pins first: TransientError tells the later to wait for it.
+    An earlier batch that was given up keeps what it has labelled. Of two that are at work at the same time the earlier
+    pins first: TransientError tells the later to wait for it.
     """
-    known = set()
-    own = naming.batch_id(bucket, prefix, delivery)
+    others = _Others(set(), [])
     for number in ledger.batches_of(bucket, prefix):
         batch_id = naming.batch_id(bucket, prefix, number)
         if number == delivery:
             continue
         standing = ledger.standing(batch_id)  # asked first: it may pin, and end, meanwhile
-        if number < delivery and standing == "given-up":
-            if not ledger.supersede(batch_id, own):
-                raise TransientError(f"batch {batch_id}, which was given up, is at work again: look at it once more")
-            logger.info("batch taken over", superseded=batch_id)
-            standing = "superseded"
-        at_work = number < delivery and standing == "at-work"
+        given_up = number < delivery and standing == "given-up"
+        if given_up:
+            others.given_up.append(batch_id)
         inventory = immutable.find_lines(Files(batch_id).inventory)
-        if inventory is None and at_work:
+        if inventory is None and number < delivery and standing == "at-work":
             raise TransientError(
                 f"an earlier marker of {prefix} is being registered as batch {batch_id} and may take the same objects: "
                 "wait until it has listed them, then try again"
             )
-        done = batches.labelled_keys(batch_id) if standing == "superseded" and inventory is not None else None
-        known |= {
+        taken_over = given_up or standing == "superseded"
+        done = batches.labelled_keys(batch_id) if taken_over and inventory is not None else None
+        others.known.update(
             (record["key"], record.get("version-id") or record["etag"])
             for record in inventory or ()
             if done is None or record["key"] in done
-        }
-    return known
+        )
+    return others
+
+
+def _take_over(given_up: list[str], successor: str) -> None:
+    for batch_id in given_up:
+        if not ledger.supersede(batch_id, successor):
+            raise TransientError(f"batch {batch_id}, which was given up, is at work again: look at it once more")
+        logger.info("batch taken over", superseded=batch_id)
 
 
 def _identity(entry: dict[str, Any]) -> tuple[str, str]:

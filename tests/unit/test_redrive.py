@@ -429,3 +429,20 @@ def test_nobody_is_told_to_redrive_what_would_only_fail_again(fake_service) -> N
     handle("record_failure", execution=owner, input=trigger, error={"Error": "X", "Cause": "why"})
     (told,) = notices.requests_of("publish")
     assert "start an execution with the same input" in told["Message"] and "redrive" not in told["Message"]
+
+
+# --- a later marker that takes over
+
+
+def test_a_marker_that_is_refused_takes_nothing_over(change_setting) -> None:
+    upload(3)
+    early = pinned(mark())
+    batch = registered(early)["batch"]["id"]
+    give_up(batch)
+    upload(4, first=3)
+    change_setting("PRICE_PER_LABEL", "1")
+    change_setting("MAX_BATCH_COST", "6")
+    with pytest.raises(Exception, match="MaxBatchCost"):
+        handle("register_batch", event=pinned(mark()), execution=execution("two"))
+    again = handle("register_batch", event=early, execution=execution("three"))
+    assert (again["status"], again["batch"]["objects"]) == ("registered", 3), "it can still be gone on with"
