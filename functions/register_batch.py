@@ -22,9 +22,12 @@ NOTHING_TO_DO = {
 
 @dataclass
 class _Others:
-    """What the other deliveries of the prefix have, as (key, version), and which of them were given up."""
+    """Objects as (key, version): what the other deliveries of the prefix keep, and what those that were given up leave;
+    `given_up` names those that nobody has taken over yet.
+    """
 
     known: set[tuple[str, str]]
+    left: set[tuple[str, str]]
     given_up: list[str]
 
 
@@ -53,8 +56,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     started = found["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000000")
     facts = {"bucket": bucket, "prefix": prefix, "marker_version": version, "started": started}
-    ledger.note_batch(batch_id, {**facts, "labels_attribute": marker.attribute})
-    inventory = _pin_inventory(batch_id, bucket, prefix, delivery, marker)
+    facts["labels_attribute"] = marker.attribute
+    if left := ledger.batch(batch_id).get("left_behind"):  # a restart pins no inventory, and tells it all the same
+        facts["left_behind"] = left
+    ledger.note_batch(batch_id, facts)
+    inventory = _pin_inventory(batch_id, facts, prefix, delivery, marker)
     count("ImagesRegistered", len(inventory))
     logger.info("batch registered", batch_id=batch_id, objects=len(inventory), attempt=claim.attempt)
     state["batch"]["objects"] = len(inventory)
@@ -62,8 +68,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return state
 
 
-def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marker: Marker) -> list[dict[str, Any]]:
+def _pin_inventory(
+    batch_id: str, facts: dict[str, Any], prefix: str, delivery: int, marker: Marker
+) -> list[dict[str, Any]]:
     """The objects of this delivery, pinned by version; written once, so a restart works on the same images."""
+    bucket = facts["bucket"]
     files, knobs = Files(batch_id), settings()
     inventory = immutable.find_lines(files.inventory)
     if inventory is None:
@@ -74,6 +83,9 @@ def _pin_inventory(batch_id: str, bucket: str, prefix: str, delivery: int, marke
             _take_over(others.given_up, batch_id)
             others = _other_deliveries(bucket, prefix, delivery)
             items = _items(files, listed, others)
+        if left := _left_behind(marker, listed, others):
+            logger.warning("images of batches that were given up are not named by this marker", images=left)
+            ledger.note_batch(batch_id, {**facts, "left_behind": left})
         inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
     write_shards(files, "inspect", inventory, knobs.shard_size)
     return inventory
@@ -149,7 +161,7 @@ def _other_deliveries(bucket: str, prefix: str, delivery: int) -> _Others:
     An earlier batch that was given up keeps what it has labelled. Of two that are at work at the same time the earlier
     pins first: TransientError tells the later to wait for it.
     """
-    others = _Others(set(), [])
+    others = _Others(set(), set(), [])
     for number in ledger.batches_of(bucket, prefix):
         batch_id = naming.batch_id(bucket, prefix, number)
         if number == delivery:
@@ -166,12 +178,17 @@ def _other_deliveries(bucket: str, prefix: str, delivery: int) -> _Others:
             )
         taken_over = given_up or standing == "superseded"
         done = batches.labelled_keys(batch_id) if taken_over and inventory is not None else None
-        others.known.update(
-            (record["key"], record.get("version-id") or record["etag"])
-            for record in inventory or ()
-            if done is None or record["key"] in done
-        )
+        for record in inventory or ():
+            kept = done is None or record["key"] in done
+            (others.known if kept else others.left).add((record["key"], record.get("version-id") or record["etag"]))
     return others
+
+
+def _left_behind(marker: Marker, listed: list[dict[str, Any]], others: _Others) -> int:
+    """How many images lose their batch and get none: a marker that names its images may leave some out."""
+    named = {entry["Key"] for entry in listed}
+    left = {key for key, _ in others.left - others.known}
+    return 0 if marker.names is None else len(left - named)
 
 
 def _take_over(given_up: list[str], successor: str) -> None:

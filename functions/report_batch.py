@@ -28,7 +28,7 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
-    rows = _rounds(files)
+    rows, facts = _rounds(files), ledger.batch(files.batch_id)
     last = max((row["round"] for row in rows), default=0)
     everything = batches.images(files.batch_id, last) if storage.exists(files.inventory) else []
     counts = batches.check_conservation(files.batch_id, everything, last)
@@ -49,7 +49,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "audit": _audit(files, everything, rows, annotations),
         "imported": storage.find_json(files.imported) or {},
         "estimate": storage.find_json(files.estimate) or {},
-        "started": ledger.batch(files.batch_id)["started"],
+        "started": facts["started"],
+        "left_behind": int(facts.get("left_behind", 0)),
         "policy": settings().accept_policy,
     }
     storage.write_json(f"{files.root}/summary.json", summary)
@@ -57,7 +58,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         f"{files.root}/report.html", report.render(summary).encode("utf-8"), "text/html; charset=utf-8"
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
-        _notify(files.batch_id, last, counts, [row["worker"] for row in workers if row["flagged"]], report_uri)
+        flagged = [row["worker"] for row in workers if row["flagged"]]
+        _notify(files.batch_id, last, counts, flagged, report.left_behind(summary), report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)
     return {"images": len(everything), **counts, "report_uri": report_uri}
@@ -187,13 +189,16 @@ def _manifest(annotations: list[Annotation]) -> bytes:
     return "".join(annotation.to_line(settings().label_names) + "\n" for annotation in ordered).encode("utf-8")
 
 
-def _notify(batch_id: str, last: int, counts: dict[str, int], flagged: list[str], report_uri: str) -> None:
+def _notify(
+    batch_id: str, last: int, counts: dict[str, int], flagged: list[str], left_behind: str, report_uri: str
+) -> None:
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
     supplied = storage.find_json(Files(batch_id).imported)
     imported = f" {supplied['labels']} supplied labels imported, {supplied['refused']} refused." if supplied else ""
     below = f"\nBelow WorkerMinimumQuality on honeypots: {', '.join(flagged)}." if flagged else ""
+    left = f"\n{left_behind}" if left_behind else ""
     notices.tell(
         f"labelled/{batch_id}/{last}",
         f"Batch {batch_id} is labelled",
-        f"{sentence}.{imported}{below}\nReport: {report_uri}",
+        f"{sentence}.{imported}{below}{left}\nReport: {report_uri}",
     )

@@ -148,10 +148,21 @@ def _rejections(reasons: Mapping[str, str]) -> str:
     return "<h2>Rejected objects</h2>" + table(("object", "why"), list(reasons.items())[:200])
 
 
-def _next_step(summary: Mapping[str, Any]) -> str:
-    if not summary["deferred"]:
+def left_behind(summary: Mapping[str, Any]) -> str:
+    """What a marker that names its images left out of a batch that was given up; empty where nothing was."""
+    if not summary.get("left_behind"):
         return ""
     return (
+        f"{summary['left_behind']} images of an earlier batch of this prefix, which was given up, are not among those "
+        "that this marker names: put a marker {} to have them labelled, too."
+    )
+
+
+def _next_step(summary: Mapping[str, Any]) -> str:
+    left = f"<h2>What no batch has</h2><p>{left_behind(summary)}</p>" if left_behind(summary) else ""
+    if not summary["deferred"]:
+        return left
+    return left + (
         f"<h2>What is left</h2><p>{summary['deferred']} images are deferred: nobody labelled them, nothing was lost. "
         'Start the execution again with <code>"resume": true</code> in its input; '
         "raise HumanBudget or MaxRounds first if they were the limit.</p>"

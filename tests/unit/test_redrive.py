@@ -446,3 +446,21 @@ def test_a_marker_that_is_refused_takes_nothing_over(change_setting) -> None:
         handle("register_batch", event=pinned(mark()), execution=execution("two"))
     again = handle("register_batch", event=early, execution=execution("three"))
     assert (again["status"], again["batch"]["objects"]) == ("registered", 3), "it can still be gone on with"
+
+
+def test_images_that_a_later_marker_leaves_out_are_told_and_the_next_one_has_them(fake_service) -> None:
+    notices = fake_service("sns")
+    upload(3)
+    give_up(registered(pinned(mark()))["batch"]["id"])
+    trigger = pinned(mark(json.dumps(["00 ü+%20.png"]).encode()))
+    late = registered(trigger, "two")["batch"]
+    assert late["objects"] == 1
+    give_up(late["id"])
+    registered(trigger, "restarted")
+    run_round(late["id"], 1)
+    handle("report_batch", batch_id=late["id"], execution=ledger.owner_of(late["id"]))
+    assert storage.read_json(f"{Files(late['id']).root}/summary.json")["left_behind"] == 2
+    (told,) = notices.requests_of("publish")
+    for said in (told["Message"], storage.read(f"{Files(late['id']).root}/report.html").decode()):
+        assert "2 images of an earlier batch" in said
+    assert registered_objects(pinned(mark()), "three") == 2
