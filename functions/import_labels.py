@@ -19,8 +19,14 @@ ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Raises InvalidInputError, before anybody is asked, where not one label can be imported."""
+    """Raises InvalidInputError, before anybody is asked, where not one label can be imported.
+
+    Once for a batch: a restart and a resume go on with what was imported, whatever became of the manifest since.
+    """
     files, facts = Files(event["batch_id"]), ledger.batch(event["batch_id"])
+    before = storage.find_json(files.imported)
+    if before and immutable.find_lines(files.decisions(0)) is not None:
+        return {"labels": before["labels"], "refused": before["refused"]}
     everything = {image.source_ref: image for image in batches.images(files.batch_id, 0) if image.readable}
     names = _names_of(everything, facts["prefix"])
     labels, refused = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
@@ -33,8 +39,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.info("labels imported", labels=len(labels), refused=len(refused))
     if not labels:
         raise InvalidInputError(_nothing(event["labels_uri"], told))
-    immutable.create_lines(files.imported_labels, [_answer(everything[ref], label) for ref, label in labels])
-    immutable.create_lines(files.decisions(0), [_decision(everything[ref]).to_json() for ref, _ in labels])
+    taken = immutable.create_lines(files.imported_labels, [_answer(everything[ref], label) for ref, label in labels])
+    immutable.create_lines(files.decisions(0), [_decision(everything[line["source-ref"]]).to_json() for line in taken])
     return {"labels": len(labels), "refused": len(refused)}
 
 

@@ -353,8 +353,9 @@ def check_lock(execution: str, fence: int) -> None:
     row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
     if row.get("owner") != execution or int(row.get("fence", 0)) != fence:
         raise LockLostError(
-            f"the training lock moved on (fence {row.get('fence')}); this execution held fence {fence} "
-            "and publishes nothing"
+            f"this execution held the training lock under fence {fence} and does not hold it any more (fence "
+            f"{row.get('fence')}, held by {row.get('owner') or 'nobody'}): it was redriven after it had failed, or "
+            "another took over. It publishes nothing; the labels that wait train with the next batch"
         )
 
 

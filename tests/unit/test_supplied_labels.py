@@ -298,3 +298,16 @@ def test_no_file_breaks_the_reader(body) -> None:
                 assert str(error)
     except InvalidInputError as error:
         assert str(error)
+
+
+@loop
+def test_a_restart_goes_on_with_what_was_imported_and_says_so() -> None:
+    upload(3)
+    storage.write(f"{PREFIX}labels.manifest", lines(record()))
+    state = registered(mark(b'{"labels": "labels.manifest"}'))
+    given = {"batch_id": state["batch"]["id"], "labels_uri": state["batch"]["labels_uri"]}
+    first = handle("import_labels", **given)
+    storage.write(f"{PREFIX}labels.manifest", lines(*map(record, NAMES)))
+    assert handle("import_labels", **given) == first == {"labels": 1, "refused": 0}
+    assert handle("merge_annotations", batch_id=given["batch_id"], round=0)["human"] == 1
+    assert storage.read_json(Files(given["batch_id"]).imported)["labels"] == 1
