@@ -12,6 +12,7 @@ from typing import Any
 
 from labelloop import aws, callbacks, endpoints, failures, ledger, outcomes
 from labelloop.callbacks import Callback
+from labelloop.errors import InvalidInputError
 from labelloop.observability import count, entry, logger, metrics
 from labelloop.settings import settings
 
@@ -22,17 +23,20 @@ GRACE_SECONDS = 300
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Raises, when all else is done, what kept a whole part from being done: the alarm counts errors."""
-    waiting = list(callbacks.open_callbacks())
+    waiting, strange = callbacks.open_and_strange()
     answered = _each(_settle, waiting)
     troubles: list[Exception] = []
     _part(troubles, ledger.index_older_batches)
     ended = _each(_record_lost_failure, _part(troubles, _unended, waiting) or ())
-    removed = _each(_remove, _part(troubles, _unneeded_endpoints, waiting) or ())
+    # What a strange row waits for may be an endpoint.
+    removed = 0 if strange else _each(_remove, _part(troubles, _unneeded_endpoints, waiting) or ())
     _part(troubles, _measure_oldest_running)
     told = {"waiting": len(waiting), "answered": answered, "endpoints_removed": removed, "failures_recorded": ended}
     logger.info("reconciled", done=told)
     if troubles:
         raise troubles[0]
+    if strange:
+        raise InvalidInputError(f"{len(strange)} waits cannot be read, the first: {strange[0]}")
     return told
 
 

@@ -202,8 +202,23 @@ def _tell_failure(states: Any, token: str, error: str, cause: str) -> None:
             raise
 
 
-def open_callbacks() -> Iterator[Callback]:
-    """Every row that is not delivered, oldest first; what a newer version wrote is left to that version."""
+def open_callbacks() -> list[Callback]:
+    """Every row that is not delivered, oldest first; one that a newer version wrote is left to that version."""
+    return open_and_strange()[0]
+
+
+def open_and_strange() -> tuple[list[Callback], list[str]]:
+    """The rows that are not delivered, oldest first, and why others cannot be read: a newer version wrote them."""
+    known, strange = [], []
+    for row in _open_rows():
+        try:
+            known.append(_from_row(row))
+        except InvalidInputError as error:
+            strange.append(str(error))
+    return known, strange
+
+
+def _open_rows() -> Iterator[dict[str, Any]]:
     request: dict[str, Any] = {
         "IndexName": "open-index",
         "KeyConditionExpression": "#o = :yes",
@@ -212,12 +227,7 @@ def open_callbacks() -> Iterator[Callback]:
     }
     while True:
         page = _table().query(**request)
-        for row in page["Items"]:
-            try:
-                yield _from_row(row)
-            except InvalidInputError as error:
-                count("CallbackUnreadable")
-                logger.error("a callback cannot be read; the others are", reason=str(error))
+        yield from page["Items"]
         if "LastEvaluatedKey" not in page:
             return
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -61,7 +61,8 @@ def remove_unpromoted_endpoint(model_version: str) -> None:
     """
     prefix = settings().resource_prefix
     name = naming.endpoint(prefix, model_version)
-    if name in endpoints.serving(prefix) or name in endpoints.asked(callbacks.open_callbacks()):
+    waiting, strange = callbacks.open_and_strange()
+    if strange or name in endpoints.serving(prefix) or name in endpoints.asked(waiting):
         return
     try:
         endpoints.remove(name)

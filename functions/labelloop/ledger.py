@@ -205,7 +205,7 @@ def running_batches() -> list[tuple[str, str, int]]:
     found = []
     while True:
         page = _table().query(**request)
-        found += [(row["id"].removeprefix("batch#"), row["owner"], int(row["since"])) for row in page["Items"]]
+        found += [(row["id"].removeprefix("batch#"), row["owner"], int(row.get("since", 0))) for row in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return found
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -17,6 +17,8 @@ from labelloop.records import Box, Prediction
 
 MOST_BOXES = 2_000
 OUTSIDE_TOLERANCE_PIXELS = 1.0
+# An endpoint keeps the limits that it was deployed with; inspection went by those of the batch.
+OF_ITS_OWN_LIMITS = ("too-large", "too-many-pixels", "too-small")
 
 Size = tuple[int, int]
 
@@ -59,7 +61,10 @@ class Seen:
             try:
                 if often[reference] > 1:
                     raise InvalidInputError("the image occurs more than once in one answer")
-                self.usable[reference] = check(Prediction.from_json(record), sizes[reference], classes, model)
+                prediction = check(Prediction.from_json(record), sizes[reference], classes, model)
+                if prediction.reason in OF_ITS_OWN_LIMITS:
+                    raise InvalidInputError(f"the endpoint has other limits than the batch: {prediction.reason}")
+                self.usable[reference] = prediction
                 self.refused.pop(reference, None)
             except InvalidInputError as error:
                 self.refused[reference] = str(error)

@@ -217,3 +217,24 @@ def test_an_accepted_prediction_that_is_gone_before_the_merge_is_asked_for_again
     merged = handle("merge_annotations", batch_id=batch, round=1)
     assert (merged["auto"], merged["human"], merged["deferred"]) == (0, 3, 3)
     assert handle("begin_round", batch_id=batch, round=2)["infer"]
+
+
+@loop
+def test_an_endpoint_with_older_limits_rejects_no_image_that_inspection_took() -> None:
+    """MaxImagePixels was raised after the champion had been deployed: its endpoint keeps the old one."""
+    upload(5)
+    batch = registered()["batch"]["id"]
+    crown()
+    handle("begin_round", batch_id=batch, round=1)
+    larger, damaged, *others = refs(batch)
+    rejected = {"status": "rejected", "model": MODEL}
+    answers = [
+        {"source-ref": larger, **rejected, "reason": "too-many-pixels"},
+        {"source-ref": damaged, **rejected, "reason": "truncated"},
+        *({"source-ref": ref, **GOOD} for ref in others),
+    ]
+    storage.write_lines(f"{Files(batch).predictions(1)}x.jsonl", answers)
+    run_round(batch, 1)
+    decided = {each.source_ref: each for each in batches.round_decisions(batch, 1)}
+    assert decided[damaged].decision == "rejected" and decided[larger].decision == "human"
+    assert any("other limits than the batch" in reason for reason in decided[larger].reasons)

@@ -322,3 +322,24 @@ def test_an_execution_that_never_owned_a_batch_fails_quietly(states, sagemaker, 
 )
 def test_any_error_becomes_a_sentence(error, sentence) -> None:
     assert failures.describe(error) == sentence
+
+
+def test_a_wait_that_a_newer_version_wrote_keeps_nothing_else_from_being_done(states, runtime, quiet) -> None:
+    """After a deployment was rolled back; no endpoint is removed, because that wait may need it."""
+    quiet.answering(list_endpoints={"Endpoints": [{"EndpointName": "labelloop-v000009-0123abcd"}]})
+    callbacks.remember("deployment", "labelloop-v000009-0123abcd", "t0", EXECUTION, 600)
+    boto3.resource("dynamodb").Table("callbacks-table").update_item(
+        Key={"id": "deployment#labelloop-v000009-0123abcd"},
+        UpdateExpression="SET #s = :new",
+        ExpressionAttributeNames={"#s": "schema"},
+        ExpressionAttributeValues={":new": 99},
+    )
+    ask_for_inference()
+    storage.write(OUTPUT, b"{}\n")
+    dead = execution("dead")
+    ledger.claim_batch("lost", dead, resume=False)
+    boto3.client("stepfunctions").stop_execution(executionArn=dead)
+    with pytest.raises(Exception, match=r"1 waits cannot be read.*written by a newer version"):
+        handle("reconcile")
+    assert heard(states) == [("send_task_success", "t1")] and ledger.batch("lost")["status"] == "failed"
+    assert quiet.requests_of("delete_endpoint") == []
