@@ -1,6 +1,7 @@
 """Import Labels: a manifest of human labels, named by the marker, becomes round 0 of the batch."""
 
 import json
+from collections import defaultdict
 from typing import Any
 
 from labelloop import batches, immutable, ledger, storage, supplied
@@ -47,8 +48,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _read(
     labels_uri: str, everything: dict[str, Image], names: Names, attribute: str
 ) -> tuple[list[tuple[str, Annotation]], list[Refused]]:
-    """Good labels by source-ref, in its order; of several lines of one image the last counts."""
-    found: dict[str, tuple[str, Annotation]] = {}
+    """Good labels by source-ref, in its order; of several lines with one name the last counts."""
+    named: dict[str, dict[str, tuple[int, Annotation]]] = defaultdict(dict)
     refused = []
     try:
         lines = supplied.objects(storage.read(storage.own_key(labels_uri)))
@@ -58,13 +59,16 @@ def _read(
         try:
             label = supplied.read(line, attribute, settings().label_names, settings().task)
             reference = names.find(label.source_ref)
-            if reference in found and found[reference][0] != label.source_ref:
-                raise InvalidInputError(f"it means the same image as {found[reference][0]!r}: name their whole keys")
             fitted = supplied.fitted(label, everything[reference].size, settings().label_names)
-            found[reference] = (label.source_ref, fitted)
         except InvalidInputError as error:
             refused.append(Refused(number, str(error), supplied.kind_of(str(error))))
-    return [(reference, found[reference][1]) for reference in sorted(found)], refused
+            continue
+        earlier = named[reference].get(label.source_ref)
+        if earlier and earlier[1] != fitted:
+            refused.append(supplied.repeated(earlier[0], number))
+        named[reference][label.source_ref] = (number, fitted)
+    found, unclear = supplied.unambiguous(named, names)
+    return sorted(found.items()), sorted([*refused, *unclear], key=lambda each: each.line)
 
 
 def _names_of(everything: dict[str, Image], prefix: str) -> Names:
@@ -74,15 +78,14 @@ def _names_of(everything: dict[str, Image], prefix: str) -> Names:
         below = image.item.key.removeprefix(prefix)
         exact.update(dict.fromkeys((reference, storage.uri(image.item.key), below), reference))
         relative[below] = reference
-    return Names(exact, relative)
+    return Names(exact, relative, storage.uri(""))
 
 
 def _nothing(labels_uri: str, told: dict[str, Any]) -> str:
-    rows = [f"{row['reason']} ({row['count']} lines, e.g. {row['lines'][0]})" for row in told["reasons"][:3]]
     return (
-        f"none of the {told['refused']} lines of {labels_uri} could be imported: "
-        f"{'; '.join(rows) or 'the file is empty'}. Nobody was asked; put the marker again with a manifest that fits, "
-        "or without one"
+        f"none of the {told['refused']:,} lines of {labels_uri} could be imported: "
+        f"{supplied.why(told) or 'the file is empty'}. Nobody was asked; put the marker again with a manifest that "
+        "fits, or without one"
     )
 
 

@@ -133,9 +133,11 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
     pages = (
         aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
     )
+    wanted = None if marker.names is None else {prefix + name for name in marker.names}
     newest = []
     for page in pages:
-        newest += [entry for entry in page.get("Versions", ()) if entry["IsLatest"]]
+        latest = (entry for entry in page.get("Versions", ()) if entry["IsLatest"])
+        newest += [entry for entry in latest if wanted is None or entry["Key"] in wanted]
         if len(newest) > MOST_LISTED:
             limits.check_size(len(newest), counted_all=False)
     manifest = _labels_uri(marker, prefix)
@@ -149,9 +151,6 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
         if not entry["Key"].endswith(("/" + naming.READY, "/")) and storage.uri(entry["Key"]) != manifest
     ]
     markers.check_complete(marker, [entry["Key"].removeprefix(prefix) for entry in images], prefix)
-    if marker.names is not None:
-        wanted = {prefix + name for name in marker.names}
-        images = [entry for entry in images if entry["Key"] in wanted]
     return sorted(images, key=lambda entry: str(entry["Key"]))
 
 

@@ -16,6 +16,7 @@ from labelloop import (
     rounds,
     scores,
     storage,
+    supplied,
 )
 from labelloop.batches import Files, Image
 from labelloop.judgement import Policy
@@ -193,8 +194,8 @@ def _notify(
     batch_id: str, last: int, counts: dict[str, int], flagged: list[str], left_behind: str, report_uri: str
 ) -> None:
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-    supplied = storage.find_json(Files(batch_id).imported)
-    imported = f" {supplied['labels']} supplied labels imported, {supplied['refused']} refused." if supplied else ""
+    told = storage.find_json(Files(batch_id).imported)
+    imported = f"\n{supplied.sentence(told)}" if told else ""
     below = f"\nBelow WorkerMinimumQuality on honeypots: {', '.join(flagged)}." if flagged else ""
     left = f"\n{left_behind}" if left_behind else ""
     notices.tell(

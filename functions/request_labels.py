@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import callbacks, jobs, labeling, ledger, notices, outcomes, settings_documents, storage
+from labelloop import callbacks, jobs, labeling, ledger, notices, outcomes, settings_documents, storage, supplied
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         _answer_if_ended(callback, job.name)
     callbacks.mark_started(callback, batch=files.batch_id)
     count("LabelingJobRequested")
-    _notify(files.batch_id, number, job)
+    _notify(files, number, int(event["job"]), job)
     return {"labeling_job": job.name}
 
 
@@ -61,11 +61,17 @@ def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
         callbacks.answer(callback, known)
 
 
-def _notify(batch_id: str, number: int, job: Job) -> None:
+def _notify(files: Files, number: int, index: int, job: Job) -> None:
     images = job.objects + job.honeypots
+    told = f"{images} images of batch {files.batch_id}, round {number}, wait for people in labelling job {job.name}."
     notices.tell(
-        f"labeling-waits/{job.name}",
-        "Labelling waits for you",
-        f"{images} images of batch {batch_id}, round {number}, wait for people in labelling job {job.name}.",
+        f"labeling-waits/{job.name}", "Labelling waits for you", told + (_before(files) if number == index == 1 else "")
     )
     logger.info("labelling requested", labeling_job=job.name, kind=job.kind, objects=images)
+
+
+def _before(files: Files) -> str:
+    """What there is to know before the first answer is given, and paid for."""
+    estimate, imported = storage.find_json(files.estimate), storage.find_json(files.imported)
+    lines = [f"Estimate for the whole batch: {estimate['sentence']}."] if estimate and "sentence" in estimate else []
+    return "".join(f"\n{line}" for line in [*lines, *([supplied.sentence(imported)] if imported else [])])

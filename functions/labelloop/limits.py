@@ -35,7 +35,7 @@ class Estimate:
         return self.people_dollars + self.machine_dollars
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "dollars": round(self.dollars, 2)}
+        return {**asdict(self), "dollars": round(self.dollars, 2), "sentence": self.sentence}
 
     @property
     def sentence(self) -> str:

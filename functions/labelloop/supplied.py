@@ -17,13 +17,20 @@ from typing import Any
 from labelloop import fields
 from labelloop.augmented import label_attributes
 from labelloop.errors import InvalidInputError
-from labelloop.manifests import Annotation, Labelled, read_labeled
+from labelloop.manifests import Annotation, Failed, Labelled, read_labeled
 from labelloop.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
-from labelloop.records import KeyPoint
+from labelloop.records import Box, KeyPoint
 
 MOST_BYTES = 200_000_000
 MOST_MARKS = 2_000
+SMALLEST_SIDE = 1.0  # pixels; people's tools draw whole ones
 LINES_SHOWN = 5
+REASONS_TOLD = 3
+VERIFICATION = "groundtruth/label-verification"
+# A verification job names its own categories. Any other word than these may say that the label is wrong.
+ACCEPTED = frozenset(
+    ["accept", "accepted", "approve", "approved", "correct", "good", "ok", "okay", "pass", "right", "yes"]
+)
 _PERCENT = re.compile("(?:%[0-9A-Fa-f]{2})+")
 INSTEAD = "give an augmented manifest: one JSON object per line with source-ref, the label and its metadata"
 
@@ -87,7 +94,10 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
     Raises InvalidInputError.
     """
     attribute = attribute_of(line, wanted)
-    result = read_labeled(line, attribute, names) if attribute else None
+    # The line's own class map alone tells what a class id means: the stack's order of classes says nothing about it.
+    result = read_labeled(line, attribute) if attribute else None
+    if isinstance(result, Failed):
+        raise InvalidInputError(f"its labelling failed: {result.reason}")
     if not isinstance(result, Labelled):
         raise InvalidInputError("it holds no label of boxes or key points")
     annotation = result.annotation
@@ -95,6 +105,11 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
         raise InvalidInputError(f"it holds no {task}, which is what the parameter Task asks for")
     if not annotation.human:
         raise InvalidInputError("a machine made this label (human-annotated: no); only people's labels are imported")
+    if verdict := _not_accepted(line, annotation.creation_date):
+        raise InvalidInputError(
+            f"people verified this label as '{verdict}', which is none of {', '.join(sorted(ACCEPTED))}: adjust it, or "
+            "take the verification out of the line"
+        )
     if len(annotation.boxes) + len(annotation.key_points or ()) > MOST_MARKS:
         raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
     spelled = _spellings(names)
@@ -121,7 +136,7 @@ def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotati
             f"field 'image_size' is {labelled[0]} x {labelled[1]}, but the upright image has {size[0]} x {size[1]} "
             f"pixels{turned}"
         )
-    boxes = tuple(inside(box, size, names, f"box {number}") for number, box in enumerate(annotation.boxes))
+    boxes = tuple(_large_enough(inside(box, size, names, f"box {n}"), n) for n, box in enumerate(annotation.boxes))
     points = annotation.key_points
     return replace(
         annotation,
@@ -135,32 +150,81 @@ def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotati
 class Names:
     """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
 
-    Another bucket or folder, letter case, `./`, percent-encoding and Unicode form do not matter as long as exactly one
-    image fits.
+    Letter case, `./`, percent-encoding and Unicode form do not matter, nor does another bucket or folder above the
+    batch's files, as long as exactly one image fits. A folder between the batch's prefix and a file does matter, and a
+    URI of the data bucket names one object and no other.
     """
 
-    def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str]) -> None:
-        """`exact`: every full name of an image -> its id; `relative`: its name below the batch's prefix -> its id."""
-        self._exact = exact
-        self._loose: dict[str, set[str]] = defaultdict(set)
+    def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str], home: str = "") -> None:
+        """`exact`: every full name of an image -> its id; `relative`: its name below the batch's prefix -> its id;
+        `home`: what every URI of the data bucket begins with.
+        """
+        self._exact, self._home = exact, home
+        self._at_home: dict[str, set[str]] = defaultdict(set)
+        self._whole: dict[str, set[str]] = defaultdict(set)
+        self._ends: dict[str, set[str]] = defaultdict(set)
+        for name, image in exact.items():
+            if home and name.startswith(home):
+                self._at_home[_normal(name.removeprefix(home))].add(image)
         for name, image in relative.items():
             parts = _normal(name).split("/")
+            self._whole["/".join(parts)].add(image)
             for start in range(len(parts)):
-                self._loose["/".join(parts[start:])].add(image)
+                self._ends["/".join(parts[start:])].add(image)
+
+    def is_exact(self, source_ref: str) -> bool:
+        return source_ref in self._exact
 
     def find(self, source_ref: str) -> str:
         """The image's id. Raises InvalidInputError where none or several fit."""
         if source_ref in self._exact:
             return self._exact[source_ref]
-        path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
-        parts = _normal(path).split("/")
-        for start in range(len(parts)):
-            fitting = self._loose.get("/".join(parts[start:]), set())
+        for fitting in self._fitting(source_ref):
             if len(fitting) == 1:
                 return next(iter(fitting))
             if fitting:
                 raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
         raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
+
+    def _fitting(self, source_ref: str) -> Iterator[set[str]]:
+        """The images that fit, the best match first."""
+        if self._home and source_ref.startswith(self._home):
+            yield self._at_home.get(_normal(source_ref.removeprefix(self._home)), set())
+            return
+        path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
+        parts = _normal(path).split("/")
+        yield self._ends.get("/".join(parts), set())
+        for start in range(1, len(parts)):
+            yield self._whole.get("/".join(parts[start:]), set())
+
+
+Lines = Mapping[str, tuple[int, Annotation]]  # source-ref -> line number and label
+
+
+def unambiguous(named: Mapping[str, Lines], names: Names) -> tuple[dict[str, Annotation], list[Refused]]:
+    """The label of each image (of `named`), and the lines that do not count.
+
+    Where several names mean one image, exact ones do, the last line of them; where none is exact, nobody knows which.
+    """
+    found, refused = {}, []
+    for image, lines in named.items():
+        sure = [name for name in lines if names.is_exact(name)] or (list(lines) if len(lines) == 1 else [])
+        last = max(sure, key=lambda name: lines[name][0], default=None)
+        if last is not None:
+            found[image] = lines[last][1]
+        for name, (number, _) in lines.items():
+            if name in sure and last is not None and name != last:
+                refused.append(repeated(number, lines[last][0]))
+            elif name != last:
+                other = next(each for each in (*sure, *lines) if each != name)
+                error = f"it means the same image as {other!r}: name their whole keys"
+                refused.append(Refused(number, error, kind_of(error)))
+    return found, refused
+
+
+def repeated(line: int, again: int) -> Refused:
+    error = f"line {again} labels the same image again, and the last label counts"
+    return Refused(line, error, kind_of(error))
 
 
 def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
@@ -175,10 +239,23 @@ def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
     ]
 
 
+def why(told: Mapping[str, Any]) -> str:
+    """The most frequent reasons of import.json, for a sentence; empty where nothing was refused."""
+    rows = [f"{row['reason']} ({row['count']:,} lines, e.g. {row['lines'][0]})" for row in told["reasons"]]
+    more = [f"and {len(rows) - REASONS_TOLD} other reasons"] if len(rows) > REASONS_TOLD else []
+    return "; ".join(rows[:REASONS_TOLD] + more)
+
+
+def sentence(told: Mapping[str, Any]) -> str:
+    """What import.json says, for a notice."""
+    refused = f", {told['refused']:,} lines were refused: {why(told)}" if told["refused"] else ""
+    return f"{told['labels']:,} supplied labels were imported{refused}."
+
+
 def kind_of(error: str) -> str:
     """What an error says, without what differs from line to line."""
     without_image = error.partition(": ")[2] if error.startswith("line of ") else error
-    return re.sub(r"\d", "#", re.sub(r"'[^']*'", "'...'", without_image))[:80]
+    return re.sub(r"\d+", "#", re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", without_image))[:80]
 
 
 def _text(body: bytes) -> str:
@@ -188,9 +265,8 @@ def _text(body: bytes) -> str:
         )
     if body.startswith((b"\x1f\x8b", b"PK\x03\x04")):
         raise InvalidInputError(f"the manifest is compressed: unpack it; {INSTEAD}")
-    encoding = "utf-16" if body.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return body.decode(encoding)
+        return body.decode(json.detect_encoding(body))
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"the manifest is not UTF-8 text ({error}): save it as UTF-8") from None
 
@@ -215,14 +291,13 @@ def _sequence(text: str) -> list[tuple[int, str]] | None:
         return None
 
 
-def _members(value: Any) -> Iterator[dict[str, Any]]:
-    listed = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, dict) for each in listed):
+def _members(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list | dict):
         raise ValueError("not objects")
-    yield from listed
+    yield from value if isinstance(value, list) else [value]
 
 
-def _one_line(text: str, value: dict[str, Any]) -> str:
+def _one_line(text: str, value: Any) -> str:
     return text if text.startswith("{") and "\n" not in text else json.dumps(value, ensure_ascii=False)
 
 
@@ -252,6 +327,27 @@ def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
     if found := spelled.get(_normal(label.strip())):
         return found
     raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is '{label}'")
+
+
+def _not_accepted(line: str, created: str) -> str:
+    """What a verification job said of a label created then, where it did not accept it; one before that is of an
+    earlier label.
+    """
+    for metadata in json.loads(line).values():
+        if not isinstance(metadata, dict) or metadata.get("type") != VERIFICATION:
+            continue
+        verdict, verified = str(metadata.get("class-name", "")), str(metadata.get("creation-date", ""))
+        older = verified and created and verified < created
+        if not older and verdict.strip().casefold() not in ACCEPTED:
+            return verdict or "(no verdict)"
+    return ""
+
+
+def _large_enough(box: Box, number: int) -> Box:
+    for side in ("width", "height"):
+        if getattr(box, side) < SMALLEST_SIDE:
+            raise fields.refuse(f"box {number}", side, "at least a pixel inside the image", getattr(box, side))
+    return box
 
 
 def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:

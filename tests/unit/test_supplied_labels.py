@@ -4,6 +4,8 @@ import json
 import unicodedata
 from pathlib import Path
 
+import boto3
+import people
 import pytest
 from batch_rounds import merge, refs, run_round
 from handling import PREFIX, crown, handle, mark, picture, predict, registered, upload
@@ -73,8 +75,14 @@ def boxes(told: dict) -> list[dict]:
         lines(*map(record, NAMES)).replace(b"\n", b",\n"),
         b"\n\n" + lines(*map(record, NAMES)).replace(b"\n", b"\n\n"),
         lines(*map(record, NAMES)).rstrip(b"\n"),
+        lines(*map(record, NAMES)).decode().encode("utf-16-le"),
+        lines(*map(record, NAMES)).decode().encode("utf-16-be"),
+        lines(*map(record, NAMES)).decode().encode("utf-32"),
     ],
-    ids=["array", "pretty array", "pretty", "BOM", "UTF-16", "UTF-16 BE", "CRLF", "commas", "blank lines", "no end"],
+    ids=[
+        *("array", "pretty array", "pretty", "BOM", "UTF-16", "UTF-16 BE", "CRLF", "commas", "blank lines", "no end"),
+        *("UTF-16 LE, no BOM", "UTF-16 BE, no BOM", "UTF-32"),
+    ],
 )
 def test_the_same_labels_in_every_form_people_save_them_in(body) -> None:
     told = imported(body)
@@ -101,6 +109,56 @@ def test_where_nothing_can_be_imported_the_batch_stops_before_people_are_asked(b
     told = imported(body)
     assert said in told.get("error", "") and "Nobody was asked" in told["error"], told
     assert storage.find_lines(Files(told["batch"]).decisions(0)) is None
+
+
+@loop
+def test_what_is_no_object_in_an_array_costs_itself_only() -> None:
+    told = imported(json.dumps([record(name) for name in NAMES] + [None]).encode())
+    assert told["labels"] == 3 and len(told["errors"]) == 1
+
+
+@loop
+def test_a_batch_that_goes_on_later_does_not_need_its_manifest_any_more() -> None:
+    told = imported(lines(record(NAMES[0]), record("elsewhere.png")))
+    batch, uri = told["batch"], f"s3://{BUCKET}/{PREFIX}labels.manifest"
+    merge(batch, 0)
+    before = storage.read_json(Files(batch).imported)
+    storage.write(f"{PREFIX}labels.manifest", lines(record("elsewhere.png")))
+    assert handle("import_labels", batch_id=batch, labels_uri=uri) == {"labels": 1, "refused": 1}
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"{PREFIX}labels.manifest")
+    assert handle("import_labels", batch_id=batch, labels_uri=uri) == {"labels": 1, "refused": 1}
+    assert storage.read_json(Files(batch).imported) == before
+
+
+def test_many_words_for_one_reason_are_one_row() -> None:
+    from labelloop import supplied
+
+    names = ("it's me.png", "Zoë's cat.png", "a.png", 'b"c.png', "12.png", "123456.png")
+    errors = [f"no readable image of this batch has that source-ref: {name!r}" for name in names]
+    assert len({supplied.kind_of(error) for error in errors}) == 1
+
+
+# --- who is told
+
+
+@loop
+def test_people_hear_what_was_refused_and_why_before_they_answer_and_at_the_end(fake_service) -> None:
+    sns = fake_service("sns", publish={})
+    fake_service("sagemaker", create_labeling_job={})
+    told = imported(lines(record(NAMES[0]), record(NAMES[1], human=False)))
+    batch = told["batch"]
+    merge(batch, 0)
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    request = {"batch_id": batch, "round": 1, "task_token": "token", "timeout_seconds": 600}
+    handle("request_labels", **request, job=1, execution=ledger.owner_of(batch))
+    people.answer_round(batch, 1)
+    merge(batch, 1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    waits, labelled = [call["Message"] for name, call in sns.calls if name == "publish"]
+    for message in (waits, labelled):
+        assert "1 supplied labels were imported, 1 lines were refused: a machine made this label" in message
+    assert "Estimate for the whole batch: 3 images: at most 3 go to people" in waits
 
 
 # --- whose labels
@@ -153,6 +211,8 @@ def test_the_machine_lines_of_an_earlier_batch_are_not_people() -> None:
         ({"height": 0}, "greater than 0"),
         ({"width": 1e6}, "a box inside the image"),
         ({"top": 47, "height": 9}, "a box inside the image"),
+        ({"width": 1e-9}, "at least a pixel"),
+        ({"left": 63.9, "width": 1}, "at least a pixel"),
         ({"label": "person"}, "must be one of head, bag"),
     ],
 )
@@ -219,6 +279,48 @@ def test_the_marker_names_the_label_to_read(attribute, left) -> None:
     assert [box["left"] for box in boxes(told)] == [left]
 
 
+VERIFIED = {"type": "groundtruth/label-verification", "human-annotated": "yes", "creation-date": "2026-11-20T12:00:00"}
+
+
+@loop
+@pytest.mark.parametrize(("said", "labels"), [("bad", 0), ("Needs work", 0), ("", 0), ("good", 1), (" Accept", 1)])
+def test_a_label_that_people_verified_as_wrong_is_no_truth(said, labels) -> None:
+    checked = {**record(), "checked": "0", "checked-metadata": {**VERIFIED, "class-name": said}}
+    told = imported(lines(checked, record(NAMES[1])))
+    assert told["labels"] == 1 + labels and len(told["errors"]) == 1 - labels
+    assert all("people verified this label as" in error for error in told["errors"])
+
+
+@loop
+def test_what_was_adjusted_after_it_was_verified_as_wrong_counts() -> None:
+    told = imported(lines({**chained(), "checked": "0", "checked-metadata": {**VERIFIED, "class-name": "bad"}}))
+    assert [box["left"] for box in boxes(told)] == [5]
+
+
+@loop
+@pytest.mark.parametrize("class_map", [None, {}, {"1": "bag"}])
+def test_a_class_id_that_the_lines_own_map_does_not_name_means_nothing(class_map) -> None:
+    unnamed = record()
+    unnamed["boxes-metadata"].pop("class-map")
+    unnamed["boxes-metadata"] |= {} if class_map is None else {"class-map": class_map}
+    told = imported(lines(unnamed, record(NAMES[1])))
+    assert told["labels"] == 1 and "which no class map names" in told["errors"][0]
+
+
+@loop
+def test_a_line_whose_labelling_failed_says_why() -> None:
+    failed = {"source-ref": NAMES[0], "boxes-metadata": {**record()["boxes-metadata"], "failure-reason": "Timed out"}}
+    assert imported(lines(failed, record(NAMES[1])))["errors"] == ["its labelling failed: Timed out"]
+
+
+@loop
+def test_of_several_different_labels_of_an_image_the_last_counts_and_the_others_are_told() -> None:
+    again = [record(box={"left": left}) for left in (5, 5, 7)]
+    told = imported(lines(*again, {**again[0], "source-ref": f"s3://{BUCKET}/{PREFIX}{NAMES[0]}"}, record(NAMES[1])))
+    assert [box["left"] for box in boxes(told)] == [5, 1]
+    assert told["errors"] == [f"line {n} labels the same image again, and the last label counts" for n in (3, 4)]
+
+
 # --- whose image
 
 
@@ -248,6 +350,25 @@ def test_a_name_that_fits_two_images_is_refused() -> None:
     told = imported(lines(record("same.png"), record("b/same.png"), record("x/b/same.png", box={"left": 9})), count=1)
     assert told["labels"] == 1
     assert "2 images of this batch fit" in told["errors"][0] and "means the same image as" in told["errors"][1]
+
+
+@loop
+@pytest.mark.parametrize(
+    "elsewhere", [f"s3://{BUCKET}/incoming/week 0/{NAMES[0]}", f"s3://{BUCKET}/{NAMES[0]}", "b/00.png"]
+)
+def test_an_image_of_another_folder_or_batch_is_none_of_this_one(elsewhere) -> None:
+    storage.write(f"{PREFIX}a/00.png", picture(77))
+    told = imported(lines(record(elsewhere), record("a/00.png", box={"left": 9})), count=1)
+    assert [box["left"] for box in boxes(told)] == [9]
+    assert "no readable image of this batch has that source-ref" in told["errors"][0]
+
+
+@loop
+def test_the_exact_name_of_an_image_wins_over_a_similar_one_wherever_it_stands() -> None:
+    near, exact = record("cats/" + NAMES[0], box={"left": 9}), record(NAMES[0])
+    told = imported(lines(near, exact, record("cats/" + NAMES[1]), record("dogs/" + NAMES[1])))
+    assert [box["left"] for box in boxes(told)] == [1], "and of two similar names nobody knows which is meant"
+    assert len(told["errors"]) == 3 and all("means the same image as" in error for error in told["errors"])
 
 
 # --- independent files
