@@ -5,20 +5,23 @@ fetches.
 import json
 from typing import Any
 
-from labelloop import datasets, immutable, storage, training
+from labelloop import datasets, immutable, labelled_bytes, storage, training
 from labelloop.observability import entry, logger
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Only human labels take part, each in the role the ledger fixed: gold and calibration images never train."""
+    """Only human labels take part, each in the role the ledger fixed: gold and calibration images never train. Where an
+    image changed since, the version that was labelled takes part.
+    """
     folder = training.folder(event["job"])
     by_role: dict[str, list[str]] = {"train": [], "calibration": [], "gold": []}
     for line in datasets.load(event["dataset_version"]).lines:
         if role := datasets.role_of(line):
             by_role[role].append(line)
     for role, lines in by_role.items():
-        immutable.create_text_lines(f"{folder}/dataset/{role}.jsonl", lines)
+        secured = labelled_bytes.secure(lines, f"{folder}/images")
+        by_role[role] = immutable.create_text_lines(f"{folder}/dataset/{role}.jsonl", secured)
     images = [storage.own_key(json.loads(line)["source-ref"]) for lines in by_role.values() for line in lines]
     manifest = json.dumps([{"prefix": storage.uri("")}, *sorted(images)], ensure_ascii=False)
     images_uri = storage.write(f"{folder}/images.manifest", manifest.encode(), "application/json")

@@ -108,9 +108,14 @@ def most_objects(most: int, rate: float) -> int:
     return objects
 
 
+def in_order(known: Iterable[Annotation], seed: int, salt: str) -> list[Annotation]:
+    """The order in which images become honeypots."""
+    return sorted(known, key=lambda each: digest(seed, salt, each.source_ref, length=32))
+
+
 def chosen(known: Sequence[Annotation], counts: Sequence[int], seed: int, salt: str) -> list[list[Annotation]]:
     """For every job so many different images, drawn by seed; no image comes again before all have been shown."""
-    order = sorted(known, key=lambda each: digest(seed, salt, each.source_ref, length=32))
+    order = in_order(known, seed, salt)
     found, start = [], 0
     for count in counts:
         size = min(count, len(order))

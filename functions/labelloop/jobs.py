@@ -6,11 +6,12 @@ people answered then still counts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import datasets, honeypots, immutable, labeling, naming, outcomes, storage
+from labelloop import datasets, honeypots, immutable, labeling, labelled_bytes, naming, outcomes, storage
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
@@ -66,7 +67,11 @@ def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) 
     taken = {line["source-ref"] for part in planned for line in part.lines}
     known = honeypots.gold(datasets.current().lines, knobs.task, taken)
     counts = [honeypots.share(len(part.lines), knobs.honeypot_rate) for part in planned]
-    shown = honeypots.chosen(known, counts, knobs.seed, f"{files.batch_id}/{number}")
+    salt = f"{files.batch_id}/{number}"
+    # Only as many as are needed are looked up: a gold image that was overwritten since has another truth by now.
+    candidates = honeypots.in_order(known, knobs.seed, salt)
+    same = (each for each in candidates if labelled_bytes.as_labelled(each.source_ref, each.provenance))
+    shown = honeypots.chosen(list(itertools.islice(same, sum(counts))), counts, knobs.seed, salt)
     made = [
         honeypots.make(part.name, part.kind, images, knobs.label_names, model, knobs.seed)
         for part, images in zip(planned, shown, strict=True)

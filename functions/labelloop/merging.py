@@ -119,10 +119,13 @@ def _how(answer: HumanLabel) -> dict[str, Any]:
 
 
 def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:
+    item = image.item
+    itself = item.version_id and image.source_ref == storage.uri(item.key)
     return {
         "batch": files.batch_id,
         "round": number,
         "sha256": _sha256(image),
+        **({"version-id": item.version_id} if itself else {}),
         "sampled": image.item.sampled,
         "inclusion-probability": image.item.inclusion_probability,
         "policy": decision.policy,

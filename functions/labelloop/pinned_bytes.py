@@ -7,27 +7,28 @@ goes by that name from the next round on; a label that may have been made on the
 
 import itertools
 import os.path
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop import aws, naming, storage
 from labelloop.batches import Files, Image
 from labelloop.observability import count, logger
+from labelloop.records import InventoryItem
 from labelloop.settings import settings
 
 CHANGED = "image-changed"
 
 
 def changed(everything: Sequence[Image]) -> list[Image]:
-    """The readable images whose key holds other bytes than the pinned ones by now, or nothing.
+    """The readable images whose key holds nothing by now, or other bytes than the pinned ones, or held such meanwhile.
 
     One listing for every 1,000 keys. The same bytes uploaded again have the same ETag and change nothing.
     """
     at_risk = [image for image in everything if image.readable and image.source_ref == storage.uri(image.item.key)]
     if not at_risk:
         return []
-    newest = _newest_etags(_folder(image.item.key for image in at_risk))
-    return [image for image in at_risk if newest.get(image.item.key) != image.item.etag]
+    same = _untouched({image.item.key: image.item for image in at_risk})
+    return [image for image in at_risk if image.item.key not in same]
 
 
 def secure(files: Files, number: int, open_images: Sequence[Image]) -> int:
@@ -57,12 +58,31 @@ def _copied(files: Files, image: Image) -> dict[str, object] | None:
     return moved.to_json()
 
 
-def _newest_etags(prefix: str) -> dict[str, str]:
+def _untouched(items: Mapping[str, InventoryItem]) -> set[str]:
+    """The keys that hold the pinned bytes and held no others since: whoever looked while others were there saw those.
+
+    Where the pinned version itself is gone, the newest bytes alone tell.
+    """
     pages = (
-        aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
+        aws.client("s3")
+        .get_paginator("list_object_versions")
+        .paginate(Bucket=settings().data_bucket, Prefix=_folder(items))
     )
-    versions = (entry for page in pages for entry in page.get("Versions", ()) if entry["IsLatest"])
-    return {entry["Key"]: entry["ETag"].strip('"') for entry in versions}
+    holding: set[str] = set()
+    with_others: set[str] = set()
+    settled: set[str] = set()  # the pinned version was passed: older ones do not matter
+    for entry in (entry for page in pages for entry in page.get("Versions", ())):  # of a key the newest comes first
+        key = entry["Key"]
+        if key not in items or key in settled:
+            continue
+        same = entry["ETag"].strip('"') == items[key].etag
+        if entry["IsLatest"] and same:
+            holding.add(key)
+        if not same:
+            with_others.add(key)
+        if entry.get("VersionId") == (items[key].version_id or "null"):
+            settled.add(key)
+    return holding - (with_others & settled)
 
 
 def _folder(keys: Iterable[str]) -> str:

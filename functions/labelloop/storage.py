@@ -133,11 +133,15 @@ def write_lines(key: str, records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def copy(source_uri: str, key: str, version_id: str | None = None) -> str:
-    """Copies an object, or one version of it, within S3. Raises MissingObjectError where it is not there."""
+    """Copies an object, or one version of it, within S3, without its tags: to read and to set those takes other rights.
+    Raises MissingObjectError where it is not there.
+    """
     bucket, source_key = split(source_uri)
     source = {"Bucket": bucket, "Key": source_key} | ({"VersionId": version_id} if version_id else {})
     try:
-        aws.client("s3").copy_object(Bucket=settings().data_bucket, Key=key, CopySource=source)
+        aws.client("s3").copy_object(
+            Bucket=settings().data_bucket, Key=key, CopySource=source, TaggingDirective="REPLACE"
+        )
     except ClientError as error:
         if aws.error_code(error) in _MISSING:
             raise MissingObjectError(f"{source_uri} is not there") from error
