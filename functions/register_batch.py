@@ -1,11 +1,13 @@
 """Register Batch: becomes the batch's owner, pins its inventory and draws the random sample."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, settings_documents, storage
 from labelloop.batches import Files, write_shards
 from labelloop.errors import InvalidInputError, TransientError
+from labelloop.limits import NOTHING_BEFORE, Before
 from labelloop.markers import Marker
 from labelloop.observability import count, entry, logger
 from labelloop.records import InventoryItem
@@ -64,6 +66,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count("ImagesRegistered", len(inventory))
     logger.info("batch registered", batch_id=batch_id, objects=len(inventory), attempt=claim.attempt)
     state["batch"]["objects"] = len(inventory)
+    state["batch"]["estimate"] = storage.read_json(Files(batch_id).estimate)["sentence"]
     state["progress"]["next_round"] = ledger.rounds_done(batch_id) + 1
     return state
 
@@ -87,6 +90,8 @@ def _pin_inventory(
             logger.warning("images of batches that were given up are not named by this marker", images=left)
             ledger.note_batch(batch_id, {**facts, "left_behind": left})
         inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
+    else:  # it goes on: with as many rounds again, and perhaps with other settings
+        _check_cost(files, len(inventory), sum(record["sampled"] for record in inventory), _before(files))
     write_shards(files, "inspect", inventory, knobs.shard_size)
     return inventory
 
@@ -101,24 +106,39 @@ def _items(files: Files, listed: list[dict[str, Any]], others: _Others) -> list[
         for entry in objects
     ]
     items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum, knobs.sample_maximum)
-    _check_cost(files, items)
+    _check_cost(files, len(items), sum(item.sampled for item in items))
     return items
 
 
-def _check_cost(files: Files, items: list[InventoryItem]) -> None:
+def _check_cost(files: Files, images: int, sampled: int, before: Before = NOTHING_BEFORE) -> None:
     """Says what the batch may cost, before anything is started; raises InvalidInputError where that is too much."""
     knobs = settings()
     estimated = limits.estimate(
-        images=len(items),
-        sampled=sum(item.sampled for item in items),
+        images=images,
+        sampled=sampled,
         budget=knobs.human_budget,
-        rounds=knobs.max_rounds,
+        rounds=ledger.rounds_done(files.batch_id) + knobs.max_rounds - before.rounds,
         workers=knobs.workers_per_object,
         price_per_label=knobs.price_per_label,
+        honeypot_rate=knobs.honeypot_rate,
+        verify_score=knobs.verify_score,
+        before=before,
     )
     storage.write_json(files.estimate, estimated.to_json())
     logger.info("estimate", batch_id=files.batch_id, sentence=estimated.sentence)
     limits.check_cost(estimated, knobs.max_batch_cost)
+
+
+def _before(files: Files) -> Before:
+    asked = settled = last = 0
+    for last in batches.decided_rounds(files.batch_id):
+        decided = Counter(decision.decision for decision in batches.round_decisions(files.batch_id, last))
+        asked += decided["human"] if last else 0  # nobody was asked about what was imported
+        if storage.exists(files.round_annotations(last)):
+            settled += len(immutable.find_text_lines(files.round_annotations(last))) + decided["rejected"]
+        else:
+            settled += decided.total() - decided["deferred"]
+    return Before(asked, settled, last)
 
 
 def _draw(entry: dict[str, Any]) -> float:

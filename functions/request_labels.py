@@ -65,13 +65,15 @@ def _notify(files: Files, number: int, index: int, job: Job) -> None:
     images = job.objects + job.honeypots
     told = f"{images} images of batch {files.batch_id}, round {number}, wait for people in labelling job {job.name}."
     notices.tell(
-        f"labeling-waits/{job.name}", "Labelling waits for you", told + (_before(files) if number == index == 1 else "")
+        f"labeling-waits/{job.name}",
+        "Labelling waits for you",
+        told + (_beforehand(files, number) if index == 1 else ""),
     )
     logger.info("labelling requested", labeling_job=job.name, kind=job.kind, objects=images)
 
 
-def _before(files: Files) -> str:
-    """What there is to know before the first answer is given, and paid for."""
-    estimate, imported = storage.find_json(files.estimate), storage.find_json(files.imported)
-    lines = [f"Estimate for the whole batch: {estimate['sentence']}."] if estimate and "sentence" in estimate else []
-    return "".join(f"\n{line}" for line in [*lines, *([supplied.sentence(imported)] if imported else [])])
+def _beforehand(files: Files, number: int) -> str:
+    """What there is to know before the first answer of a round is given, and paid for."""
+    estimate, imported = storage.find_json(files.estimate) or {}, storage.find_json(files.imported)
+    cost = f"\nEstimate for the whole batch: {estimate['sentence']}." if "sentence" in estimate else ""
+    return cost + (f"\n{supplied.sentence(imported)}" if imported and number == 1 else "")

@@ -46,11 +46,40 @@ class Estimate:
         )
 
 
-def estimate(*, images: int, sampled: int, budget: int, rounds: int, workers: int, price_per_label: float) -> Estimate:
-    """`sampled` images go to people at any rate; every round may ask for `budget` more, each from so many workers."""
-    asked = min(images, max(sampled, budget) + budget * (rounds - 1)) if images else 0
-    answers = asked * workers
-    machines = images * DOLLARS_PER_IMAGE_INFERRED * min(rounds, 2) + (DOLLARS_PER_TRAINING * rounds if images else 0)
+@dataclass(frozen=True)
+class Before:
+    """What a batch that goes on has behind it: images that people were asked about, answered or not; those that need
+    no question any more, because they are labelled or are being asked about; and its rounds.
+    """
+
+    asked: int = 0
+    settled: int = 0
+    rounds: int = 0
+
+
+NOTHING_BEFORE = Before()
+
+
+def estimate(
+    *,
+    images: int,
+    sampled: int,
+    budget: int,
+    rounds: int,
+    workers: int,
+    price_per_label: float,
+    honeypot_rate: float = 0.0,
+    verify_score: float = 1.0,
+    before: Before = NOTHING_BEFORE,
+) -> Estimate:
+    """`sampled` images go to people at any rate; every one of `rounds` may ask for `budget` more, each from so many
+    workers, who also answer honeypots, and adjust what they rejected where they verify. `rounds` are those to come.
+    """
+    to_come = max(sampled - before.asked, budget) + budget * (rounds - 1) if rounds > 0 else 0
+    asked = before.asked + min(max(0, images - before.settled), to_come)
+    answers = (asked * (1 if verify_score >= 1 else 2) + math.ceil(asked * honeypot_rate - 1e-9)) * workers
+    ever = before.rounds + rounds
+    machines = images * DOLLARS_PER_IMAGE_INFERRED * min(ever, 2) + (DOLLARS_PER_TRAINING * ever if images else 0)
     return Estimate(images, sampled, asked, answers, round(answers * price_per_label, 2), round(machines, 2))
 
 

@@ -73,6 +73,60 @@ def test_a_batch_that_may_cost_too_much_is_refused_before_anything_starts(aws, c
     assert registered(trigger, "two")["batch"]["objects"] == 40, "the same input, after the cap was raised"
 
 
+def test_a_batch_that_goes_on_keeps_to_its_cap(aws, ended_labeling_jobs, change_setting) -> None:
+    """Rounds, resumes and other settings do not add up to more than one batch may cost."""
+    from batch_rounds import run_round
+
+    settings = {"SAMPLE_RATE": "0.1", "SAMPLE_MINIMUM": "1", "HUMAN_BUDGET": "4", "MAX_ROUNDS": "1"}
+    for name, value in {**settings, "PRICE_PER_LABEL": "1", "MAX_BATCH_COST": "17"}.items():
+        change_setting(name, value)
+    upload(30)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    assert run_round(batch, 1)["human"] == 4
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    again = {**trigger, "resume": True}
+    state = handle("register_batch", event=again, execution=execution("two"))
+    assert "at most 8 go to people" in state["batch"]["estimate"], "four that were asked, four that may be"
+    run_round(batch, 2)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    change_setting("HUMAN_BUDGET", "100")
+    said = refusal(lambda: handle("register_batch", event=again, execution=execution("three")))
+    assert "InvalidInputError" in said and "at most 30 go to people" in said and "MaxBatchCost allows $17" in said
+
+
+def test_a_redriven_round_is_not_counted_twice(aws, ended_labeling_jobs, change_setting) -> None:
+    upload(4)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    boto_stop(ledger.owner_of(batch))
+    state = registered(trigger, "two")
+    assert "4 images: at most 4 go to people" in state["batch"]["estimate"]
+
+
+@pytest.mark.parametrize(
+    ("given", "answers"),
+    [
+        ({}, 200),
+        ({"workers": 3}, 600),
+        ({"honeypot_rate": 0.05}, 210),
+        ({"honeypot_rate": 0.5, "workers": 3}, 900),
+        ({"verify_score": 0.9}, 400),
+        ({"price_per_label": 0.0}, 200),
+        ({"sampled": 150}, 250),
+        ({"images": 0, "sampled": 0}, 0),
+        ({"budget": 100_000, "rounds": 50}, 1_000),
+    ],
+)
+def test_the_estimate_counts_every_answer_that_is_paid_for(given, answers) -> None:
+    from labelloop import limits
+
+    ordinary = {"images": 1_000, "sampled": 30, "budget": 100, "rounds": 2, "workers": 1, "price_per_label": 0.1}
+    assert limits.estimate(**{**ordinary, **given}).answers == answers
+
+
 def boto_stop(arn: str) -> None:
     import boto3
 
@@ -127,6 +181,15 @@ def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service)
     with pytest.raises(InvalidInputError, match="more than"):
         register_batch._list("incoming/huge/", Marker())
     assert len(pages) <= 5 * limits.MOST_IMAGES // 1000 + 1
+
+
+def test_a_marker_may_name_a_few_images_of_a_prefix_that_holds_very_many(aws, monkeypatch) -> None:
+    import register_batch
+
+    monkeypatch.setattr(register_batch, "MOST_LISTED", 5)
+    upload(8)
+    names = [f"{number:02d} ü+%20.png" for number in range(2)]
+    assert registered(mark(json.dumps(names).encode()))["batch"]["objects"] == 2
 
 
 def test_the_defaults_let_an_ordinary_batch_through() -> None:
