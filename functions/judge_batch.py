@@ -26,19 +26,20 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     seen = batches.seen(files.batch_id, pinned["model"], number, everything)
     moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
     outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
+    keep = rounds.keep_confidence(pinned)
     decided = judgement.judge(
         [_candidate(image, seen, bool(outage), image.source_ref in moved) for image in open_images.values()],
         rounds.policy(pinned),
         knobs.human_budget,
         number,
-        rounds.keep_confidence(pinned),
+        keep,
     )
     lines = immutable.find_lines(files.decisions(number)) or immutable.create_lines(
         files.decisions(number), [decision.to_json() for decision in decided]
     )
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if decision.decision == "human"]
-    planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable), pinned["model"])
+    planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable, keep), pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
@@ -62,18 +63,18 @@ def _candidate(image: Image, seen: Seen, outage: bool, changed: bool) -> Candida
 
 
 def _by_kind(
-    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction]
+    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction], keep: float
 ) -> dict[str, list[dict[str, Any]]]:
     """Labelling-job input lines by the kind of job they go into."""
     lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in JOB_KINDS}
     for decision in asked:
         prediction = predictions.get(decision.source_ref)
         kind = judgement.job_kind(prediction, decision.score, settings().verify_score)
-        lines[kind].append(_line(open_images[decision.source_ref], prediction))
+        lines[kind].append(_line(open_images[decision.source_ref], prediction, keep))
     return lines
 
 
-def _line(image: Image, prediction: Prediction | None) -> dict[str, Any]:
+def _line(image: Image, prediction: Prediction | None, keep: float) -> dict[str, Any]:
     """A labelling-job input line; what the model saw is proposed under another attribute than the answer's."""
     knobs, inspection = settings(), image.inspection
     assert inspection is not None and inspection.width is not None and inspection.height is not None  # readable
@@ -82,7 +83,7 @@ def _line(image: Image, prediction: Prediction | None) -> dict[str, Any]:
         image.source_ref,
         inspection.width,
         inspection.height,
-        judgement.label_boxes(prediction, knobs.keep_confidence) if prediction and seen else None,
+        judgement.label_boxes(prediction, keep) if prediction and seen else None,
         knobs.classes,
         prediction.model if prediction else "",
         inspection.original_ref,

@@ -6,15 +6,14 @@ from labelloop import datasets, ledger, models, naming, settings_documents
 from labelloop.observability import entry, logger
 from labelloop.settings import settings
 
-MARGIN_SECONDS = 1800
-# Each time costs the execution 9 of the 25,000 events it may have, and it may wait for three days.
-SECONDS_BETWEEN_ASKING = 120
+# Each time costs the execution 9 of the 25,000 events it may have, and it may run for seven days.
+SECONDS_BETWEEN_ASKING = 300
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, execution, adopt = settings(), event["execution"], "model_uri" in event["input"]
-    fence = ledger.take_lock(execution, knobs.training_wait_seconds + knobs.deployment_timeout_seconds + MARGIN_SECONDS)
+    fence = ledger.take_lock(execution, knobs.whole_training_seconds)
     if fence is None:
         return _plan("busy")
     champion = models.champion()

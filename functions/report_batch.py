@@ -143,8 +143,8 @@ def _audit(
     estimates = []
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
-        for policy, labels in _rules_of(model, files, rows):
-            result = audit.estimate(audit.audited_images(gold, seen, policy, settings().keep_confidence))
+        for (policy, keep), labels in _rules_of(model, files, rows):
+            result = audit.estimate(audit.audited_images(gold, seen, policy, keep))
             estimates.append(
                 {
                     "model": model,
@@ -160,14 +160,18 @@ def _audit(
     return estimates
 
 
-def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[Policy, int]]:
-    """(rule, how many labels it accepted), in the order of the rounds; the last rule alone where none accepted any."""
-    accepted: dict[Policy, int] = {}
+def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Policy, float], int]]:
+    """((rule, KeepConfidence), how many labels it accepted), in the order of the rounds; the last alone where none
+    accepted any.
+    """
+    accepted: dict[tuple[Policy, float], int] = {}
     for row in rows:
         if row["model_version"] == model:
-            policy = rounds.policy(immutable.read_json(files.round(row["round"])))
+            pinned = immutable.read_json(files.round(row["round"]))
+            policy = rounds.policy(pinned)
             assert policy is not None  # there is a model
-            accepted[policy] = accepted.get(policy, 0) + row["auto"]
+            rule = policy, rounds.keep_confidence(pinned)
+            accepted[rule] = accepted.get(rule, 0) + row["auto"]
     return [each for each in accepted.items() if each[1]] or list(accepted.items())[-1:]
 
 

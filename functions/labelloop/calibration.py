@@ -36,6 +36,7 @@ def thresholds(
         "dataset": dataset_version,
         "policy": "target-quality",
         "target": settings.target_mean_iou,
+        "keep_confidence": settings.keep_confidence,
         "accept": accept,
         "images": len(scored),
         "accepted": len(accepted),

@@ -16,6 +16,7 @@ from labelloop import (
     pinned_bytes,
     rounds,
     sampling,
+    storage,
 )
 from labelloop.batches import Files, Image
 from labelloop.collected import HumanLabel, collect
@@ -38,6 +39,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
+    keep = rounds.keep_confidence(pinned)
     predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
     made, lost = [], []
     for ref, decision in decided.items():
@@ -50,7 +52,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             if ref not in predictions:  # it stays open, and a later round asks the model again
                 lost.append(ref)
                 continue
-            boxes = judgement.label_boxes(predictions[ref], rounds.keep_confidence(pinned))
+            boxes = judgement.label_boxes(predictions[ref], keep)
             job = f"{files.batch_id}-r{number}"
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
         else:

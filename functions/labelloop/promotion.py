@@ -20,6 +20,7 @@ from labelloop.records import Prediction
 
 FOUND_IOU = 0.5
 SURELY_FEWER = 0.05  # one-sided
+FEW_OBJECTS = 5  # of fewer the test alone can never be sure: 0.5 ** 4 > 0.05
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def _lost_class(
     """The first class, by name, whose objects the challenger surely finds more seldom than the champion; else None.
 
     Surely: none of at least two that the champion finds, or fewer by the exact sign test on the objects that only one
-    of the two finds (McNemar, Psychometrika 12, 1947; one-sided 5 %). A class with one object proves nothing.
+    of the two finds (McNemar, Psychometrika 12, 1947; one-sided 5 %). A class with one object proves nothing, but all
+    classes that have too few objects for the test are tested together: several rare classes are not lost either.
     """
     new, old = _found(challenger, gold, settings), _found(champion, gold, settings)
     for label in sorted(old):
@@ -149,6 +151,14 @@ def _lost_class(
         lost, won = pairs.count((False, True)), pairs.count((True, False))
         if (before >= 2 and not found) or (lost > won and _tail(lost, lost + won) < SURELY_FEWER):
             return f"of the {len(pairs)} gold objects of class '{label}' it finds {found}, the champion {before}"
+    rare = [label for label in sorted(old) if len(old[label]) < FEW_OBJECTS]
+    pairs = [pair for label in rare for pair in zip(new[label], old[label], strict=True)]
+    lost, won = pairs.count((False, True)), pairs.count((True, False))
+    if lost > won and _tail(lost, lost + won) < SURELY_FEWER:
+        return (
+            f"of the {len(pairs)} gold objects of the rare classes ({', '.join(rare)}) it finds "
+            f"{sum(one for one, _ in pairs)}, the champion {sum(other for _, other in pairs)}"
+        )
     return None
 
 

@@ -26,7 +26,11 @@ def policy(pinned: Mapping[str, Any]) -> Policy | None:
 
 
 def keep_confidence(pinned: Mapping[str, Any]) -> float:
-    """From which confidence on a box is part of the label, as in the round's judgement: its merge may come after a
-    restart with other settings. Version 0.1 pinned none: then it is the stack's.
+    """How sure the model must be of a box for it to be part of its label in this round: scores mean something, and
+    thresholds fit, for one such bound only. So it is the one that the thresholds were fitted with, else the pinned one,
+    whatever the settings are after a restart. Version 0.1 pinned none: then it is the stack's.
     """
-    return float(pinned.get("keep_confidence", settings().keep_confidence))
+    known = float(pinned.get("keep_confidence", settings().keep_confidence))
+    if not pinned["model"] or pinned.get("accept_policy", settings().accept_policy) == "fixed":
+        return known
+    return float(immutable.read_json(storage.own_key(pinned["thresholds_uri"])).get("keep_confidence", known))

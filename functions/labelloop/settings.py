@@ -144,9 +144,16 @@ class Settings:
         return self.training_timeout_seconds + AROUND_TRAINING_SECONDS
 
     @property
+    def whole_training_seconds(self) -> int:
+        """What a training execution takes at most from the lock on: job, endpoint, and the steps around them."""
+        return self.training_wait_seconds + self.deployment_timeout_seconds + AROUND_TRAINING_SECONDS
+
+    @property
     def nested_timeout_seconds(self) -> int:
-        """A nested training may first wait for another one, then trains and deploys itself."""
-        return 2 * (self.training_wait_seconds + self.deployment_timeout_seconds)
+        """A nested training may first wait for another one, then trains and deploys itself. train_model.asl.json bounds
+        the same, for the largest values of the parameters.
+        """
+        return 2 * self.whole_training_seconds
 
     @property
     def marks_key_points(self) -> bool:

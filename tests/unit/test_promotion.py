@@ -192,3 +192,21 @@ def test_a_class_below_the_keep_confidence_is_not_found():
     ]
     old, _ = two_classes(6, 6, 30, "old")
     assert not compare(replace(new, predictions=faint), old, truths, GATE).better
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "better"), [(1, 0, True), (4, 0, True), (5, 0, False), (10, 0, False), (5, 3, True)]
+)
+def test_many_classes_of_one_object_each_are_not_lost_together(lost, won, better):
+    """No class alone proves anything; together they do."""
+    truths, new, old = [], [], []
+    for index in range(60):
+        common, rare = Box("head", 100, 100, 100, 100), Box(f"rare {index}", 300, 100, 100, 100)
+        truths.append(Seen(f"s3://b/{index:04d}", (common, rare) if index < lost + won else (common,)))
+        for seen, has_rare, left in ((new, lost <= index < lost + won, 100), (old, index < lost, 150)):
+            boxes = [replace(common, left=left, confidence=0.9)] + [replace(rare, confidence=0.9)] * has_rare
+            seen.append(Prediction(truths[-1].source_ref, "ok", 640, 480, "m", tuple(boxes)))
+    verdict = compare(Contender("new", "g", new, 0.9), Contender("old", "g", old, 0.9), truths, GATE)
+    assert verdict.better is better
+    if not better:
+        assert f"of the {lost + won} gold objects of the rare classes" in verdict.reason

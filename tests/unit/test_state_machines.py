@@ -109,6 +109,18 @@ def test_a_training_can_wait_for_the_lock_as_long_as_its_machine_may_run() -> No
     assert turns * 9 < 0.8 * 25_000, "with room for retries and for the training itself"
 
 
+def test_no_machine_ends_what_the_parameters_allow_to_run() -> None:
+    """A training may wait for another one, then trains and deploys, at the largest values of the parameters."""
+    from labelloop.settings import Settings
+    from made_up_stack import SETTINGS
+
+    most = {"TRAINING_TIMEOUT_SECONDS": "172800", "DEPLOYMENT_TIMEOUT_SECONDS": "86400"}
+    knobs = Settings.from_environment({**SETTINGS, **most})
+    assert knobs.nested_timeout_seconds >= 2 * knobs.whole_training_seconds
+    assert knobs.whole_training_seconds > knobs.training_wait_seconds + knobs.deployment_timeout_seconds
+    assert MACHINES["train_model"].definition["TimeoutSeconds"] >= knobs.nested_timeout_seconds
+
+
 def _event_keys(title: str) -> set[str]:
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
     tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())
