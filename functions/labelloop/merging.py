@@ -35,7 +35,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
     asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
     moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
-    answers = {ref: answer for ref, answer in _answers(files, number).items() if ref in asked - moved}
+    answers = {ref: answer for ref, answer in _answers(files, number, len(asked)).items() if ref in asked - moved}
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
@@ -78,15 +78,26 @@ def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
     return {record["source-ref"] for record in stored}
 
 
-def _answers(files: Files, number: int) -> dict[str, HumanLabel]:
-    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import."""
+def _answers(files: Files, number: int, asked: int) -> dict[str, HumanLabel]:
+    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import.
+
+    Raises MissingObjectError where people were `asked` in jobs that are not on record.
+    """
     if number == 0:
         given = immutable.read_text_lines(files.imported_labels)
         attribute = labeling.form("annotate", settings()).attribute
         name = f"{files.batch_id}-r0"
         return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
     found: dict[str, HumanLabel] = {}
-    for job in jobs.of_round(files, number):
+    of_round = jobs.of_round(files, number)
+    if asked and not of_round:
+        record = files.job(number, 1)
+        older = "An older version of the stack began this: deploy that version again, then redrive the execution"
+        raise storage.MissingObjectError(
+            f"{asked} images of round {number} were asked about, but {files.jobs(number)} names no labelling job: what "
+            f"people answered would be lost. {storage.restoring(record) if storage.was_written(record) else older}"
+        )
+    for job in of_round:
         found.update(jobs.answers(files, number, job, jobs.outcome(job)).labels)
     return found
 

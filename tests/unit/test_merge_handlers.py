@@ -55,6 +55,28 @@ def test_merging_twice_publishes_once() -> None:
     assert first["dataset_version"].startswith("v000001-")
 
 
+def test_answers_of_a_round_whose_jobs_are_not_on_record_are_not_taken_for_none() -> None:
+    """The record was deleted, or never written: the first executions had one job, which nothing recorded."""
+    upload(3)
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    record, s3 = {"Bucket": BUCKET, "Key": Files(batch).job(1, 1)}, boto3.client("s3")
+    deletion = s3.delete_object(**record)
+    refused = r"3 images of round 1 were asked about.*names no labelling job.*would be lost"
+    with pytest.raises(Exception, match=f"{refused}. The bucket keeps earlier versions"):
+        merge(batch, 1)
+    assert storage.read_pointer("datasets/current") is None
+    s3.delete_object(**record, VersionId=deletion["VersionId"])
+    kept = storage.read(record["Key"])
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=record["Key"]).delete()
+    with pytest.raises(Exception, match=f"{refused}. An older version of the stack began this"):
+        merge(batch, 1)
+    storage.write(record["Key"], kept)
+    assert merge(batch, 1)["human"] == 3
+
+
 def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
     upload(2)
     batch = registered()["batch"]["id"]
