@@ -197,17 +197,6 @@ def test_the_machine_lines_of_an_earlier_batch_are_not_people() -> None:
     assert f"{machine} lines were refused" in page and "a machine made this label" in page
 
 
-@loop
-def test_the_notice_of_the_batch_says_why_labels_were_refused(fake_service) -> None:
-    told = imported(lines(record(NAMES[0]), record(NAMES[1], human=False), record(NAMES[2], box={"label": "person"})))
-    merge(told["batch"], 0)
-    sns = fake_service("sns")
-    handle("report_batch", batch_id=told["batch"], execution=ledger.owner_of(told["batch"]))
-    (notice,) = sns.requests_of("publish")
-    assert "1 supplied labels imported, 2 refused: " in notice["Message"], notice
-    assert "a machine made this label" in notice["Message"] and "'person' (1 lines, e.g. 3)." in notice["Message"]
-
-
 # --- what is drawn
 
 
