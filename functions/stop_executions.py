@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from labelloop import aws, callbacks, custom_resources, ledger
 from labelloop.observability import entry, logger
+from labelloop.settings import MissingSettingError
 
 SECONDS_KEPT_FOR_THE_ANSWER = 60
 SECONDS_BETWEEN_LOOKS = 2
@@ -72,9 +73,18 @@ def _running(machines: Sequence[str]) -> Iterator[str]:
     for machine in machines:
         yield from _executions(machine)
     # Children of a Map end with their parent, on AWS; where one is left, its token tells of it.
-    for execution in {callback.execution for callback in callbacks.open_callbacks()}:
+    for execution in _waiting():
         if ledger.execution_status(execution) == "RUNNING":
             yield execution
+
+
+def _waiting() -> set[str]:
+    """Executions that wait for an answer; none where the settings went with the bucket, and the table's name."""
+    try:
+        return {callback.execution for callback in callbacks.open_callbacks()}
+    except MissingSettingError as error:
+        logger.warning("what waits for an answer cannot be read", reason=str(error))
+        return set()
 
 
 def _executions(machine: str) -> Iterator[str]:

@@ -26,7 +26,7 @@ from labelloop.settings import MissingSettingError, Settings
 SCHEMA = 1
 # What gives labels their meaning: a batch that is taken over by another execution must not change it midway.
 MEANING = ("task", "classes", "key_points", "seed")
-_MISSING = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "404", "AccessDenied", "403"})
 
 
 def body_of(values: Mapping[str, str]) -> bytes:

@@ -1,6 +1,7 @@
 """Stop Executions, as CloudFormation calls it: nothing new starts, nothing runs on, no deletion is ever blocked."""
 
 import json
+import time
 import urllib.request
 
 import pytest
@@ -157,3 +158,17 @@ def test_what_is_throttled_is_tried_again(delete, fake_service, method) -> None:
 def test_machines_that_never_were_hold_nothing_up(delete, fake_service) -> None:
     states_that_refuse(fake_service, "list_executions", "StateMachineDoesNotExist")
     assert delete()["Status"] == "SUCCESS"
+
+
+def test_where_the_bucket_was_deleted_first_the_executions_end_and_nobody_waits(delete, monkeypatch) -> None:
+    """The settings, and with them the name of the table of tokens, are gone with it."""
+    from labelloop import settings, settings_documents
+
+    execution("one")
+    monkeypatch.setenv("SETTINGS_SHA256", "0" * 64)
+    monkeypatch.setenv("DATA_BUCKET", "a-bucket-that-is-gone")
+    monkeypatch.setattr(settings, "source", settings_documents.deployed_document)
+    settings.deployed.cache_clear()
+    begin = time.monotonic()
+    assert delete()["Status"] == "SUCCESS" and running() == []
+    assert time.monotonic() - begin < 8, "it would look for the 10 seconds that it has here, and for 9 minutes there"
