@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
-from labelloop import naming, pixels, storage
+from labelloop import immutable, naming, pixels, storage
 from labelloop.batches import Files
 from labelloop.observability import count, entry, logger
 from labelloop.pixels import Limits, RejectedImage
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     decoders = BoundedSemaphore(concurrent_decodes(int(context.memory_limit_in_mb), _limits()))
     with ThreadPoolExecutor(CONCURRENT_READS) as pool:
         inspections = list(pool.map(lambda item: inspect(item, files.batch_id, decoders), items))
-    storage.write_lines(files.inspected(shard), [inspection.to_json() for inspection in inspections])
+    immutable.create_lines(files.inspected(shard), [inspection.to_json() for inspection in inspections])
     rejected = sum(inspection.status == "rejected" for inspection in inspections)
     count("ImagesInspected", len(inspections))
     count("ImagesRejected", rejected)

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files = Files(event["batch_id"])
     rows, facts = _rounds(files), ledger.batch(files.batch_id)
     last = max((row["round"] for row in rows), default=0)
-    everything = batches.images(files.batch_id, last) if storage.exists(files.inventory) else []
+    everything = batches.images(files.batch_id, last) if storage.was_written(files.inventory) else []
     counts = batches.check_conservation(files.batch_id, everything, last)
     annotations = [annotation for row in rows for annotation in batches.round_annotations(files.batch_id, row["round"])]
     storage.write(files.annotations, _manifest(annotations), "application/jsonlines")

@@ -171,7 +171,8 @@ def images(batch_id: str, number: int | None = None) -> list[Image]:
     for key in storage.keys(files.inspections):
         if number is not None and files.moved_later(key, number):
             continue
-        for record in storage.read_lines(key):
+        moved = files.moved_later(key, 0)  # a round that is begun again writes them again
+        for record in storage.read_lines(key) if moved else immutable.read_lines(key):
             inspection = Inspection.from_json(record)
             inspections[inspection.key] = inspection
     items = (InventoryItem.from_json(record) for record in immutable.read_lines(files.inventory))
@@ -245,9 +246,9 @@ def check_conservation(batch_id: str, everything: Sequence[Image], last_round: i
 
 
 def decided_rounds(batch_id: str) -> list[int]:
-    """The rounds that were judged, in order; 0 is an import of supplied labels."""
+    """The rounds that were judged, in order, also those whose decisions are gone; 0 is an import of supplied labels."""
     prefix = f"{Files(batch_id).root}/decisions/"
-    return sorted(int(key.removeprefix(prefix).removesuffix(".jsonl")) for key in storage.keys(prefix))
+    return sorted(int(key.removeprefix(prefix).removesuffix(".jsonl")) for key in storage.keys_ever(prefix))
 
 
 def round_decisions(batch_id: str, number: int) -> list[Decision]:

@@ -73,7 +73,12 @@ def read_with_metadata(key: str, version_id: str | None = None) -> tuple[bytes, 
 
 
 def read_json(key: str) -> dict[str, Any]:
-    return dict(json.loads(read(key)))
+    """Raises ChangedObjectError where it is no JSON object any more."""
+    body = read(key)
+    try:
+        return dict(json.loads(body))
+    except (ValueError, TypeError) as error:
+        raise ChangedObjectError(f"{uri(key)} was changed: it is no JSON object. {restoring(key)}") from error
 
 
 def find_json(key: str) -> dict[str, Any] | None:

@@ -340,3 +340,58 @@ def test_a_pointer_that_was_rolled_back_is_built_on() -> None:
     storage.write("incoming/week 3/0.png", picture(50))
     third = run_round(registered(mark(prefix="incoming/week 3/"), "three")["batch"]["id"], 1)["dataset_version"]
     assert third.startswith("v000002-") and len(datasets.load(third).lines) == 3 + 1
+
+
+# --- what a report and a restart are built on
+
+
+@pytest.mark.parametrize("name", ["inventory", "decisions"])
+def test_a_report_without_a_file_of_the_batch_is_not_a_report_of_nothing(name: str) -> None:
+    """It would put an empty manifest in the place of the labels."""
+    batch, _ = labelled_batch()
+    files, owner = Files(batch), ledger.owner_of(batch)
+    handle("report_batch", batch_id=batch, execution=owner)
+    shipped = storage.read(files.annotations)
+    key = {"inventory": files.inventory, "decisions": files.decisions(1)}[name]
+    delete(key)
+    said = refusal(lambda: handle("report_batch", batch_id=batch, execution=owner))
+    assert f"{key} is not there any more" in said and storage.read(files.annotations) == shipped
+    restore(key)
+    handle("report_batch", batch_id=batch, execution=owner)
+    assert shipped and storage.read(files.annotations) == shipped
+
+
+def inspection_of(batch: str) -> str:
+    return next(storage.keys(Files(batch).inspections))
+
+
+@pytest.mark.parametrize("change", [lambda body: b"", lambda body: body.replace(b'"width":64', b'"width":32')])
+def test_an_inspection_that_was_edited_stops_the_batch(change: Change) -> None:
+    upload(4)
+    batch = registered()["batch"]["id"]
+    key = inspection_of(batch)
+    storage.write(key, change(storage.read(key)))
+    said = refusal(lambda: handle("begin_round", batch_id=batch, round=1))
+    assert "was changed after it was written" in said and key in said
+    restore(key)
+    assert handle("begin_round", batch_id=batch, round=1)["open"] == 4
+
+
+def test_an_inspection_that_is_gone_is_made_again() -> None:
+    upload(4)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    key = inspection_of(batch)
+    delete(key)
+    assert handle("begin_round", batch_id=batch, round=1)["open"] < 4
+    ledger.end_batch(batch, ledger.owner_of(batch), "failed")
+    registered(trigger, "two")
+    assert handle("begin_round", batch_id=batch, round=1)["open"] == 4
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"3"])
+def test_a_note_that_is_no_json_any_more_is_told_by_its_name(body: bytes) -> None:
+    batch, _ = labelled_batch()
+    storage.write(Files(batch).estimate, body)
+    said = refusal(lambda: handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch)))
+    assert f"{Files(batch).estimate} was changed" in said
