@@ -68,9 +68,9 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
 
 def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
     """The images that changed under their key since they were judged: nobody knows what a label was made on. They stay
-    open. What is imported was never asked about.
+    open. An imported label, too, would name an object that holds other bytes than those it is recorded for.
     """
-    moved = pinned_bytes.changed(decided) if number else []
+    moved = pinned_bytes.changed(decided)
     stored = immutable.create_lines(files.changed(number), [{"source-ref": image.source_ref} for image in moved])
     if stored:
         count("LabelsOnChangedImages", len(stored))

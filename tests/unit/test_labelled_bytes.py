@@ -10,6 +10,8 @@ from batch_rounds import merge, run_round
 from handling import PREFIX, handle, mark, picture, registered, upload
 from labelloop import ledger, storage
 from labelloop.batches import Files
+from labelloop.manifests import Annotation
+from labelloop.records import Box
 from made_up_stack import BUCKET
 
 JOB = "labelloop-train-1-0123abcd"
@@ -44,6 +46,10 @@ def assembled(version: str) -> tuple[list[dict], list[str]]:
         for line in storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl")
     ]
     return lines, json.loads(storage.read(storage.own_key(told["images_uri"])))[1:]
+
+
+def annotation(name: str) -> str:
+    return Annotation(name, None, 64, 48, (Box("head", 1, 2, 3, 4),), True, "", "theirs").to_line(("head", "bag"))
 
 
 def overwrite(*numbers: int) -> None:
@@ -108,3 +114,20 @@ def test_what_came_and_went_before_the_batch_was_registered_does_not_matter() ->
     upload(2)
     assert run_round(registered()["batch"]["id"], 1)["human"] == 2
     assert not list(storage.keys("canonical/"))
+
+
+def test_an_imported_label_does_not_name_other_bytes_than_those_it_is_recorded_for() -> None:
+    upload(2)
+    names = [key(number).removeprefix(PREFIX) for number in range(2)]
+    storage.write(f"{PREFIX}labels.manifest", "\n".join(annotation(name) for name in names).encode())
+    state = registered(mark(b'{"labels": "labels.manifest"}'))
+    batch, uri = state["batch"]["id"], state["batch"]["labels_uri"]
+    overwrite(0)
+    handle("import_labels", batch_id=batch, labels_uri=uri)
+    assert merge(batch, 0)["human"] == 1
+    version = run_round(batch, 1)["dataset_version"]
+    lines = storage.read_lines(f"datasets/{version}/manifest.jsonl")
+    assert len(lines) == 2
+    for line in lines:
+        body = storage.read(storage.own_key(line["source-ref"]))
+        assert hashlib.sha256(body).hexdigest() == line["provenance"]["sha256"]

@@ -116,9 +116,8 @@ def test_no_machine_ends_what_the_parameters_allow_to_run() -> None:
 
     most = {"TRAINING_TIMEOUT_SECONDS": "172800", "DEPLOYMENT_TIMEOUT_SECONDS": "86400"}
     knobs = Settings.from_environment({**SETTINGS, **most})
-    assert knobs.nested_timeout_seconds >= 2 * knobs.whole_training_seconds
-    assert knobs.whole_training_seconds > knobs.training_wait_seconds + knobs.deployment_timeout_seconds
-    assert MACHINES["train_model"].definition["TimeoutSeconds"] >= knobs.nested_timeout_seconds
+    one = knobs.training_wait_seconds + knobs.deployment_timeout_seconds
+    assert MACHINES["train_model"].definition["TimeoutSeconds"] >= knobs.nested_timeout_seconds > 2 * one
 
 
 def _event_keys(title: str) -> set[str]:
