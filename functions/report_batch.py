@@ -48,6 +48,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current().version,
         "audit": _audit(files, everything, rows, annotations),
+        "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
         "estimate": storage.find_json(files.estimate) or {},
         "started": facts["started"],
@@ -101,6 +102,12 @@ def _changed(files: Files, number: int, decisions: list[Decision]) -> int:
     """How many images changed under their key before they were judged, or before their label was taken."""
     before = sum(pinned_bytes.CHANGED in decision.reasons for decision in decisions)
     return before + len(immutable.find_lines(files.changed(number)) or ())
+
+
+def _changed_since(everything: list[Image], annotations: list[Annotation]) -> int:
+    """How many labels name an object that holds other bytes by now, or nothing, than those that were labelled."""
+    labelled = {annotation.source_ref for annotation in annotations}
+    return len(pinned_bytes.changed([image for image in everything if image.source_ref in labelled]))
 
 
 def _was_refused(decision: Decision) -> bool:

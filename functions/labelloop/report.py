@@ -32,7 +32,7 @@ def render(summary: Mapping[str, Any]) -> str:
         f"{_bar(summary)}{_estimate(summary['estimate'])}{_imported(summary['imported'])}"
         f"<h2>Can these labels be trusted?</h2>{_trust(summary)}"
         f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
-        f"{_workers(summary['workers'])}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
+        f"{_workers(summary['workers'])}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
     )
 
 
@@ -140,6 +140,16 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
 
 def _figure(value: float | None, digits: int) -> str:
     return "unknown" if value is None else f"{value:.{digits}f}"
+
+
+def _changed_since(summary: Mapping[str, Any]) -> str:
+    if not summary.get("changed_since"):
+        return ""
+    return (
+        f"<h2>Changed images</h2><p>{summary['changed_since']} images were overwritten or deleted after they were "
+        "labelled. Their labels are of the version that <code>version-id</code> in <code>provenance</code> names; the "
+        "bucket keeps it, and training uses it.</p>"
+    )
 
 
 def _rejections(reasons: Mapping[str, str]) -> str:

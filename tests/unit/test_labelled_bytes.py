@@ -131,3 +131,19 @@ def test_an_imported_label_does_not_name_other_bytes_than_those_it_is_recorded_f
     for line in lines:
         body = storage.read(storage.own_key(line["source-ref"]))
         assert hashlib.sha256(body).hexdigest() == line["provenance"]["sha256"]
+
+
+def test_the_report_says_which_labels_name_objects_that_changed_after_them(change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "9")
+    upload(4)
+    batch = registered()["batch"]["id"]
+    assert run_round(batch, 1)["human"] == 4
+    overwrite(0)
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key=key(3))
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    assert storage.read_json(f"{Files(batch).root}/summary.json").get("changed_since") == 2
+    assert "2 images were overwritten or deleted after" in storage.read(f"{Files(batch).root}/report.html").decode()
+    versions = {line["source-ref"]: line["provenance"] for line in storage.read_lines(Files(batch).annotations)}
+    told = versions[storage.uri(key(0))]
+    body = storage.read(key(0), told["version-id"])
+    assert hashlib.sha256(body).hexdigest() == told["sha256"]
