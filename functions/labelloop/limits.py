@@ -42,7 +42,7 @@ class Estimate:
         return (
             f"{self.images:,} images: at most {self.labelled_by_people:,} go to people ({self.sampled:,} of them are "
             f"the random sample), who give {self.answers:,} answers for ${self.people_dollars:,.2f}; machines take "
-            f"about ${self.machine_dollars:,.2f}"
+            f"about ${self.machine_dollars:,.2f}; what comes back without a label is asked, and paid, again"
         )
 
 
