@@ -1,14 +1,16 @@
 """G2.7: does the largest batch fit into the functions that hold a whole batch, in memory and in time?
 
-A made-up batch goes through three rounds, handler by handler, each in a process of its own, at two sizes. It is the worst batch that a stack of 80 classes lets through: its prefix holds four
-earlier deliveries of its size; a champion looks at every image and sees 8 boxes; round 1 has 15 % labelled by people
-and defers the rest, round 2 judges them again by what the same model saw, a new champion looks at all of them again in
-round 3 and labels them. Then its report, what a training reads of it, and people's labels that are imported.
+A made-up batch goes through three rounds, handler by handler, each in a process of its own, at two sizes. It makes more
+work than most: the stack has 80 classes, the prefix holds four earlier deliveries of the same size, a champion looks at
+every image and sees 8 boxes; round 1 has 15 % labelled by people and defers the rest, round 2 judges them again by what
+the same model saw, a new champion looks at them again in round 3 and labels them. Then come its report, what a training
+reads of it, and people's labels that are imported.
 
 The store is files (bench.file_store), so that the data are in memory once. Memory is the peak of the process. Time is
 its CPU seconds on this machine, times what a Lambda core may be slower, plus what S3 and DynamoDB would take for the
 calls that were counted: neither was measured on AWS. From the two largest sizes both are extrapolated linearly, to nine
-tenths of what template.yaml gives each function. Writes build/bench/G2.7.json; about 10 minutes.
+tenths of what template.yaml gives each function. Writes build/bench/G2.7.json; takes 7
+minutes of CPU.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,11 +48,12 @@ SECONDS_PER_ROW_IN_THREADS = 0.003  # then boto3's CPU counts, 0.8 ms here
 BYTES_PER_SECOND = 70e6
 READ_AT_ONCE = {"collect_labels": 16}
 ROWS_IN_THREADS = {"merge_annotations"}
+MERGED_IMPORT = "merge_annotations of an import"
 # What a stack may choose that makes its functions work most; else the parameters' defaults.
 CHOICES = {
     "CLASSES": ",".join(f"class {number:02d}" for number in range(80)),
     "SAMPLE_MAXIMUM": "100000",
-    "OBJECTS_PER_JOB": "100000",
+    "OBJECTS_PER_JOB": "50000",
     "HONEYPOT_RATE": "0.05",
     "ACCEPT_POLICY": "fixed",
     "ACCEPT_THRESHOLD": "0.5",
@@ -124,9 +127,9 @@ def measure(images: int) -> list[Step]:
     assert counts["images"] == images and counts["deferred"] < images // 100, counts
     step(images, "plan_training", execution=EXECUTION, input={})
     step(images, "assemble_dataset", job="bench", dataset_version=version)
-    handle("import_labels", labels_uri=batch.labels_to_import(MOST_BYTES))
+    labels = handle("import_labels", labels_uri=batch.labels_to_import(MOST_BYTES))["labels"]
     handle("merge_annotations", round=0)
-    return steps
+    return [*steps[:-1], replace(steps[-1], function=MERGED_IMPORT, images=labels)]
 
 
 def measure_dataset(lines: int) -> Step:
@@ -258,17 +261,18 @@ def _template() -> dict[str, Any]:
 
 def _report(steps: Sequence[Step], datasets: Sequence[Step], given: Mapping[str, Room], load: float) -> dict[str, Any]:
     functions = list(dict.fromkeys(step.function for step in steps))
-    found = {function: largest(steps, function, given[function]) for function in functions}
-    job = found["collect_labels"]["images"]  # it holds a job, which is never larger than the parameter allows
-    most = _template()["Parameters"]["ObjectsPerJob"]["MaxValue"]
-    value = min(each["images"] for name, each in found.items() if name != "collect_labels" or job < most)
+    found = {function: largest(steps, function, given[function.partition(" ")[0]]) for function in functions}
+    parts = {"collect_labels": _template()["Parameters"]["ObjectsPerJob"]["MaxValue"]}
+    parts[MERGED_IMPORT] = limits.MOST_LABELS_IMPORTED
+    value = min(each["images"] for function, each in found.items() if function not in parts)
     return {
         "goal": "G2.7",
         "value": value,
         "target": limits.MOST_IMAGES,
-        "holds": value >= limits.MOST_IMAGES,
+        "holds": value >= limits.MOST_IMAGES and all(found[part]["images"] >= most for part, most in parts.items()),
         "detail": {
-            "value_is": "images of the largest batch that fits into every function; collect_labels holds one job of it",
+            "value_is": "images of the largest batch that fits into every function that reads a batch whole",
+            "parts": {"are": "images of a job, and labels of an import; each must fit, too", **parts},
             "functions": found,
             "dataset": {
                 "is": "merging a small batch into a dataset of so many images, of all batches together",
