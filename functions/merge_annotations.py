@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     counts = batches.check_conservation(files.batch_id, everything, number)
     version = (
-        datasets.publish(added, {"batch": files.batch_id, "round": number}) if added else datasets.current().version
+        datasets.publish(added, {"batch": files.batch_id, "round": number}) if added else datasets.current_version()
     )
     retrain = _time_to_retrain(version)
     done = ledger.rounds_done(files.batch_id)

@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "jobs": [{name: job[name] for name in job if name != "workers"} for job in jobs],
         "workers": workers,
         "rejected_reasons": _rejections(files, everything, last),
-        "dataset": datasets.current().version,
+        "dataset": datasets.current_version(),
         "audit": _audit(files, everything, rows, annotations),
         "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
@@ -198,7 +198,7 @@ def _seen_by(
 
 def _manifest(annotations: list[Annotation]) -> bytes:
     ordered = sorted(annotations, key=lambda annotation: annotation.source_ref)
-    return "".join(annotation.to_line(settings().label_names) + "\n" for annotation in ordered).encode("utf-8")
+    return storage.text_bytes(annotation.to_line(settings().label_names) for annotation in ordered)
 
 
 def _notify(

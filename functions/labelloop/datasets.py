@@ -34,6 +34,21 @@ def current() -> Dataset:
     return _at(_pointer())
 
 
+def current_version() -> str:
+    """Empty before the first publication."""
+    pointer = _pointer()
+    return str(pointer.value["version"]) if pointer else ""
+
+
+def size() -> int:
+    """How many images of all batches the current version holds, by its card. 0 as well where pointer or card is gone:
+    that stops the merge, which says what to do.
+    """
+    current = storage.find_json(CURRENT)
+    card = immutable.find_json(f"datasets/{current['version']}/card.json") if current else None
+    return int(card["images"]) if card else 0
+
+
 def load(version: str) -> Dataset:
     """Raises MissingObjectError or ChangedObjectError unless the manifest is the one that was published."""
     card = immutable.read_json(f"datasets/{version}/card.json")
@@ -53,7 +68,7 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
         lines = merge(parent.lines, added)
         if lines == list(parent.lines):
             return parent.version
-        body = "".join(line + "\n" for line in lines).encode("utf-8")
+        body = storage.text_bytes(lines)
         checksum = hashlib.sha256(body).hexdigest()
         version = f"v{parent.number + 1:06d}-{checksum[:8]}"
         card = {"version": version, "parent": parent.version, "sha256": checksum, **count_labels(lines), **facts}

@@ -58,8 +58,7 @@ def create_lines(key: str, records: Iterable[Mapping[str, Any]]) -> list[dict[st
 def create_text_lines(key: str, lines: Iterable[str]) -> list[str]:
     """Writes once and returns the stored lines: these, or the ones that were there first."""
     text = list(lines)
-    body = "".join(line + "\n" for line in text).encode("utf-8")
-    return text if create(key, body, "application/jsonlines") else read_text_lines(key)
+    return text if create(key, storage.text_bytes(text), "application/jsonlines") else read_text_lines(key)
 
 
 def read(key: str, sha256: str = "") -> bytes:
@@ -107,7 +106,7 @@ def find_lines(key: str) -> list[dict[str, Any]] | None:
 
 def read_text_lines(key: str, sha256: str = "") -> list[str]:
     """The non-empty lines as they are."""
-    return [line for line in read(key, sha256).decode("utf-8").split("\n") if line.strip()]
+    return storage.text_lines(read(key, sha256))
 
 
 def find_text_lines(key: str) -> list[str]:

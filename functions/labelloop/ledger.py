@@ -6,6 +6,7 @@ how well workers work
 import json
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,8 @@ LAST_TRAINING = "training#last"
 INDEXED = "index#open"
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
+# One after the other, the roles of 200,000 imported labels would take longer than a function may.
+ROLES_AT_ONCE = 16
 READS_BEFORE_GIVING_UP = 8
 PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds
 # Step Functions may not know an execution yet that has just begun to work.
@@ -305,7 +308,14 @@ def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
     """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label; returns what
     holds.
     """
-    return {sha256: _fix_role(sha256, role) for sha256, role in proposed.items()}
+    client, table, rows = _table().meta.client, settings().ledger_table, list(proposed.items())
+
+    def fix(some: Iterable[tuple[str, str]]) -> dict[str, str]:
+        return {sha256: _fix_role(client, table, sha256, role) for sha256, role in some}
+
+    with ThreadPoolExecutor(ROLES_AT_ONCE) as pool:
+        parts = pool.map(fix, [rows[start::ROLES_AT_ONCE] for start in range(ROLES_AT_ONCE)])
+        return {sha256: role for part in parts for sha256, role in part.items()}
 
 
 def take_lock(execution: str, lease_seconds: int) -> int | None:
@@ -488,13 +498,14 @@ def _owner_works(row: Mapping[str, Any]) -> bool:
     return execution_status(row["owner"]) == _RUNNING and redrives(row["owner"]) > int(row.get("redrives", 0))
 
 
-def _fix_role(sha256: str, role: str) -> str:
+def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
+    """With the table's client, which threads may share, unlike the table."""
     key = {"id": f"role#{sha256}"}
     try:
-        _table().put_item(Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
+        client.put_item(TableName=table, Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
     except ClientError as error:
         _only_condition(error)
-        row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
+        row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
         if row is None:
             raise TransientError(f"the role of {sha256} vanished while it was read") from error
         return str(row["role"])

@@ -4,6 +4,7 @@ Keys are raw everywhere (spaces, `+`, `%20`, quotes and emoji are just character
 after the bucket.
 """
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -235,4 +236,18 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
 
 
 def lines_bytes(records: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(dump_line(record) + "\n" for record in records).encode("utf-8")
+    return text_bytes(dump_line(record) for record in records)
+
+
+def text_bytes(lines: Iterable[str]) -> bytes:
+    """The lines as one body, which for a large batch must not stand in memory as one text as well."""
+    body = io.BytesIO()
+    for line in lines:
+        body.write(line.encode("utf-8") + b"\n")
+    return body.getvalue()
+
+
+def text_lines(body: bytes) -> list[str]:
+    """The non-empty lines of a body as they are; only \n ends a line."""
+    lines = (line.decode("utf-8").removesuffix("\n") for line in io.BytesIO(body))
+    return [line for line in lines if line.strip()]

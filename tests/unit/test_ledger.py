@@ -2,6 +2,7 @@
 
 import time
 from random import Random
+from threading import Barrier
 from types import SimpleNamespace
 
 import boto3
@@ -167,6 +168,15 @@ def test_a_batch_that_never_registered_is_named(aws) -> None:
 def test_a_role_is_fixed_at_the_first_label_and_never_changes(aws) -> None:
     assert ledger.fix_roles({"a": "gold", "b": "train"}) == {"a": "gold", "b": "train"}
     assert ledger.fix_roles({"a": "train", "c": "calibration"}) == {"a": "gold", "c": "calibration"}
+
+
+def test_roles_are_fixed_several_at_a_time(environment, monkeypatch) -> None:
+    """Those of 150,000 imported labels, one after the other, would take longer than a function may."""
+    together = Barrier(8)
+    put = SimpleNamespace(put_item=lambda **_: together.wait(timeout=20))
+    monkeypatch.setattr(ledger, "_table", lambda: SimpleNamespace(meta=SimpleNamespace(client=put), **vars(put)))
+    proposed = {f"{number:064x}": "train" for number in range(8)}
+    assert ledger.fix_roles(proposed) == proposed
 
 
 @pytest.mark.fault("G07")

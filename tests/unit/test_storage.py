@@ -1,6 +1,8 @@
 """Objects and pointers in S3: keys are raw, what is written once stays, a pointer moves only if nobody moved it."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from labelloop import immutable, storage
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.storage import MissingObjectError
@@ -114,3 +116,11 @@ def test_a_refusal_of_another_kind_is_not_mistaken_for_a_missing_object_or_a_los
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             call()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(alphabet='{}"a ü\u2028\x85\r\x0b', max_size=8)), st.booleans())
+def test_lines_are_read_as_they_were_written_and_only_a_newline_ends_one(lines: list[str], ends: bool) -> None:
+    body = storage.text_bytes(lines)
+    assert body == "".join(line + "\n" for line in lines).encode()
+    assert storage.text_lines(body if ends else body[:-1]) == [line for line in lines if line.strip()]
