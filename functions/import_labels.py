@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from labelloop import batches, immutable, ledger, storage, supplied
+from labelloop import batches, immutable, ledger, limits, storage, supplied
 from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
@@ -53,6 +53,7 @@ def _read(
     refused = []
     try:
         lines = supplied.objects(storage.read(storage.own_key(labels_uri)))
+        limits.check_labels(len(lines))
     except InvalidInputError as error:
         raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error
     for number, line in lines:

@@ -4,7 +4,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import aws, batches, immutable, ledger, limits, markers, naming, sampling, settings_documents, storage
+from labelloop import (
+    aws,
+    batches,
+    datasets,
+    immutable,
+    ledger,
+    limits,
+    markers,
+    naming,
+    sampling,
+    settings_documents,
+    storage,
+)
 from labelloop.batches import Files, write_shards
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.limits import NOTHING_BEFORE, Before
@@ -101,6 +113,7 @@ def _items(files: Files, listed: list[dict[str, Any]], others: _Others) -> list[
     knobs = settings()
     objects = [entry for entry in listed if _identity(entry) not in others.known]
     limits.check_size(len(objects))
+    limits.check_room(len(objects), datasets.size(), knobs.shard_size)
     items = [
         InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
         for entry in objects
@@ -154,24 +167,31 @@ def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
         aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
     )
     wanted = None if marker.names is None else {prefix + name for name in marker.names}
-    newest = []
+    newest: list[dict[str, Any]] = []
     for page in pages:
         latest = (entry for entry in page.get("Versions", ()) if entry["IsLatest"])
-        newest += [entry for entry in latest if wanted is None or entry["Key"] in wanted]
+        newest += [_object(entry) for entry in latest if wanted is None or entry["Key"] in wanted]
         if len(newest) > MOST_LISTED:
             limits.check_size(len(newest), counted_all=False)
     manifest = _labels_uri(marker, prefix)
     images = [
-        {
-            **entry,
-            "ETag": entry["ETag"].strip('"'),
-            "VersionId": None if entry.get("VersionId") in (None, "null") else entry["VersionId"],
-        }
+        entry
         for entry in newest
         if not entry["Key"].endswith(("/" + naming.READY, "/")) and storage.uri(entry["Key"]) != manifest
     ]
     markers.check_complete(marker, [entry["Key"].removeprefix(prefix) for entry in images], prefix)
     return sorted(images, key=lambda entry: str(entry["Key"]))
+
+
+def _object(entry: dict[str, Any]) -> dict[str, Any]:
+    """What is pinned of a listed version; the rest of it would take most of the memory of a long listing."""
+    version = entry.get("VersionId")
+    return {
+        "Key": entry["Key"],
+        "VersionId": None if version in (None, "null") else version,
+        "ETag": entry["ETag"].strip('"'),
+        "Size": entry["Size"],
+    }
 
 
 def _other_deliveries(bucket: str, prefix: str, delivery: int) -> _Others:

@@ -12,9 +12,30 @@ from typing import Any
 
 from labelloop.errors import InvalidInputError
 
-# The functions read a batch whole. An estimate, not a measurement at this size: the report, the largest of them, was
-# measured at 9.6 kB and 0.33 ms an image, which is 1.9 GB and 70 s for this many (docs/decisions.md).
-MOST_IMAGES = 200_000
+# The functions read a batch whole. `make bench NAME=batch_size` (G2.7) measured on 2026-11-26 what an image takes of
+# them at worst, with 80 classes and 8 boxes an image: handler -> (bytes, milliseconds). Extrapolated from 40,000
+# images, 176,000 fit into nine tenths of 3,008 MB, which is what new accounts get, and of 900 s; the report has least
+# room. Memory and CPU were measured, how long S3 takes is assumed.
+MOST_IMAGES = 150_000
+PER_IMAGE = {
+    "register_batch": (6_900, 2.6),
+    "begin_round": (5_700, 3.6),
+    "find_missing_predictions": (800, 1.7),
+    "judge_batch": (12_400, 3.9),
+    "collect_labels": (28_500, 8.8),  # of one job
+    "import_labels": (9_900, 3.8),
+    "merge_annotations": (9_600, 4.4),
+    "report_batch": (14_900, 4.6),
+    "plan_training": (5_400, 0.3),  # of the dataset
+    "assemble_dataset": (5_400, 0.3),  # of the dataset
+}
+# Labels of people are merged at 9.2 ms each: the role of each is a row of its own.
+MOST_LABELS_IMPORTED = 88_000
+# The dataset of all batches lies in memory beside the batch: where it is merged, and where honeypots are drawn from it.
+BYTES_PER_IMAGE_IN_DATASET = 5_500
+USABLE_BYTES = 2_750_000_000
+# A function reads up to three objects of each shard, one after the other, at up to 0.1 s each.
+MOST_SHARDS = 1_500
 DOLLARS_PER_IMAGE_INFERRED = 0.0005
 DOLLARS_PER_TRAINING = 2.0
 
@@ -83,6 +104,28 @@ def estimate(
     return Estimate(images, sampled, asked, answers, round(answers * price_per_label, 2), round(machines, 2))
 
 
+def most_images(in_dataset: int) -> int:
+    """The largest batch that a stack takes whose dataset holds so many images already."""
+    left = USABLE_BYTES - in_dataset * BYTES_PER_IMAGE_IN_DATASET
+    return max(0, min(MOST_IMAGES, left // PER_IMAGE["judge_batch"][0]))
+
+
+def check_room(images: int, in_dataset: int, shard_size: int) -> None:
+    """Raises InvalidInputError where a batch that is not too large in itself is so for this stack."""
+    if (most := most_images(in_dataset)) < images:
+        raise InvalidInputError(
+            f"the batch has {images:,} new images, and beside the {in_dataset:,} that the stack's dataset holds one "
+            f"batch holds at most {most:,}: name so many of them in the marker's list, and label the others with "
+            "another stack. Nothing was started"
+        )
+    if images > MOST_SHARDS * shard_size:
+        raise InvalidInputError(
+            f"the batch has {images:,} new images, and with a ShardSize of {shard_size} one batch holds at most "
+            f"{MOST_SHARDS * shard_size:,}: raise ShardSize to {math.ceil(images / MOST_SHARDS)} or more and deploy, "
+            "then start the batch again with the same input. Nothing was started"
+        )
+
+
 def check_size(images: int, counted_all: bool = True) -> None:
     """Raises InvalidInputError for more images than the functions hold. `counted_all`: False where counting stopped."""
     if images > MOST_IMAGES:
@@ -91,6 +134,15 @@ def check_size(images: int, counted_all: bool = True) -> None:
         raise InvalidInputError(
             f"the batch has {told} new images, and one batch holds at most {MOST_IMAGES:,}: upload them under {parts} "
             "prefixes with a marker each, or name a part of them in the marker's list. Nothing was started"
+        )
+
+
+def check_labels(labels: int) -> None:
+    """Raises InvalidInputError for more supplied labels than can be merged in time."""
+    if labels > MOST_LABELS_IMPORTED:
+        raise InvalidInputError(
+            f"it has {labels:,} labels, and one batch takes at most {MOST_LABELS_IMPORTED:,}: name a part of the "
+            "images in the marker's list, with the labels of those, and the others in another marker"
         )
 
 

@@ -22,6 +22,20 @@ class Loader(yaml.SafeLoader):
 Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
 DEFAULTS = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
+FUNCTIONS = {
+    given["Handler"].removesuffix(".handler"): {**TEMPLATE["Globals"]["Function"], **given}
+    for given in (resource.get("Properties", {}) for resource in TEMPLATE["Resources"].values())
+    if "Handler" in given
+}
+HANDLERS = ROOT / "functions"
+MEASURED = (
+    *("register_batch", "begin_round", "find_missing_predictions", "judge_batch", "collect_labels", "import_labels"),
+    *("merge_annotations", "report_batch", "plan_training", "assemble_dataset"),
+)
+READS_WHOLE = ("images(files.batch_id)", "datasets.current()", "datasets.load(", "datasets.publish(")
+BYTES_WITHOUT_IMAGES = 75 * 2**20
+USABLE = 0.9
+MOST_IN_A_JOB = TEMPLATE["Parameters"]["ObjectsPerJob"]["MaxValue"]
 
 
 def items(count: int) -> list[InventoryItem]:
@@ -160,6 +174,71 @@ def test_more_images_than_the_functions_hold_are_refused_with_the_number_and_wha
 
 
 @pytest.mark.fault("I15")
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_largest_batch_fits_into_what_the_template_gives_each_function(name) -> None:
+    """As measured; who gives a function less memory or time, or lets it take more, must lower the limit."""
+    from labelloop import limits
+
+    size, milliseconds = limits.PER_IMAGE[name]
+    images = min(limits.MOST_IMAGES, MOST_IN_A_JOB) if name == "collect_labels" else limits.MOST_IMAGES
+    assert BYTES_WITHOUT_IMAGES + images * size <= USABLE * FUNCTIONS[name]["MemorySize"] * 2**20
+    assert images * milliseconds / 1000 <= USABLE * FUNCTIONS[name]["Timeout"]
+
+
+def test_every_function_that_reads_a_batch_or_the_dataset_whole_was_measured() -> None:
+    texts = {path.stem: path.read_text() for path in HANDLERS.glob("*.py")}
+    whole = {name for name, text in texts.items() if any(words in text for words in READS_WHOLE)}
+    assert {"begin_round", "merge_annotations", "assemble_dataset"} <= whole <= set(MEASURED)
+
+
+def test_no_function_has_more_memory_than_new_accounts_get() -> None:
+    assert max(function["MemorySize"] for function in FUNCTIONS.values()) <= 3_008
+
+
+@pytest.mark.fault("I15")
+@pytest.mark.parametrize("in_dataset", [0, 100_000, 300_000, 450_000])
+def test_a_batch_fits_beside_the_dataset_that_it_is_merged_into(in_dataset) -> None:
+    from labelloop import limits
+
+    most = limits.most_images(in_dataset)
+    assert 0 < most <= limits.MOST_IMAGES
+    for name in ("judge_batch", "merge_annotations"):
+        held = most * limits.PER_IMAGE[name][0] + in_dataset * limits.BYTES_PER_IMAGE_IN_DATASET
+        assert BYTES_WITHOUT_IMAGES + held <= USABLE * FUNCTIONS[name]["MemorySize"] * 2**20
+
+
+@pytest.mark.fault("I15")
+def test_a_batch_that_does_not_fit_beside_the_dataset_is_refused_before_anybody_is_asked(aws) -> None:
+    storage.write_json("datasets/current", {"version": "v000009-0123abcd"})
+    storage.write_json("datasets/v000009-0123abcd/card.json", {"images": 600_000})
+    upload(3)
+    trigger, arn = mark(), execution("one")
+    said = refusal(lambda: handle("register_batch", event=trigger, execution=arn))
+    assert "has 3 new images, and beside the 600,000 that the stack's dataset holds one batch holds at most 0" in said
+    assert not [key for key in storage.keys("batches/") if "inventory" in key]
+    storage.write_json("datasets/current", {"version": "v000008-0123abcd"})
+    storage.write_json("datasets/v000008-0123abcd/card.json", {"images": 400_000})
+    assert handle("register_batch", event=trigger, execution=arn)["batch"]["objects"] == 3
+
+
+@pytest.mark.fault("I15")
+def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_that_fits(
+    aws, monkeypatch, change_setting
+) -> None:
+    from labelloop import limits
+
+    monkeypatch.setattr(limits, "MOST_SHARDS", 2)
+    upload(5)
+    trigger, arn = mark(), execution("one")
+    said = refusal(lambda: handle("register_batch", event=trigger, execution=arn))
+    assert "has 5 new images, and with a ShardSize of 2 one batch holds at most 4: raise ShardSize to 3" in said
+    assert not [key for key in storage.keys("batches/") if "inventory" in key]
+    boto_stop(arn)
+    change_setting("SHARD_SIZE", "3")
+    assert registered(trigger, "two")["batch"]["objects"] == 5, "the same input, after ShardSize was raised"
+
+
+@pytest.mark.fault("I15")
 def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service) -> None:
     """A million objects and more: the listing stops as soon as it is too long."""
     import register_batch
@@ -208,4 +287,5 @@ def test_the_defaults_let_an_ordinary_batch_through() -> None:
         price_per_label=knobs["PricePerLabel"],
     )
     limits.check_cost(estimated, DEFAULTS["MaxBatchCost"])
+    limits.check_room(limits.MOST_IMAGES, 100_000, DEFAULTS["ShardSize"])
     assert json.dumps(estimated.to_json()) and estimated.labelled_by_people == 1_500 + 4 * 200

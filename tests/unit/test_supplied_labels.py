@@ -165,6 +165,14 @@ def test_people_hear_what_was_refused_and_why_before_they_answer_and_at_the_end(
 
 
 @loop
+def test_more_labels_than_can_be_merged_in_time_are_refused_before_people_are_asked(monkeypatch) -> None:
+    monkeypatch.setattr("labelloop.limits.MOST_LABELS_IMPORTED", 2)
+    told = imported(lines(*(record(name) for name in NAMES[:3])))
+    assert "labels.manifest: it has 3 labels, and one batch takes at most 2: name a part" in told["error"]
+    assert not told["made"] and "Nobody was asked" in told["error"]
+
+
+@loop
 def test_a_machines_label_is_never_imported_as_a_persons() -> None:
     told = imported(lines(record(NAMES[0]), record(NAMES[1], human=False)))
     assert told["labels"] == 1 and "a machine made this label" in told["errors"][0]
