@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SIZES = (10_000, 40_000)
 DATASETS = (10_000, 40_000)
 SMALL_BATCH = 1_000
+SMALLEST = 2_000
 USABLE = 0.9  # a sandbox that is used again begins with what the first invocation left
 MIB_OF_ONE_CORE = 1769  # Lambda's share of a core goes by memory, and these functions use one core at most
 SLOWER_CORE = 2.0  # assumed: a Lambda core against this machine's
@@ -96,7 +97,9 @@ class Line:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    sizes = sorted(parser.parse_args().sizes)
+    sizes = sorted(set(parser.parse_args().sizes))
+    if len(sizes) < 2 or sizes[0] < SMALLEST:
+        parser.error(f"two sizes make a line, and below {SMALLEST:,} images people are asked about as many of any size")
     load = os.getloadavg()[0]
     steps = [step for size in sizes for step in measure(size)]
     datasets = [measure_dataset(size) for size in DATASETS]
