@@ -5,7 +5,7 @@ the champion has not seen yet.
 import time
 from typing import Any
 
-from labelloop import batches, endpoints, immutable, models, pinned_bytes, storage
+from labelloop import batches, endpoints, immutable, models, pinned_bytes, rounds, storage
 from labelloop.batches import Files, Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.inference import window_seconds
 from labelloop.observability import count, entry, logger
@@ -60,8 +60,7 @@ def _pin(number: int) -> dict[str, Any]:
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
-    rule = {name: getattr(settings(), name) for name in ("accept_policy", "accept_threshold", "keep_confidence")}
-    return {"round": number, "model": champion.value["version"], **pin, **rule}
+    return {"round": number, "model": champion.value["version"], **pin, **rounds.rule(pin["thresholds_uri"])}
 
 
 def _unseen(files: Files, number: int, model: str, everything: list[Image], open_images: list[Image]) -> list[Image]:

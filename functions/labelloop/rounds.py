@@ -25,12 +25,21 @@ def policy(pinned: Mapping[str, Any]) -> Policy | None:
     )
 
 
-def keep_confidence(pinned: Mapping[str, Any]) -> float:
-    """How sure the model must be of a box for it to be part of its label in this round: scores mean something, and
-    thresholds fit, for one such bound only. So it is the one that the thresholds were fitted with, else the pinned one,
-    whatever the settings are after a restart. Version 0.1 pinned none: then it is the stack's.
+def rule(thresholds_uri: str) -> dict[str, Any]:
+    """What a round that begins now pins of the settings. How sure the model must be of a box for it to be part of its
+    label is, where thresholds decide, what they were fitted with: they fit no other scores.
     """
-    known = float(pinned.get("keep_confidence", settings().keep_confidence))
-    if not pinned["model"] or pinned.get("accept_policy", settings().accept_policy) == "fixed":
-        return known
-    return float(immutable.read_json(storage.own_key(pinned["thresholds_uri"])).get("keep_confidence", known))
+    knobs = settings()
+    keep = knobs.keep_confidence
+    if knobs.accept_policy != "fixed":
+        keep = immutable.read_json(storage.own_key(thresholds_uri)).get("keep_confidence", keep)
+    return {
+        "accept_policy": knobs.accept_policy,
+        "accept_threshold": knobs.accept_threshold,
+        "keep_confidence": float(keep),
+    }
+
+
+def keep_confidence(pinned: Mapping[str, Any]) -> float:
+    """From which confidence on a box is part of a label of the round. Version 0.1 pinned none: then it is the stack's."""
+    return float(pinned.get("keep_confidence", settings().keep_confidence))
