@@ -41,5 +41,5 @@ def rule(thresholds_uri: str) -> dict[str, Any]:
 
 
 def keep_confidence(pinned: Mapping[str, Any]) -> float:
-    """From which confidence on a box is part of a label of the round. Version 0.1 pinned none: then it is the stack's."""
+    """From which confidence on a box is part of the round's labels. Version 0.1 pinned none: then it is the stack's."""
     return float(pinned.get("keep_confidence", settings().keep_confidence))
