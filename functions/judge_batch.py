@@ -47,6 +47,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     count("AutoAccepted", counts["auto"])
     count("SentToHuman", counts["human"])
     count("PredictionsRefused", len(seen.refused))
+    if seen.refused and not seen.usable:
+        count("InferenceGaveNothing")
+        logger.error("no answer of the model could be used", first=next(iter(seen.refused.values())))
     logger.info("batch judged", round=number, extra=counts)
     return {**counts, "jobs": planned}
 

@@ -191,6 +191,22 @@ def request_inference_state() -> dict:
 
 
 @loop
+@pytest.mark.parametrize(("usable", "told"), [(0, True), (1, False)])
+def test_a_model_of_which_no_answer_can_be_used_is_told(served, monkeypatch, usable, told) -> None:
+    """People are asked; without a word they would be asked for everything as long as that endpoint serves."""
+    counted = []
+    monkeypatch.setattr("judge_batch.count", lambda name, value=1: counted.append(name))
+    begun(served, 1)
+    predict(served, 1, dict.fromkeys(refs(served), 0.9))
+    for key in list(storage.keys(Files(served).predictions(1))):
+        lines = storage.read_lines(key)
+        other = [line | {"model": "v000000-another1"} for line in lines[usable:]]
+        storage.write_lines(key, [*lines[:usable], *other])
+    judge(served, 1)
+    assert ("InferenceGaveNothing" in counted) == told
+
+
+@loop
 @pytest.mark.fault("C17")
 @pytest.mark.parametrize(
     ("answer", "said"),
@@ -265,5 +281,5 @@ def test_an_alarm_says_that_inference_gave_nothing() -> None:
     alarms = [each["Properties"] for each in TEMPLATE["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     (alarm,) = [each for each in alarms if "nference gave nothing" in each["AlarmDescription"]]
     assert "resume: true" in alarm["AlarmDescription"]
-    for handler in ("begin_round", "find_missing_predictions"):
+    for handler in ("begin_round", "find_missing_predictions", "judge_batch"):
         assert f'count("{alarm["MetricName"]}")' in (ROOT / "functions" / f"{handler}.py").read_text()
