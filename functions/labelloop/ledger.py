@@ -24,7 +24,7 @@ LAST_TRAINING = "training#last"
 INDEXED = "index#open"
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
-# One after the other, the roles of 200,000 imported labels would take longer than a function may.
+# One after the other, the roles of 150,000 imported labels would take longer than a function may.
 ROLES_AT_ONCE = 16
 READS_BEFORE_GIVING_UP = 8
 PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds

@@ -36,24 +36,27 @@ def secure(files: Files, number: int, open_images: Sequence[Image]) -> int:
 
     A round that is started again keeps the names it gave before.
     """
-    moved = [record for image in changed(open_images) if (record := _copied(files, image)) is not None]
+    moved = [_copied(files, image) for image in changed(open_images)]
     if moved:
         storage.write_lines(files.moved(number), [*(storage.find_lines(files.moved(number)) or ()), *moved])
         count("ImagesChanged", len(moved))
-        logger.warning("images changed after they were registered; the registered bytes are used", images=len(moved))
+        logger.warning(
+            "images changed after they were registered; those bytes are used where they are", images=len(moved)
+        )
     return len(moved)
 
 
-def _copied(files: Files, image: Image) -> dict[str, object] | None:
-    """The inspection as it is from now on; None where the pinned version is gone, too."""
+def _copied(files: Files, image: Image) -> dict[str, object]:
+    """The inspection as it is from now on; where the pinned version is gone, too, nobody can label the image."""
     found, item = image.inspection, image.item
     assert found is not None  # readable
     suffix = os.path.splitext(item.key)[1].lower()[:8]  # noqa: PTH122 - a key is no path
     key = f"canonical/{files.batch_id}/{found.sha256}-{naming.digest(item.key)}{suffix}"
     try:
         storage.copy(storage.uri(item.key), key, item.version_id)
-    except storage.MissingObjectError:
-        return None
+    except storage.MissingObjectError as error:
+        detail = f"it changed after it was registered, and {error}"
+        return replace(found, status="rejected", reason="missing", detail=detail).to_json()
     moved = replace(found, source_ref=storage.uri(key), original_ref=storage.uri(item.key), version_id=None)
     return moved.to_json()
 

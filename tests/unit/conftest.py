@@ -37,7 +37,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The variables of settings.py; a test that changes one with `change_setting` sees it at once."""
-    from labelloop import aws
+    from labelloop import aws, settings_documents  # noqa: F401 - it sets the source of settings when it is imported
 
     assert set(SETTINGS) == {field.name.upper() for field in fields(stack.Settings)}
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):

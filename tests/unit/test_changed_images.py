@@ -157,6 +157,18 @@ def test_a_batch_that_is_started_again_finishes_although_an_image_changed_in_a_l
     assert storage.read_json(f"{Files(batch).root}/summary.json")["human"] == 4
 
 
+def test_an_image_whose_registered_bytes_are_gone_is_rejected_with_the_reason_and_the_batch_ends() -> None:
+    upload(3)
+    batch = registered()["batch"]["id"]
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key(1)).delete()
+    overwrite(1)
+    merged = run_round(batch, 1)
+    assert (merged["human"], merged["rejected"], merged["deferred"]) == (2, 1, 0)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    (reason,) = storage.read_json(f"{Files(batch).root}/summary.json")["rejected_reasons"].items()
+    assert reason[0] == key(1) and reason[1].startswith("missing: it changed after it was registered")
+
+
 def test_a_report_after_a_round_that_only_began_adds_up() -> None:
     upload(3)
     batch = registered()["batch"]["id"]
