@@ -88,7 +88,18 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
         *("__init__", "aws", "batches", "callbacks", "container_images", "custom_resources"),
-        *("datasets", "endpoints", "failures", "immutable", "jobs", "labeling", "ledger", "merging", "labelled_bytes"),
+        *(
+            "datasets",
+            "endpoints",
+            "failures",
+            "immutable",
+            "inventory",
+            "jobs",
+            "labeling",
+            "ledger",
+            "merging",
+            "labelled_bytes",
+        ),
         *("models", "notices", "observability", "outcomes", "pinned_bytes", "rounds", "scores", "settings_documents"),
         *("storage", "training"),
     }

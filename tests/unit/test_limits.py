@@ -32,7 +32,7 @@ MEASURED = (
     *("register_batch", "begin_round", "find_missing_predictions", "judge_batch", "collect_labels", "import_labels"),
     *("merge_annotations", "report_batch", "plan_training", "assemble_dataset"),
 )
-READS_WHOLE = ("images(files.batch_id)", "datasets.current()", "datasets.load(", "datasets.publish(")
+READS_WHOLE = ("images(files.batch_id", "datasets.current()", "datasets.load(", "datasets.publish(")
 BYTES_WITHOUT_IMAGES = 75 * 2**20
 USABLE = 0.9
 MOST_IN_A_JOB = TEMPLATE["Parameters"]["ObjectsPerJob"]["MaxValue"]
@@ -241,8 +241,7 @@ def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_th
 @pytest.mark.fault("I15")
 def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service) -> None:
     """A million objects and more: the listing stops as soon as it is too long."""
-    import register_batch
-    from labelloop import limits
+    from labelloop import inventory, limits
     from labelloop.errors import InvalidInputError
     from labelloop.markers import Marker
 
@@ -261,14 +260,12 @@ def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service)
 
     fake_service("s3").get_paginator = lambda name: Endless()
     with pytest.raises(InvalidInputError, match="more than"):
-        register_batch._list("incoming/huge/", Marker())
+        inventory._list("incoming/huge/", Marker())
     assert len(pages) <= 5 * limits.MOST_IMAGES // 1000 + 1
 
 
 def test_a_marker_may_name_a_few_images_of_a_prefix_that_holds_very_many(aws, monkeypatch) -> None:
-    import register_batch
-
-    monkeypatch.setattr(register_batch, "MOST_LISTED", 5)
+    monkeypatch.setattr("labelloop.inventory.MOST_LISTED", 5)
     upload(8)
     names = [f"{number:02d} ü+%20.png" for number in range(2)]
     assert registered(mark(json.dumps(names).encode()))["batch"]["objects"] == 2

@@ -441,7 +441,7 @@ def test_a_marker_that_is_refused_takes_nothing_over(change_setting) -> None:
     give_up(batch)
     upload(4, first=3)
     change_setting("PRICE_PER_LABEL", "1")
-    change_setting("MAX_BATCH_COST", "6")
+    change_setting("MAX_BATCH_COST", "12")
     with pytest.raises(Exception, match="MaxBatchCost"):
         handle("register_batch", event=pinned(mark()), execution=execution("two"))
     again = handle("register_batch", event=early, execution=execution("three"))
