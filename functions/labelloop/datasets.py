@@ -10,7 +10,7 @@ from typing import Any
 
 from labelloop import immutable, ledger, storage
 from labelloop.augmented import own_attribute
-from labelloop.errors import TransientError
+from labelloop.errors import ChangedObjectError, TransientError
 from labelloop.observability import count, logger
 from labelloop.storage import MissingObjectError, Pointer
 
@@ -41,12 +41,14 @@ def current_version() -> str:
 
 
 def size() -> int:
-    """How many images of all batches the current version holds, by its card. 0 as well where pointer or card is gone:
-    that stops the merge, which says what to do.
+    """How many images of all batches the current version holds, by its card. 0 as well where pointer or card is gone or
+    was changed: that stops the merge, which says what to do.
     """
-    current = storage.find_json(CURRENT)
-    card = immutable.find_json(f"datasets/{current['version']}/card.json") if current else None
-    return int(card["images"]) if card else 0
+    try:
+        version = current_version()
+        return int(immutable.read_json(f"datasets/{version}/card.json")["images"]) if version else 0
+    except (MissingObjectError, ChangedObjectError):
+        return 0
 
 
 def load(version: str) -> Dataset:

@@ -91,11 +91,10 @@ def _answers(files: Files, number: int, asked: int) -> dict[str, HumanLabel]:
     found: dict[str, HumanLabel] = {}
     of_round = jobs.of_round(files, number)
     if asked and not of_round:
-        record = files.job(number, 1)
-        older = "An older version of the stack began this: deploy that version again, then redrive the execution"
         raise storage.MissingObjectError(
             f"{asked} images of round {number} were asked about, but {files.jobs(number)} names no labelling job: what "
-            f"people answered would be lost. {storage.restoring(record) if storage.was_written(record) else older}"
+            "people answered would be lost. An older version of the stack began this: deploy that version again, then "
+            "start the same execution again"
         )
     for job in of_round:
         found.update(jobs.answers(files, number, job, jobs.outcome(job)).labels)

@@ -64,14 +64,13 @@ def test_answers_of_a_round_whose_jobs_are_not_on_record_are_not_taken_for_none(
     people.answer_round(batch, 1)
     record, s3 = {"Bucket": BUCKET, "Key": Files(batch).job(1, 1)}, boto3.client("s3")
     deletion = s3.delete_object(**record)
-    refused = r"3 images of round 1 were asked about.*names no labelling job.*would be lost"
-    with pytest.raises(Exception, match=f"{refused}. The bucket keeps earlier versions"):
+    with pytest.raises(Exception, match="was deleted, and going on without it would lose"):
         merge(batch, 1)
     assert storage.read_pointer("datasets/current") is None
     s3.delete_object(**record, VersionId=deletion["VersionId"])
     kept = storage.read(record["Key"])
     boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=record["Key"]).delete()
-    with pytest.raises(Exception, match=f"{refused}. An older version of the stack began this"):
+    with pytest.raises(Exception, match=r"3 images of round 1 were asked about.*An older version of the stack began"):
         merge(batch, 1)
     storage.write(record["Key"], kept)
     assert merge(batch, 1)["human"] == 3

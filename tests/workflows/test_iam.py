@@ -34,11 +34,11 @@ def test_a_function_that_raises_ends_the_execution_with_its_error_and_message(lo
     told = json.loads(run.cause)
     assert (
         told["errorType"] == "MissingSettingError"
-        and "cannot be read (NoSuchKey): deploy again" in told["errorMessage"]
+        and "cannot be read (NoSuchKey): restore the object" in told["errorMessage"]
     )
     assert run.states[-3:] == ("Judge Batch", "Record Failure", "Batch Failed")
     row = loop.ledger(f"batch#{run.batch}")
-    assert row["status"] == "failed" and "deploy again" in row["cause"]
+    assert row["status"] == "failed" and "restore the object" in row["cause"]
     assert "errorMessage" not in row["cause"], "people read a sentence, not JSON"
 
     again = loop.wait(loop.start("raising"))

@@ -55,7 +55,7 @@ def test_the_output_of_an_adjustment_job_is_imported_whole_and_nobody_is_asked(l
     assert (summary["human"], summary["deferred"]) == (COUNT, 0)
     assert summary["imported"] == {"labels": COUNT, "refused": 0, "reasons": []}
     assert boxes_by_name(loop.dataset()) == {each.name: sides(list(each.boxes)) for each in drawn}
-    assert f"{COUNT} supplied labels imported, 0 refused." in notices(f"Batch {run.batch} is labelled")["Message"]
+    assert f"{COUNT} supplied labels were imported." in notices(f"Batch {run.batch} is labelled")["Message"]
 
 
 WRONG: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -106,7 +106,7 @@ def test_of_a_manifest_that_fits_in_part_people_are_asked_the_rest_and_told_why(
     assert summary["human"] == COUNT and (summary["imported"]["labels"], summary["imported"]["refused"]) == (3, 2)
     page = loop.get(f"batches/{run.batch}/report.html").decode()
     notice = notices(f"Batch {run.batch} is labelled")["Message"]
-    assert "3 supplied labels imported, 2 refused" in notice
+    assert "3 supplied labels were imported, 2 lines were refused: " in notice
     for reason, _ in spoils:
         assert any(reason in row["reason"] for row in summary["imported"]["reasons"])
         assert reason in page.replace("&#x27;", "'") and reason in notice, reason
