@@ -6,6 +6,7 @@ lines change nothing. Boxes and key points are in canonical pixels.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,13 +39,14 @@ class HumanLabel:
 @dataclass(frozen=True)
 class Collected:
     """`rejected` holds the images whose proposal people did not accept; `problems` some reasons why others were left
-    `unanswered`.
+    `unanswered`; `digest` is of the lines that were answered, to tell whether they are the same when they are merged.
     """
 
     labels: Mapping[str, HumanLabel] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
     unanswered: int = 0
     problems: tuple[str, ...] = ()
+    digest: str = ""
 
 
 def collect(
@@ -65,7 +67,9 @@ def collect(
     wanted = [ref for ref in inputs if ref not in ignored]
     labels: dict[str, HumanLabel] = {}
     others: dict[str, str] = {}
+    hashed = hashlib.sha256()
     for line in answered:
+        hashed.update(line.encode("utf-8") + b"\n")
         try:
             ref = reference(line)
             if ref not in inputs or ref in ignored:
@@ -85,6 +89,7 @@ def collect(
         rejected=rejected,
         unanswered=len(wanted) - len(labels) - len(rejected),
         problems=tuple(dict.fromkeys(why for why in others.values() if why not in (_REJECTED, _NOBODY)))[:REASONS_KEPT],
+        digest=hashed.hexdigest(),
     )
 
 

@@ -19,7 +19,8 @@ from labelloop import (
     storage,
 )
 from labelloop.batches import Files, Image
-from labelloop.collected import HumanLabel, collect
+from labelloop.collected import Collected, HumanLabel, collect
+from labelloop.errors import ChangedObjectError
 from labelloop.manifests import Annotation
 from labelloop.observability import count, logger
 from labelloop.records import Decision
@@ -97,8 +98,20 @@ def _answers(files: Files, number: int, asked: int) -> dict[str, HumanLabel]:
             "start the same execution again"
         )
     for job in of_round:
-        found.update(jobs.answers(files, number, job, jobs.outcome(job)).labels)
+        collected = jobs.answers(files, number, job, jobs.outcome(job))
+        _check_unchanged(files, number, job.name, collected)
+        found.update(collected.labels)
     return found
+
+
+def _check_unchanged(files: Files, number: int, job: str, collected: Collected) -> None:
+    """Ground Truth's output carries no hash; what Collect Labels read of it does. Version 0.1 noted none."""
+    noted = immutable.find_json(files.workers(number, job)) or {}
+    if noted.get("answers-sha256", collected.digest) != collected.digest:
+        raise ChangedObjectError(
+            f"what people answered in labelling job {job} was changed after it was collected. "
+            f"{storage.restoring(f'{files.labeling(number)}/{job}/manifests/output/output.manifest')}"
+        )
 
 
 def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:

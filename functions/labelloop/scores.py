@@ -56,6 +56,7 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
         "labelled": len(collected.labels),
         "rejected": len(collected.rejected),
         "unanswered": collected.unanswered,
+        "answers-sha256": collected.digest,
         "problems": list(collected.problems),
         "workers": [score.to_json() for score in scores],
     }

@@ -244,6 +244,22 @@ def test_a_file_of_a_batch_that_is_gone_costs_no_label(name: str) -> None:
     assert (merged["human"], merged["auto"]) == (3, 2), "everything that people and the model said"
 
 
+@pytest.mark.parametrize("change", [lambda body: b"", lambda body: body.replace(b'"left":3', b'"left":1')])
+def test_answers_that_were_changed_after_they_were_collected_are_not_merged(change) -> None:
+    """Ground Truth writes them, without a hash."""
+    batch, files = asked_and_answered()
+    (job,) = jobs.of_round(files, 1)
+    assert handle("collect_labels", batch_id=batch, round=1, job=1)["more"] is False
+    key = f"{files.labeling(1)}/{people.output_place(job.name)}"
+    body = storage.read(key)
+    assert change(body) != body
+    storage.write(key, change(body))
+    said = refusal(lambda: merge(batch, 1))
+    assert key in said and "was changed after it was collected" in said and "list-object-versions" in said
+    storage.write(key, body)
+    assert merge(batch, 1)["human"] == 3
+
+
 @pytest.mark.parametrize("name", ["decisions", "pin"])
 def test_what_a_round_decided_is_not_decided_anew_after_it_was_deleted(name: str) -> None:
     batch, files = asked_and_answered()
