@@ -5,7 +5,9 @@ and they start servers on the loopback address: what they lack is imported late,
 """
 
 import contextlib
+import json
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 
@@ -117,6 +119,21 @@ def fake_service(environment: pytest.MonkeyPatch):
         return fakes.setdefault(service, FakeService(service)).answering(**answers)
 
     return put
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What custom resources answered CloudFormation: by PUT, without a content type, in at most 4,096 bytes."""
+    answers: list[dict[str, object]] = []
+
+    def put(request: urllib.request.Request, timeout: float) -> contextlib.AbstractContextManager[None]:
+        assert request.get_method() == "PUT" and request.headers.get("Content-type") == ""
+        assert isinstance(request.data, bytes) and len(request.data) <= 4096
+        answers.append(json.loads(request.data))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(urllib.request, "urlopen", put)
+    return answers
 
 
 @pytest.fixture

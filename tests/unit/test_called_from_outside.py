@@ -1,7 +1,6 @@
 """Functions that no state calls: those of Ground Truth, and the custom resource of CloudFormation."""
 
 import json
-import urllib.request
 
 import pytest
 from fake_service import refused
@@ -39,27 +38,6 @@ def test_answers_are_read_from_the_bucket_and_become_one_label(aws) -> None:
     (label,) = handle("consolidate", payload={"s3Uri": place}, labelAttributeName="human-boxes")
     value = label["consolidatedAnnotation"]["content"]["human-boxes"]
     assert value["annotations"] == [{"class_id": 0, "left": 1, "top": 2, "width": 10, "height": 12}]
-
-
-@pytest.fixture
-def cloudformation(monkeypatch):
-    """Answers that were put to CloudFormation."""
-    answers = []
-
-    class Accepted:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-    def put(request, timeout):
-        assert request.get_method() == "PUT" and request.headers.get("Content-type") == ""
-        answers.append(json.loads(request.data))
-        return Accepted()
-
-    monkeypatch.setattr(urllib.request, "urlopen", put)
-    return answers
 
 
 def custom_resource(kind):

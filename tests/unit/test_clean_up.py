@@ -2,9 +2,6 @@
 on.
 """
 
-import json
-import urllib.request
-
 import clean_up
 import pytest
 from fake_service import refused
@@ -55,25 +52,15 @@ def account(fake_service) -> Account:
 
 
 @pytest.fixture
-def delete(monkeypatch):
+def delete(monkeypatch, cloudformation):
     """Deletes the resource; what CloudFormation was told."""
-    answers = []
-
-    class Accepted:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-    monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: answers.append(request.data) or Accepted())
     monkeypatch.setattr(clean_up, "SECONDS_BETWEEN_LOOKS", 0, raising=False)
 
     def run() -> dict:
         event = {"RequestType": "Delete", "ResponseURL": "https://x", "StackId": "s", "RequestId": "r"}
         given = {"LogicalResourceId": "CleanUp", "ResourceProperties": {"ResourcePrefix": "labelloop"}}
         handle_event("clean_up", {**event, **given})
-        return dict(json.loads(answers[-1]))
+        return cloudformation[-1]
 
     return run
 

@@ -157,33 +157,16 @@ def test_what_a_newer_version_pinned_is_refused_with_a_sentence() -> None:
 
 
 @pytest.fixture
-def deploy(aws, environment, monkeypatch):
+def deploy(aws, cloudformation):
     """`deploy(request, **changed)`: what Store Settings answers CloudFormation."""
-    answers = []
     import store_settings
-    from labelloop import custom_resources
-
-    class Opened:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return False
-
-    def put(request, timeout):
-        answers.append(json.loads(request.data))
-        run.bodies.append(request.data)
-        return Opened()
-
-    monkeypatch.setattr(custom_resources.urllib.request, "urlopen", put)
 
     def run(kind: str = "Create", **changed: str) -> dict:
         event = {"RequestType": kind, "StackId": "s", "RequestId": "r", "LogicalResourceId": "SettingsDocument"}
         properties = {"Settings": {**SETTINGS, **changed}}
         store_settings.handler({**event, "ResponseURL": "https://x", "ResourceProperties": properties}, Context())
-        return dict(answers[-1])
+        return cloudformation[-1]
 
-    run.bodies = []
     return run
 
 
@@ -306,7 +289,7 @@ def test_a_refusal_fits_into_what_cloudformation_reads_and_stays_a_sentence(depl
     assert len(twice.encode()) <= 4096, "a parameter holds it"
     told = deploy(CLASSES=twice, KEY_POINTS=twice)
     assert told["Status"] == "FAILED" and "more than once" in told["Reason"]
-    assert len(deploy.bodies[-1]) <= 4096
+    assert len(json.dumps(told, ensure_ascii=False).encode()) <= 4096
 
 
 @loop

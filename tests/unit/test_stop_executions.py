@@ -1,8 +1,6 @@
 """Stop Executions, as CloudFormation calls it: nothing new starts, nothing runs on, no deletion is ever blocked."""
 
-import json
 import time
-import urllib.request
 
 import pytest
 from fake_service import refused
@@ -17,18 +15,8 @@ GIVEN = {"Machines": MACHINES, "Rules": ["labelloop-marker-uploaded"], "Schedule
 
 
 @pytest.fixture
-def delete(monkeypatch, fake_service):
+def delete(monkeypatch, fake_service, cloudformation):
     """Deletes the resource; what CloudFormation was told."""
-    answers = []
-
-    class Accepted:
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-    monkeypatch.setattr(urllib.request, "urlopen", lambda request, timeout: answers.append(request.data) or Accepted())
     monkeypatch.setattr("stop_executions.SECONDS_BETWEEN_LOOKS", 0)
     monkeypatch.setattr("stop_executions.SECONDS_KEPT_FOR_THE_ANSWER", 50)  # of the 60 that a test's context has
     schedule = {"Name": "labelloop-reconcile", "GroupName": "default", "ScheduleExpression": "rate(5 minutes)"}
@@ -42,7 +30,7 @@ def delete(monkeypatch, fake_service):
     def run(kind: str = "Delete") -> dict:
         event = {"RequestType": kind, "ResponseURL": "https://x", "StackId": "s", "RequestId": "r"}
         handle_event("stop_executions", {**event, "LogicalResourceId": "StopExecutions", "ResourceProperties": GIVEN})
-        return dict(json.loads(answers[-1]))
+        return cloudformation[-1]
 
     run.scheduler, run.events, run.formation = scheduler, events, formation
     return run
