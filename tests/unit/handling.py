@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from labelloop import batches, immutable, storage
+from labelloop import batches, storage
 from labelloop.batches import Files
 from labelloop.records import Prediction
 from made_up_stack import BUCKET, SETTINGS
@@ -48,6 +48,8 @@ def picture(shade: int = 100, size: tuple[int, int] = (64, 48), **options: Any) 
 def write_otherwise(key: str, records: Iterable[Mapping[str, Any]]) -> None:
     """An object that is written once, as a faulty step would have written it in the first place."""
     boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key).delete()
+    from labelloop import immutable
+
     immutable.create_lines(key, records)
 
 

@@ -21,7 +21,7 @@ TEMPLATE = PROJECT.template
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 DEPLOYED: dict[str, dict[str, Any]] = transformed_template(PROJECT)["Resources"]
 ENVIRONMENT = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-DOCUMENT = TEMPLATE["Resources"]["SettingsDocument"]["Properties"]["Settings"]
+DOCUMENT = TEMPLATE["Resources"].get("SettingsDocument", {}).get("Properties", {}).get("Settings", {})
 PLATFORM_NAMES = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
 STATEFUL = {"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::ECR::Repository"}
 
