@@ -58,29 +58,28 @@ setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/y
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENVS)/uv
-	$(VENVS)/uv/bin/pip install --quiet uv==0.13.8
+	$(VENVS)/uv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
 
-define install
-	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
-	$(UV) pip install --quiet --python $(@D)/bin/python -r $<
-	@touch $@
-endef
-
+# Every file that is installed has the hash that the requirements list, and nothing is installed that they do not list.
 $(VENVS)/%/.ready: requirements/%.txt | $(UV)
-	$(install)
-$(VENVS)/yolo/.ready: containers/yolo/requirements.txt | $(UV)
-	$(install)
-	$(UV) pip install --quiet --python $(@D)/bin/python pytest==9.2.0
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
+$(VENVS)/yolo/.ready: containers/yolo/requirements.txt containers/yolo/cuda.txt requirements/yolo-tests.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
+	sh containers/yolo/install.sh $(abspath $(VENVS)/uv/bin/pip) --quiet --python $(abspath $(@D))/bin/python
+	$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes --no-deps -r requirements/yolo-tests.txt
+	@touch $@
 
 # What the labelling page draws with. Node's npm, where there is none from PyPI.
-portal/node_modules/.ready: portal/package.json | $(if $(shell command -v npm),,$(VENVS)/node/.ready)
-	$(NPM) install --prefix $(<D) --no-package-lock --ignore-scripts --no-audit --no-fund --silent
+portal/node_modules/.ready: portal/package-lock.json | $(if $(shell command -v npm),,$(VENVS)/node/.ready)
+	$(NPM) ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-## make pins                                        resolve requirements/*.in again
+## make pins                                        resolve requirements/*.in and portal/package.json again
 pins: | $(UV)
-	for name in dev sam lambda checkov; do $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
+	$(NPM) install --prefix portal --package-lock-only --ignore-scripts --no-audit --no-fund --silent
+	$(PYTHON) requirements/pins.py $(abspath $(UV))
 
 ## make clean                                       build output and environments
 clean:
