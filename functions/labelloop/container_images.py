@@ -1,7 +1,8 @@
 """Which container image trains and serves: the one that a parameter names, or the one that was built last, by digest.
 
 `images/current` is written by the image build (template.yaml, ImageBuild): {"image": "<repository>@sha256:<digest>",
-"tag": "<hash of the sources>"}. A digest never changes its content: a training job and an endpoint keep theirs.
+"tag": "<hash of the sources and the base>", "base": "<image it was built on>@sha256:<digest>"}. A digest never changes
+its content: a training job and an endpoint keep theirs.
 """
 
 from labelloop import storage

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from lint.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+BASE = "public.ecr.aws/docker/library/python:3.12-slim"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DIGEST = f"sha256:{'ba5e' * 16}"
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/repository"
 # What the registry holds is in the file `pushed`: the image's media type; what was stored is in `current`.
 AWS = """#!/bin/sh
@@ -33,7 +36,10 @@ echo "$*" >> "$PLACE/docker"
 case "$1" in
   login) cat > "$PLACE/password" ;;
   push) printf %s "$PUSHED_AS" > "$PLACE/pushed" ;;
-  *build*) exit "${BUILD_FAILS:-0}" ;;
+  buildx) case "$2" in
+    imagetools) test "$BASE_DIGEST" != none && echo "$BASE_DIGEST" ;;
+    *) exit "${BUILD_FAILS:-0}" ;;
+  esac ;;
 esac
 """
 
@@ -48,12 +54,14 @@ class Build:
         for folder in ("containers/yolo", "functions/labelloop"):
             (place / "source" / folder).mkdir(parents=True)
             (place / "source" / folder / "a.py").write_text("1")
+        shutil.copy(ROOT / "containers" / "yolo" / "Dockerfile", place / "source" / "containers" / "yolo")
 
     def run(self, **environment: str) -> bool:
         """Whether the build succeeded."""
         properties = Project(ROOT).template["Resources"]["ImageBuild"]["Properties"]
         given = {"PLACE": str(self.place), "PUSHED_AS": DOCKER_MANIFEST, "DATA_BUCKET": "data", **environment}
         given |= {"REPOSITORY": "repository", "REPOSITORY_URI": REPOSITORY}
+        given.setdefault("BASE_DIGEST", DIGEST)
         given["PATH"] = f"{self.place / 'bin'}:{os.environ['PATH']}"
         (self.place / "variables").write_text("")
         for command in yaml.safe_load(properties["Source"]["BuildSpec"])["phases"]["build"]["commands"]:
@@ -83,7 +91,7 @@ def test_the_digest_that_was_pushed_is_noted_and_the_same_sources_are_not_built_
     (build.place / "docker").unlink()
     (build.place / "current").unlink()
     assert build.run() and json.loads(build.text("current")) == current
-    assert "push" not in build.text("docker") and "build" not in build.text("docker")
+    assert "push" not in build.text("docker") and "buildx build" not in build.text("docker")
 
 
 def test_a_build_that_fails_pushes_nothing_and_leaves_the_image_before(build: Build) -> None:
@@ -112,5 +120,44 @@ def test_another_base_and_another_cuda_can_be_asked_for_and_are_another_image(bu
     (build.place / "pushed").unlink()
     assert build.run(PIP_OPTIONS="--extra-index-url https://an.index/cu126", BASE_IMAGE="a/base:1")
     built = build.text("docker").splitlines()[-2]
-    assert "--build-arg PIP_OPTIONS=--extra-index-url https://an.index/cu126 --build-arg BASE_IMAGE=a/base:1" in built
+    assert (
+        f"--build-arg PIP_OPTIONS=--extra-index-url https://an.index/cu126 --build-arg BASE_IMAGE=a/base:1@{DIGEST}"
+        in built
+    )
     assert json.loads(build.text("current"))["tag"] != before
+
+
+@pytest.mark.fault("J07")
+def test_the_base_image_is_taken_by_its_digest_and_the_digest_is_recorded(build: Build) -> None:
+    assert build.run()
+    asked, built = [line for line in build.text("docker").splitlines() if line.startswith("buildx")] or ["", ""]
+    assert asked.startswith(f"buildx imagetools inspect {BASE} "), "what the Dockerfile names"
+    assert f"--build-arg BASE_IMAGE={BASE}@{DIGEST} ." in built
+    assert f"--label org.opencontainers.image.base.digest={DIGEST}" in built
+    assert json.loads(build.text("current"))["base"] == f"{BASE}@{DIGEST}"
+
+
+@pytest.mark.fault("J07")
+def test_a_tag_of_the_base_that_moved_is_another_image(build: Build) -> None:
+    assert build.run()
+    before = json.loads(build.text("current"))
+    (build.place / "pushed").unlink()
+    moved = f"sha256:{'0a11' * 16}"
+    assert build.run(BASE_DIGEST=moved)
+    after = json.loads(build.text("current"))
+    assert (before["tag"], before.get("base")) != (after["tag"], after.get("base")) and moved in str(after.get("base"))
+
+
+@pytest.mark.fault("J07")
+@pytest.mark.parametrize("digest", ["none", "<no value>", ""])
+def test_a_base_whose_digest_nobody_tells_is_not_built_on(build: Build, digest: str) -> None:
+    (build.place / "current").write_text("before")
+    assert not build.run(BASE_DIGEST=digest), "what was built on is not known"
+    assert build.text("current") == "before" and "buildx build" not in build.text("docker")
+
+
+@pytest.mark.fault("J07")
+def test_a_base_that_is_named_by_its_digest_is_that_one(build: Build) -> None:
+    assert build.run(BASE_IMAGE=f"a/base@{DIGEST}")
+    assert f"--build-arg BASE_IMAGE=a/base@{DIGEST} ." in build.text("docker")
+    assert json.loads(build.text("current")).get("base") == f"a/base@{DIGEST}"
