@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "estimate": storage.find_json(files.estimate) or {},
         "started": facts["started"],
         "left_behind": int(facts.get("left_behind", 0)),
+        **(storage.find_json(files.beside) or {}),
         "policy": settings().accept_policy,
     }
     storage.write_json(f"{files.root}/summary.json", summary)

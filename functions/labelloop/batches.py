@@ -37,6 +37,14 @@ class Files:
         return f"{self.root}/estimate.json"
 
     @property
+    def beside(self) -> str:
+        return f"{self.root}/beside.json"
+
+    @property
+    def side_files(self) -> str:
+        return f"{self.root}/side-files.jsonl"
+
+    @property
     def annotations(self) -> str:
         return f"{self.root}/annotations.manifest"
 

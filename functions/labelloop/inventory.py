@@ -1,35 +1,49 @@
 """The inventory of a batch: which versions of which objects it works on, what of them is sampled, and what it may cost.
 
-An object belongs to one batch. Later markers of a prefix get what earlier ones have not, and take over batches that
-were given up.
+An object belongs to one batch (neighbours.py). Later markers of a prefix, and of folders above and below it, get what
+earlier ones have not, and take over batches that were given up.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import aws, batches, datasets, immutable, ledger, limits, markers, naming, sampling, storage
+from labelloop import (
+    aws,
+    batches,
+    datasets,
+    immutable,
+    ledger,
+    limits,
+    markers,
+    naming,
+    neighbours,
+    sampling,
+    side_files,
+    storage,
+)
 from labelloop.batches import Files, write_shards
-from labelloop.errors import TransientError
 from labelloop.limits import NOTHING_BEFORE, Before
 from labelloop.markers import Marker
+from labelloop.neighbours import Neighbours
 from labelloop.observability import logger
 from labelloop.records import InventoryItem
 from labelloop.settings import settings
 
 # A prefix may hold what earlier markers brought, and other files; beyond this, listing it would take too long.
 MOST_LISTED = 5 * limits.MOST_IMAGES
+SIDE_FILES_SHOWN = 20
 
 
-@dataclass
-class _Others:
-    """Objects as (key, version): what the other deliveries of the prefix keep, and what those that were given up leave;
-    `given_up` names those that nobody has taken over yet.
+@dataclass(frozen=True)
+class _Listing:
+    """What lies under a prefix: the images in key order, what else does (key, kind), and the folders that hold a marker
+    of their own.
     """
 
-    known: set[tuple[str, str]]
-    left: set[tuple[str, str]]
-    given_up: list[str]
+    images: list[dict[str, Any]]
+    side_files: list[tuple[str, str]]
+    below: set[str]
 
 
 def pin(batch_id: str, facts: dict[str, Any], prefix: str, delivery: int, marker: Marker) -> list[dict[str, Any]]:
@@ -42,16 +56,18 @@ def pin(batch_id: str, facts: dict[str, Any], prefix: str, delivery: int, marker
     files, knobs = Files(batch_id), settings()
     inventory = immutable.find_lines(files.inventory)
     if inventory is None:
+        number = ledger.queue_up(batch_id)  # before it looks at what others have
         listed = _list(prefix, marker)
-        others = _other_deliveries(bucket, prefix, delivery)
-        items = _items(files, listed, others)  # refuses too many before anything is taken over
+        others = neighbours.look(bucket, prefix, delivery, listed.below, number)
+        items = _items(files, listed.images, others)  # refuses too many before anything is taken over
         if others.given_up:
-            _take_over(others.given_up, batch_id)
-            others = _other_deliveries(bucket, prefix, delivery)
-            items = _items(files, listed, others)
-        if left := _left_behind(marker, listed, others):
+            neighbours.take_over(others.given_up, batch_id)
+            others = neighbours.look(bucket, prefix, delivery, listed.below, number)
+            items = _items(files, listed.images, others)
+        if left := _left_behind(marker, listed.images, others):
             logger.warning("images of batches that were given up are not named by this marker", images=left)
             ledger.note_batch(batch_id, {**facts, "left_behind": left})
+        _note_beside(files, listed, others)
         inventory = immutable.create_lines(files.inventory, [item.to_json() for item in items])
     else:  # it goes on: with as many rounds again, and perhaps with other settings
         _check_cost(files, len(inventory), sum(record["sampled"] for record in inventory), _before(files))
@@ -59,7 +75,7 @@ def pin(batch_id: str, facts: dict[str, Any], prefix: str, delivery: int, marker
     return inventory
 
 
-def _items(files: Files, listed: list[dict[str, Any]], others: _Others) -> list[InventoryItem]:
+def _items(files: Files, listed: list[dict[str, Any]], others: Neighbours) -> list[InventoryItem]:
     """The objects that no other delivery has, with their place in the draw. Raises InvalidInputError for too many."""
     knobs = settings()
     objects = [entry for entry in listed if _identity(entry) not in others.known]
@@ -110,28 +126,34 @@ def _draw(entry: dict[str, Any]) -> float:
     return sampling.draw(settings().seed, entry["Key"], entry["ETag"])
 
 
-def _list(prefix: str, marker: Marker) -> list[dict[str, Any]]:
-    """The newest version of every object under the prefix in key order, without markers, folders and the label
-    manifest.
+def _list(prefix: str, marker: Marker) -> _Listing:
+    """The newest version of every object under the prefix: images apart from side files; markers and the label manifest
+    are neither. Raises InvalidInputError where the upload is not what the marker announces.
     """
     pages = (
         aws.client("s3").get_paginator("list_object_versions").paginate(Bucket=settings().data_bucket, Prefix=prefix)
     )
     wanted = None if marker.names is None else {prefix + name for name in marker.names}
-    newest: list[dict[str, Any]] = []
-    for page in pages:
-        latest = (entry for entry in page.get("Versions", ()) if entry["IsLatest"])
-        newest += [_object(entry) for entry in latest if wanted is None or entry["Key"] in wanted]
-        if len(newest) > MOST_LISTED:
-            limits.check_size(len(newest), counted_all=False)
     manifest = labels_uri(marker, prefix)
-    images = [
-        entry
-        for entry in newest
-        if not entry["Key"].endswith(("/" + naming.READY, "/")) and storage.uri(entry["Key"]) != manifest
-    ]
-    markers.check_complete(marker, [entry["Key"].removeprefix(prefix) for entry in images], prefix)
-    return sorted(images, key=lambda entry: str(entry["Key"]))
+    found = _Listing([], [], set())
+    for page in pages:
+        for entry in page.get("Versions", ()):
+            key = entry["Key"]
+            if key.endswith("/" + naming.READY):
+                found.below.add(key.removesuffix(naming.READY))  # older versions, too: they have had a batch
+            elif entry["IsLatest"] and (wanted is None or key in wanted) and storage.uri(key) != manifest:
+                kind = side_files.kind(key.removeprefix(prefix))
+                if kind and (wanted is None or key.endswith("/")):
+                    found.side_files.append((key, kind))
+                else:  # whoever names a file means it
+                    found.images.append(_object(entry))
+        if len(found.images) + len(found.side_files) > MOST_LISTED:
+            limits.check_size(len(found.images) + len(found.side_files), counted_all=False)
+    found.below.discard(prefix)
+    found.images.sort(key=lambda entry: str(entry["Key"]))
+    names = [entry["Key"].removeprefix(prefix) for entry in found.images]
+    markers.check_complete(marker, names, prefix, len(found.side_files))
+    return found
 
 
 def _object(entry: dict[str, Any]) -> dict[str, Any]:
@@ -145,47 +167,24 @@ def _object(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _other_deliveries(bucket: str, prefix: str, delivery: int) -> _Others:
-    """What other marker versions of the prefix have pinned, later ones too: no object is labelled twice.
-
-    An earlier batch that was given up keeps what it has labelled. Of two that are at work at the same time the earlier
-    pins first: TransientError tells the later to wait for it.
-    """
-    others = _Others(set(), set(), [])
-    for number in ledger.batches_of(bucket, prefix):
-        batch_id = naming.batch_id(bucket, prefix, number)
-        if number == delivery:
-            continue
-        standing = ledger.standing(batch_id)  # asked first: it may pin, and end, meanwhile
-        given_up = number < delivery and standing == "given-up"
-        if given_up:
-            others.given_up.append(batch_id)
-        inventory = immutable.find_lines(Files(batch_id).inventory)
-        if inventory is None and number < delivery and standing == "at-work":
-            raise TransientError(
-                f"an earlier marker of {prefix} is being registered as batch {batch_id} and may take the same objects: "
-                "wait until it has listed them, then try again"
-            )
-        taken_over = given_up or standing == "superseded"
-        done = batches.labelled_keys(batch_id) if taken_over and inventory is not None else None
-        for record in inventory or ():
-            kept = done is None or record["key"] in done
-            (others.known if kept else others.left).add((record["key"], record.get("version-id") or record["etag"]))
-    return others
-
-
-def _left_behind(marker: Marker, listed: list[dict[str, Any]], others: _Others) -> int:
+def _left_behind(marker: Marker, listed: list[dict[str, Any]], others: Neighbours) -> int:
     """How many images lose their batch and get none: a marker that names its images may leave some out."""
     named = {entry["Key"] for entry in listed}
-    left = {key for key, _ in others.left - others.known}
+    left = {key for key, _ in others.left - others.known.keys()}
     return 0 if marker.names is None else len(left - named)
 
 
-def _take_over(given_up: list[str], successor: str) -> None:
-    for batch_id in given_up:
-        if not ledger.supersede(batch_id, successor):
-            raise TransientError(f"batch {batch_id}, which was given up, is at work again: look at it once more")
-        logger.info("batch taken over", superseded=batch_id)
+def _note_beside(files: Files, listed: _Listing, others: Neighbours) -> None:
+    """For the report: what under the prefix is no picture, and what other batches have."""
+    kinds = Counter(kind for _, kind in listed.side_files)
+    shown = [key for key, _ in sorted(listed.side_files)][:SIDE_FILES_SHOWN]
+    misspelt = [key for key, _ in listed.side_files if side_files.misspelt_marker(key)][:SIDE_FILES_SHOWN]
+    told = {"count": len(listed.side_files), "kinds": dict(sorted(kinds.items())), "first": shown}
+    elsewhere = others.elsewhere(map(_identity, listed.images))
+    storage.write_json(files.beside, {"side_files": told, "misspelt_markers": misspelt, "elsewhere": elsewhere})
+    if listed.side_files:
+        storage.write_lines(files.side_files, [{"key": key, "kind": kind} for key, kind in sorted(listed.side_files)])
+        logger.info("side files are no pictures", files=len(listed.side_files), first=shown[0])
 
 
 def _identity(entry: dict[str, Any]) -> tuple[str, str]:

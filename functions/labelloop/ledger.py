@@ -22,6 +22,7 @@ from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreli
 TRAINING_LOCK = "lock#training"
 LAST_TRAINING = "training#last"
 INDEXED = "index#open"
+QUEUE = "queue#batches"
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
 # One after the other, the roles of 150,000 imported labels would take longer than a function may.
@@ -167,6 +168,31 @@ def standing(batch_id: str) -> str:
     if row["status"] in (_FINISHED, _SUPERSEDED):
         return str(row["status"])
     return "at-work" if _owner_works(row) else "given-up"
+
+
+def queue_up(batch_id: str) -> int:
+    """The batch's place in the queue of those that are registered, drawn once: whoever draws later has a higher one."""
+    if place := place_in_queue(batch_id):
+        return place
+    drawn = _table().update_item(
+        Key={"id": QUEUE},
+        UpdateExpression="ADD drawn :one",
+        ExpressionAttributeValues={":one": 1},
+        ReturnValues="UPDATED_NEW",
+    )["Attributes"]["drawn"]
+    row = _table().update_item(
+        Key={"id": f"batch#{batch_id}"},
+        UpdateExpression="SET place = if_not_exists(place, :drawn)",
+        ExpressionAttributeValues={":drawn": drawn},
+        ReturnValues="ALL_NEW",
+    )
+    return int(row["Attributes"]["place"])
+
+
+def place_in_queue(batch_id: str) -> int:
+    """0 for a batch that is claimed and has not drawn its place yet: it may come before everybody."""
+    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item") or {}
+    return int(row.get("place", 0))
 
 
 def supersede(batch_id: str, successor: str) -> bool:

@@ -57,8 +57,10 @@ def parse(body: bytes, where: str) -> Marker:
     return Marker(count, names, labels, attribute)
 
 
-def check_complete(marker: Marker, found: list[str], prefix: str) -> None:
-    """Raises InvalidInputError when what the marker announces is not there: the upload is not finished."""
+def check_complete(marker: Marker, found: list[str], prefix: str, side_files: int = 0) -> None:
+    """Raises InvalidInputError when what the marker announces is not there: the upload is not finished. `side_files`
+    lie beside the images and do not count.
+    """
     again = f"upload the rest, then put {prefix}{READY} again"
     if marker.names is not None:
         missing = sorted(set(marker.names) - set(found))
@@ -67,7 +69,8 @@ def check_complete(marker: Marker, found: list[str], prefix: str) -> None:
                 f"{len(missing)} of {len(marker.names)} announced images are missing, first {missing[0]!r}: {again}"
             )
     if marker.count is not None and marker.count != len(found):
-        raise InvalidInputError(f"the marker announces {marker.count} images, {len(found)} are there: {again}")
+        beside = f" beside {side_files} files that are no pictures and do not count" if side_files else ""
+        raise InvalidInputError(f"the marker announces {marker.count} images, {len(found)} are there{beside}: {again}")
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:

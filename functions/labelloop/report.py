@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from labelloop.naming import READY
+
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8882}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -32,7 +34,8 @@ def render(summary: Mapping[str, Any]) -> str:
         f"{_bar(summary)}{_estimate(summary['estimate'])}{_imported(summary['imported'])}"
         f"<h2>Can these labels be trusted?</h2>{_trust(summary)}"
         f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
-        f"{_workers(summary['workers'])}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_next_step(summary)}"
+        f"{_workers(summary['workers'])}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_beside(summary)}"
+        f"{_next_step(summary)}"
     )
 
 
@@ -156,6 +159,27 @@ def _rejections(reasons: Mapping[str, str]) -> str:
     if not reasons:
         return ""
     return "<h2>Rejected objects</h2>" + table(("object", "why"), list(reasons.items())[:200])
+
+
+def _beside(summary: Mapping[str, Any]) -> str:
+    """What lies under the prefix and is not of this batch."""
+    side, elsewhere = summary.get("side_files") or {"count": 0}, summary.get("elsewhere") or {"count": 0}
+    told = []
+    if side["count"]:
+        more = ", ..." if side["count"] > len(side["first"]) else ""
+        kinds = ", ".join(f"{number} {kind}" for kind, number in side["kinds"].items())
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in side["first"])
+        told.append(
+            f"{side['count']} files are taken for no pictures by their names ({escape(kinds)}): {names}{more}. "
+            "The whole list is in <code>side-files.jsonl</code>; to have one labelled, name it in a marker's list."
+        )
+    if elsewhere["count"]:
+        owners = ", ".join(f"<code>{escape(name)}</code>" for name in elsewhere["batches"])
+        told.append(f"{elsewhere['count']} files have another batch: {owners}.")
+    if misspelt := summary.get("misspelt_markers"):
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in misspelt)
+        told.append(f"{names} started nothing: the name of a marker is <code>{READY}</code>, in these letters.")
+    return "<h2>What else lies there</h2>" + "".join(f"<p>{each}</p>" for each in told) if told else ""
 
 
 def left_behind(summary: Mapping[str, Any]) -> str:
