@@ -16,9 +16,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     folder = training.folder(event["job"])
     by_role: dict[str, list[str]] = {"train": [], "calibration": [], "gold": []}
-    for line in datasets.load(event["dataset_version"]).lines:
-        if role := datasets.role_of(line):
-            by_role[role].append(line)
+    for role, line in datasets.evidence(datasets.load(event["dataset_version"]).lines):
+        by_role[role].append(line)
     for role, lines in by_role.items():
         secured = labelled_bytes.secure(lines, f"{folder}/images")
         by_role[role] = immutable.create_text_lines(f"{folder}/dataset/{role}.jsonl", secured)

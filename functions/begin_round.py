@@ -1,11 +1,11 @@
 """Begin Round: pins the champion for the whole round and lists the images that are still open, and those of them that
-the champion has not seen yet.
+the champion has not seen yet. What is known by its content is not looked at again.
 """
 
 import time
 from typing import Any
 
-from labelloop import batches, endpoints, immutable, models, pinned_bytes, rounds, storage
+from labelloop import batches, copies, endpoints, immutable, models, pinned_bytes, rounds, storage
 from labelloop.batches import Files, Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.inference import window_seconds
 from labelloop.observability import count, entry, logger
@@ -20,7 +20,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         everything, open_images = _open(files, number)
     pin_uninspected(files.batch_id, number, everything)
     pinned = immutable.find_json(files.round(number)) or immutable.create_json(files.round(number), _pin(number))
-    unseen = _unseen(files, number, pinned["model"], everything, open_images)
+    known = copies.pin(files, number, open_images)
+    unknown = [image for image in open_images if image.item.key not in known]
+    unseen = _unseen(files, number, pinned["model"], everything, unknown)
     trouble = endpoints.trouble(pinned["endpoint"]) if unseen else ""
     if trouble:
         count("InferenceGaveNothing")

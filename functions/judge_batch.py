@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import batches, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
+from labelloop import batches, copies, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
 from labelloop.batches import Files, Image
 from labelloop.judgement import Candidate
 from labelloop.naming import JOB_KINDS
@@ -27,25 +27,33 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
     outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
     keep = rounds.keep_confidence(pinned)
+    known = copies.of_round(files, number)
     decided = judgement.judge(
-        [_candidate(image, seen, bool(outage), image.source_ref in moved) for image in open_images.values()],
+        [
+            _candidate(image, seen, bool(outage), image.source_ref in moved)
+            for image in open_images.values()
+            if image.item.key not in known
+        ],
         rounds.policy(pinned),
         knobs.human_budget,
         number,
         keep,
     )
+    by_key = {open_images[decision.source_ref].item.key: decision for decision in decided}
+    same = [(image, known[image.item.key]) for image in open_images.values() if image.item.key in known]
+    decided = sorted([*decided, *copies.decide(same, by_key, moved, number)], key=lambda decision: decision.source_ref)
     lines = immutable.find_lines(files.decisions(number)) or immutable.create_lines(
         files.decisions(number), [decision.to_json() for decision in decided]
     )
     decisions = [Decision.from_json(line) for line in lines]
-    asked = [decision for decision in decisions if decision.decision == "human"]
+    asked = [decision for decision in decisions if copies.asks_people(decision)]
     planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable, keep), pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
     }
     count("AutoAccepted", counts["auto"])
-    count("SentToHuman", counts["human"])
+    count("SentToHuman", len(asked))
     count("PredictionsRefused", len(seen.refused))
     if seen.refused and not seen.usable:
         count("InferenceGaveNothing")

@@ -6,6 +6,7 @@ from typing import Any
 from labelloop import (
     audit,
     batches,
+    copies,
     datasets,
     immutable,
     ledger,
@@ -48,6 +49,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current_version(),
         "audit": _audit(files, everything, rows, annotations),
+        "copies": _copies(annotations),
         "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
         "estimate": storage.find_json(files.estimate) or {},
@@ -62,7 +64,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
         flagged = [row["worker"] for row in workers if row["flagged"]]
-        _notify(files.batch_id, last, counts, flagged, report.left_behind(summary), report_uri)
+        left = "\n".join(filter(None, (report.copies(summary), report.left_behind(summary))))
+        _notify(files.batch_id, last, counts, flagged, left, report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)
     return {"images": len(everything), **counts, "report_uri": report_uri}
@@ -86,7 +89,7 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "model_version": pinned["model"],
                 "auto": labelled["auto"],
                 "human": labelled["human"],
-                "asked": decided["human"],
+                "asked": sum(map(copies.asks_people, decisions)),
                 "rejected": decided["rejected"],
                 "deferred": sum(decided.values()) - decided["rejected"] - sum(labelled.values()),
                 "thresholds_uri": pinned["thresholds_uri"],
@@ -109,6 +112,12 @@ def _changed_since(everything: list[Image], annotations: list[Annotation]) -> in
     """How many labels name an object that holds other bytes by now, or nothing, than those that were labelled."""
     labelled = {annotation.source_ref for annotation in annotations}
     return len(pinned_bytes.changed([image for image in everything if image.source_ref in labelled]))
+
+
+def _copies(annotations: list[Annotation]) -> dict[str, int]:
+    """How many labels of people, and of the machine, were made on another image with the same bytes."""
+    of_people = Counter(annotation.human for annotation in annotations if copies.is_copied(annotation))
+    return {"human": of_people[True], "auto": of_people[False]}
 
 
 def _was_refused(decision: Decision) -> bool:
@@ -146,7 +155,9 @@ def _audit(
     gold = [
         (annotation, float(annotation.provenance["inclusion-probability"]))
         for annotation in annotations
-        if annotation.provenance.get("role") == "gold" and annotation.provenance.get("sampled")
+        if annotation.provenance.get("role") == "gold"
+        and annotation.provenance.get("sampled")
+        and not copies.is_copied(annotation)
     ]
     estimates = []
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):

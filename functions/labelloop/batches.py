@@ -76,6 +76,9 @@ class Files:
     def round(self, number: int) -> str:
         return f"{self.root}/rounds/{number}.json"
 
+    def copies(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-copies.jsonl"
+
     def uninspected(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-uninspected.jsonl"
 

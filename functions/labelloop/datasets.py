@@ -120,13 +120,28 @@ def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
 
 
 def count_labels(lines: Iterable[str]) -> dict[str, int]:
-    counts = dict.fromkeys(("images", "auto", "human", "train", "calibration", "gold"), 0)
+    counts, lines = dict.fromkeys(("images", "auto", "human", "train", "calibration", "gold"), 0), list(lines)
     for line in lines:
         counts["images"] += 1
         counts["human" if is_human(line) else "auto"] += 1
-        if role := role_of(line):
-            counts[role] += 1
+    for role, _ in evidence(lines):
+        counts[role] += 1
     return counts
+
+
+def evidence(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """(role, line) of the labels that train or judge, in their order: each content once, however often it was uploaded.
+
+    The line of the image that people looked at goes before those of its copies.
+    """
+    found: dict[str, tuple[str, str, bool]] = {}
+    for number, line in enumerate(lines):
+        provenance = json.loads(line).get("provenance", {})
+        if role := str(provenance.get("role", "")):
+            content, copied = provenance.get("sha256") or f"line {number}", "same-as" in provenance
+            if content not in found or (found[content][2] and not copied):
+                found[content] = role, line, copied
+    return [(role, line) for role, line, _ in found.values()]
 
 
 def is_human(line: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from labelloop import (
     aws,
     batches,
+    copies,
     datasets,
     immutable,
     ledger,
@@ -112,8 +113,9 @@ def _check_cost(files: Files, images: int, sampled: int, before: Before = NOTHIN
 def _before(files: Files) -> Before:
     asked = settled = last = 0
     for last in batches.decided_rounds(files.batch_id):
-        decided = Counter(decision.decision for decision in batches.round_decisions(files.batch_id, last))
-        asked += decided["human"] if last else 0  # nobody was asked about what was imported
+        decisions = batches.round_decisions(files.batch_id, last)
+        decided = Counter(decision.decision for decision in decisions)
+        asked += sum(map(copies.asks_people, decisions)) if last else 0  # not about what was imported
         if storage.exists(files.round_annotations(last)):
             settled += len(immutable.find_text_lines(files.round_annotations(last))) + decided["rejected"]
         else:

@@ -65,7 +65,8 @@ def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) 
     if not knobs.honeypot_rate or not planned:
         return []
     taken = {line["source-ref"] for part in planned for line in part.lines}
-    known = honeypots.gold(datasets.current().lines, knobs.task, taken)
+    evidence = [line for _, line in datasets.evidence(datasets.current().lines)]
+    known = honeypots.gold(evidence, knobs.task, taken)
     counts = [honeypots.share(len(part.lines), knobs.honeypot_rate) for part in planned]
     salt = f"{files.batch_id}/{number}"
     # Only as many as are needed are looked up: a gold image that was overwritten since has another truth by now.

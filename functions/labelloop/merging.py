@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from labelloop import (
     adjustments,
     batches,
+    copies,
     immutable,
     jobs,
     judgement,
@@ -34,7 +36,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     """
     by_ref = {image.source_ref: image for image in everything}
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
-    asked = {ref for ref, decision in decided.items() if decision.decision == "human"}
+    asked = {ref for ref, decision in decided.items() if copies.asks_people(decision)}
     moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
     answers = {ref: answer for ref, answer in _answers(files, number, len(asked)).items() if ref in asked - moved}
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
@@ -49,7 +51,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             role = roles[_sha256(by_ref[ref])]
             how = {"role": role, **_how(answers[ref])}
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
-        elif decision.decision == "auto" and ref not in moved:
+        elif decision.decision == "auto" and ref not in moved and not copies.is_copy(decision):
             if ref not in predictions:  # it stays open, and a later round asks the model again
                 lost.append(ref)
                 continue
@@ -63,8 +65,43 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     if lost:
         count("PredictionsMissing", len(lost))
         logger.warning("predictions that were accepted are gone or unreadable", images=len(lost), first=lost[0])
+    made += _copied(files, number, by_ref, [each for each in decided.values() if each.source_ref not in moved], made)
     made.sort(key=lambda annotation: annotation.source_ref)
     return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _copied(
+    files: Files, number: int, by_ref: Mapping[str, Image], decided: Iterable[Decision], made: Iterable[Annotation]
+) -> list[Annotation]:
+    """The labels of images that have the bytes of others: of some that people labelled before, or of the labels `made`
+    in this round. A copy of an image that got none stays open as well.
+    """
+    known = copies.of_round(files, number)
+    labels = {by_ref[label.source_ref].item.key: label for label in made}
+    started, found = ledger.batch(files.batch_id)["started"], []
+    for decision in filter(copies.is_copy, decided):
+        image = by_ref[decision.source_ref]
+        copy = known[image.item.key]
+        label = copies.labelled_before(copy) if copy.label else labels.get(copy.of)
+        if label is None:
+            continue
+        source_ref, original_ref, width, height = _place(image)
+        kept: dict[str, Any] = {name: label.provenance[name] for name in ("role", "model") if name in label.provenance}
+        provenance = {**_provenance(files, number, image, decision), **kept, copies.SAME_AS: copies.origin(label)}
+        found.append(
+            replace(
+                label,
+                source_ref=source_ref,
+                original_ref=original_ref,
+                width=width,
+                height=height,
+                creation_date=started,
+                provenance=provenance,
+                extra={},
+                adjustment=None,
+            )
+        )
+    return found
 
 
 def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:

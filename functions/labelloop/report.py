@@ -34,7 +34,7 @@ def render(summary: Mapping[str, Any]) -> str:
         f"{_bar(summary)}{_estimate(summary['estimate'])}{_imported(summary['imported'])}"
         f"<h2>Can these labels be trusted?</h2>{_trust(summary)}"
         f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
-        f"{_workers(summary['workers'])}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_beside(summary)}"
+        f"{_workers(summary['workers'])}{_copies(summary)}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_beside(summary)}"
         f"{_next_step(summary)}"
     )
 
@@ -161,6 +161,10 @@ def _rejections(reasons: Mapping[str, str]) -> str:
     return "<h2>Rejected objects</h2>" + table(("object", "why"), list(reasons.items())[:200])
 
 
+def _copies(summary: Mapping[str, Any]) -> str:
+    return f"<h2>Copies</h2><p>{copies(summary)}</p>" if copies(summary) else ""
+
+
 def _beside(summary: Mapping[str, Any]) -> str:
     """What lies under the prefix and is not of this batch."""
     side, elsewhere = summary.get("side_files") or {"count": 0}, summary.get("elsewhere") or {"count": 0}
@@ -180,6 +184,17 @@ def _beside(summary: Mapping[str, Any]) -> str:
         names = ", ".join(f"<code>{escape(name)}</code>" for name in misspelt)
         told.append(f"{names} started nothing: the name of a marker is <code>{READY}</code>, in these letters.")
     return "<h2>What else lies there</h2>" + "".join(f"<p>{each}</p>" for each in told) if told else ""
+
+
+def copies(summary: Mapping[str, Any]) -> str:
+    """How many images were known by their content; empty where none was."""
+    found = sum((summary.get("copies") or {}).values())
+    if not found:
+        return ""
+    return (
+        f"{found} images have the bytes of another image, of this batch or an earlier one, and got its label "
+        f"({summary['copies']['human']} of them a person's): nobody was asked, or paid, for them."
+    )
 
 
 def left_behind(summary: Mapping[str, Any]) -> str:

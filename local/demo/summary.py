@@ -113,7 +113,7 @@ def problems(outcome: Outcome, counts: Mapping[str, int]) -> list[str]:
 def _work(batch: Mapping[str, Any], counts: Mapping[str, int], outcome: Outcome, workers: int) -> Work:
     inferring = [row for row in batch["rounds"] if row["inferred"]]
     return Work(
-        human=counts["human"],
+        human=counts["human"] - batch.get("copies", {}).get("human", 0),
         auto=counts["auto"],
         workers=workers,
         inferred=sum(row["inferred"] for row in inferring),

@@ -346,7 +346,7 @@ def test_a_pointer_that_names_nothing_is_told_and_loses_nothing(body: bytes) -> 
     said = refusal(lambda: run_round(other, 1))
     assert "datasets/current was changed" in said and "list-object-versions" in said
     restore("datasets/current")
-    assert len(datasets.load(merge(other, 1)["dataset_version"]).lines) == 3 + 2
+    assert len(datasets.load(run_round(other, 1)["dataset_version"]).lines) == 3 + 2
 
 
 def test_a_pointer_that_was_rolled_back_is_built_on() -> None:

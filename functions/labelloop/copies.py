@@ -1,0 +1,153 @@
+"""Images whose bytes are those of another: nobody is asked, or paid, twice about the same content.
+
+Where people labelled the content before, in whatever batch and under whatever name, the image gets that label. Of
+several that are open in one round one is looked at, and the others end as it ends, with its label. Only what two
+batches ask at the same time is asked twice: to wait for each other's people would cost both of them days.
+
+Copies are no evidence: what measures people or models, or trains, takes each content once (`datasets.evidence`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labelloop import datasets, immutable
+from labelloop.batches import Files, Image
+from labelloop.errors import InvalidInputError
+from labelloop.manifests import Annotation
+from labelloop.observability import count, logger
+from labelloop.records import Decision
+from labelloop.settings import settings
+
+SAME_CONTENT = "same-content"
+SAME_AS = "same-as"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """An image of the round, by its key: `of` is the key of the open image that it has the bytes of, or, where people
+    labelled them before, `label` is the manifest line of that label.
+    """
+
+    key: str
+    of: str = ""
+    label: str = ""
+
+
+def pin(files: Files, number: int, open_images: Sequence[Image]) -> dict[str, Copy]:
+    """The round's copies by key, written once: a label that is published meanwhile changes nothing in the round."""
+    stored = immutable.find_lines(files.copies(number))
+    if stored is None:
+        found = find(open_images, datasets.current().lines, settings().label_names, settings().task)
+        records = [{"key": copy.key, "of": copy.of, "label": copy.label} for copy in found]
+        stored = immutable.create_lines(files.copies(number), records)
+        if stored:
+            count("ImagesKnownByContent", len(stored))
+            logger.info("images have the bytes of others and are not asked about", images=len(stored))
+    return _by_key(stored)
+
+
+def of_round(files: Files, number: int) -> dict[str, Copy]:
+    """The copies by key that the round began with; none where an older version of the stack began it."""
+    return _by_key(immutable.find_lines(files.copies(number)) or ())
+
+
+def find(open_images: Sequence[Image], dataset: Iterable[str], names: Sequence[str], task: str) -> list[Copy]:
+    """The copies among these readable images, in key order; `dataset` holds the manifest lines of all labels.
+
+    Of several open images with one content a sampled one stands for all, so that people look at what was drawn.
+    """
+    groups: dict[str, list[Image]] = {}
+    for image in sorted(open_images, key=lambda image: (not image.item.sampled, image.item.key)):
+        groups.setdefault(_content(image), []).append(image)
+    labels = _labels(dataset, {content: group[0].size for content, group in groups.items()}, names, task)
+    found = []
+    for content, group in groups.items():
+        if content in labels:
+            found += [Copy(image.item.key, label=labels[content]) for image in group]
+        else:
+            found += [Copy(image.item.key, of=group[0].item.key) for image in group[1:]]
+    return sorted(found, key=lambda copy: copy.key)
+
+
+def decide(
+    copies: Iterable[tuple[Image, Copy]], decided: Mapping[str, Decision], changed: set[str], number: int
+) -> list[Decision]:
+    """What becomes of the copies: what becomes of the image that they have the bytes of, by key in `decided`.
+
+    One in `changed` (source-refs) holds other bytes by now, and waits for the next round.
+    """
+    made = []
+    for image, copy in copies:
+        reference, chance = image.source_ref, image.item.inclusion_probability
+        if reference in changed:
+            same = Decision(reference, "deferred", None, ("image-changed",), chance, SAME_CONTENT, number)
+        elif copy.label:
+            same = Decision(reference, "human", None, (SAME_CONTENT,), chance, SAME_CONTENT, number)
+        else:
+            other = decided[copy.of]
+            reasons = (SAME_CONTENT, *(other.reasons if other.decision == "rejected" else ()))
+            same = replace(other, source_ref=reference, reasons=reasons, inclusion_probability=chance)
+        made.append(same)
+    return made
+
+
+def asks_people(decision: Decision) -> bool:
+    """Whether people are asked about this very image."""
+    return decision.decision == "human" and not is_copy(decision)
+
+
+def is_copy(decision: Decision) -> bool:
+    return SAME_CONTENT in decision.reasons
+
+
+def is_copied(annotation: Annotation) -> bool:
+    """Whether the label was made on another image with the same bytes."""
+    return SAME_AS in annotation.provenance
+
+
+def labelled_before(copy: Copy) -> Annotation:
+    return Annotation.from_line(copy.label)
+
+
+def origin(label: Annotation) -> dict[str, Any]:
+    """What the provenance of a copy says about the label it got: of the image that people, or the model, looked at."""
+    known = label.provenance
+    told = {"source-ref": label.source_ref, "batch": known.get("batch"), "round": known.get("round")}
+    return dict(known[SAME_AS]) if SAME_AS in known else {name: each for name, each in told.items() if each is not None}
+
+
+def _by_key(records: Iterable[Mapping[str, Any]]) -> dict[str, Copy]:
+    return {record["key"]: Copy(record["key"], record["of"], record["label"]) for record in records}
+
+
+def _content(image: Image) -> str:
+    assert image.inspection is not None and image.inspection.sha256 is not None  # readable
+    return image.inspection.sha256
+
+
+def _labels(
+    dataset: Iterable[str], sizes: Mapping[str, tuple[int, int]], names: Sequence[str], task: str
+) -> dict[str, str]:
+    """Content -> the line of people's label for it: the newest that still fits the stack's task and classes, and the
+    size that the image has today.
+    """
+    found: dict[str, tuple[tuple[bool, str, str], str]] = {}
+    for line in dataset:
+        record = json.loads(line)
+        content = record.get("provenance", {}).get("sha256", "")
+        if content not in sizes or not datasets.is_human(line):
+            continue
+        try:
+            label = Annotation.from_line(line)
+        except InvalidInputError:  # of another version: people are asked
+            continue
+        marks = label.boxes if label.key_points is None else label.key_points
+        fits = (label.width, label.height) == sizes[content] and {mark.label for mark in marks} <= set(names)
+        rank = (not is_copied(label), label.creation_date, label.source_ref)
+        if fits and (label.key_points is not None) == (task == "key-points") and rank > found.get(content, ((),))[0]:
+            found[content] = rank, line
+    return {content: line for content, (_, line) in found.items()}

@@ -1,0 +1,275 @@
+"""The same bytes again, under another name, in another batch or prefix: nobody is asked, or paid, twice."""
+
+import json
+
+import boto3
+import people
+import pytest
+from batch_rounds import asked_in, merge, run_round
+from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import batches, datasets, storage
+from labelloop.batches import Files
+from labelloop.manifests import Annotation
+from labelloop.records import Box
+from made_up_stack import BUCKET
+
+pytestmark = [
+    pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
+    pytest.mark.filterwarnings("ignore:No application metrics"),
+]
+ELSEWHERE = "incoming/week 2/"
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_asked(aws, change_setting) -> None:
+    change_setting("HUMAN_BUDGET", "9")
+
+
+def batch_of(files: dict[str, int], prefix: str = PREFIX, name: str = "one") -> str:
+    """Registers a batch of pictures, name -> shade; the same shade is the same bytes."""
+    for file, shade in files.items():
+        storage.write(prefix + file, picture(shade))
+    return registered(mark(prefix=prefix), name)["batch"]["id"]
+
+
+def labels(batch: str, number: int = 1) -> dict[str, Annotation]:
+    made = batches.round_annotations(batch, number)
+    return {label.source_ref.rpartition("/")[2]: label for label in made}
+
+
+def asked(batch: str, number: int = 1) -> list[str]:
+    return sorted(line["source-ref"].rpartition("/")[2] for line in asked_in(batch, number))
+
+
+def report(batch: str) -> dict:
+    handle("report_batch", batch_id=batch, execution=execution(f"report-{batch}"))
+    return storage.read_json(f"batches/{batch}/summary.json")
+
+
+@pytest.mark.fault("K07")
+def test_of_copies_in_one_batch_one_is_asked_and_all_get_its_label() -> None:
+    batch = batch_of({"a.png": 10, "b.png": 10, "c.png": 20, "sub/d.png": 10})
+    merged = run_round(batch, 1)
+    assert len(asked(batch)) == 2, "one for each content"
+    assert (merged["human"], merged["deferred"]) == (4, 0)
+    made = labels(batch)
+    assert {len(label.boxes) for label in made.values()} == {len(people.DRAWN)}
+    of = [label.provenance.get("same-as") for label in made.values()]
+    looked_at = next(name for name in ("a.png", "b.png", "d.png") if "same-as" not in made[name].provenance)
+    origin = {"source-ref": made[looked_at].source_ref, "batch": batch, "round": 1}
+    assert sorted(map(str, of)) == sorted(map(str, [None, None, origin, origin]))
+    assert len({label.provenance["role"] for name, label in made.items() if name != "c.png"}) == 1
+    summary = report(batch)
+    assert (summary["copies"], summary["human"]) == ({"human": 2, "auto": 0}, 4)
+    assert sum(row["asked"] for row in summary["rounds"]) == 2
+    assert "2 images have the bytes of another image" in storage.read(f"batches/{batch}/report.html").decode()
+
+
+@pytest.mark.fault("A10")
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize(
+    ("prefix", "again"),
+    [(PREFIX, {"a.png": 10, "b.png": 20}), (PREFIX, {"again.png": 10}), (ELSEWHERE, {"a.png": 10, "x y.png": 20})],
+    ids=["the same keys", "another name", "another prefix"],
+)
+def test_what_people_labelled_before_is_neither_asked_nor_inferred_again(prefix, again) -> None:
+    first = batch_of({"a.png": 10, "b.png": 20})
+    run_round(first, 1)
+    handle("report_batch", batch_id=first, execution=execution("report"))
+    crown()
+    second = batch_of({**again, "new.png": 30}, prefix, "two")
+    begun = handle("begin_round", batch_id=second, round=1)
+    shards = [storage.read_lines(storage.own_key(item["uri"])) for item in storage.read_lines(begun["requests_key"])]
+    inferred = [line["source-ref"].rpartition("/")[2] for shard in shards for line in shard]
+    assert inferred == ["new.png"]
+    handle("judge_batch", batch_id=second, round=1)
+    assert asked(second) == ["new.png"]
+    people.answer_round(second, 1)
+    assert merge(second, 1)["human"] == len(again) + 1
+    before, made = labels(first), labels(second)
+    shades = {10: "a.png", 20: "b.png"}
+    for name, shade in again.items():
+        original = before[shades[shade]]
+        told = made[name].provenance
+        assert (made[name].boxes, told["role"]) == (original.boxes, original.provenance["role"])
+        assert told["same-as"] == {"source-ref": original.source_ref, "batch": first, "round": 1}
+        assert made[name].human and made[name].job_name == original.job_name
+    assert report(second)["copies"]["human"] == len(again)
+
+
+@pytest.mark.fault("K07")
+def test_a_copy_of_a_copy_names_the_image_that_people_looked_at() -> None:
+    run_round(first := batch_of({"a.png": 10}), 1)
+    run_round(batch_of({"b.png": 10}, ELSEWHERE, "two"), 1)
+    run_round(third := batch_of({"c.png": 10}, "incoming/week 3/", "three"), 1)
+    origin = {"source-ref": f"s3://{BUCKET}/{PREFIX}a.png", "batch": first, "round": 1}
+    assert labels(third)["c.png"].provenance.get("same-as") == origin
+
+
+@pytest.mark.fault("K07")
+def test_each_content_trains_or_judges_once() -> None:
+    run_round(batch_of({"a.png": 10, "b.png": 10, "c.png": 20}), 1)
+    merged = run_round(batch_of({"d.png": 10, "e.png": 30}, ELSEWHERE, "two"), 1)
+    card = storage.read_json(f"datasets/{merged['dataset_version']}/card.json")
+    assert (card["images"], card["human"]) == (5, 5)
+    assert card["train"] + card["calibration"] + card["gold"] == 3, "contents 10, 20 and 30"
+    counts = handle("assemble_dataset", job="job", dataset_version=merged["dataset_version"])
+    assert sum(counts[role] for role in ("train", "calibration", "gold")) == 3
+    lines = [line for role in ("train", "calibration", "gold") for line in storage.read_lines(of_job(role))]
+    assert all("same-as" not in line["provenance"] for line in lines)
+
+
+def of_job(role: str) -> str:
+    return f"training/job/dataset/{role}.jsonl"
+
+
+def test_the_audit_takes_no_copy_for_evidence(change_setting) -> None:
+    change_setting("GOLD_SHARE", "1")
+    change_setting("CALIBRATION_SHARE", "0")
+    change_setting("SAMPLE_RATE", "1")
+    crown()
+    batch = batch_of({f"{number}.png": 10 + number // 4 for number in range(8)})
+    handle("begin_round", batch_id=batch, round=1)
+    predict(batch, 1, dict.fromkeys((image.source_ref for image in batches.images(batch)), 0.9))
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    merge(batch, 1)
+    (estimate,) = report(batch)["audit"]
+    assert estimate["images"] == 2, "two contents"
+
+
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize("confidence", [0.9, 0.1])
+def test_copies_in_one_batch_end_as_the_one_that_is_looked_at(confidence, change_setting) -> None:
+    change_setting("SAMPLE_RATE", "0")
+    change_setting("SAMPLE_MINIMUM", "0")
+    change_setting("HUMAN_BUDGET", "0")
+    crown()
+    batch = batch_of({"a.png": 10, "b.png": 10})
+    begun = handle("begin_round", batch_id=batch, round=1)
+    shards = [storage.read_lines(storage.own_key(item["uri"])) for item in storage.read_lines(begun["requests_key"])]
+    assert [line["source-ref"].rpartition("/")[2] for shard in shards for line in shard] == ["a.png"]
+    predict(batch, 1, {f"s3://{BUCKET}/{PREFIX}a.png": confidence})
+    handle("judge_batch", batch_id=batch, round=1)
+    outcome = "auto" if confidence > 0.5 else "deferred"
+    merged = merge(batch, 1)
+    assert merged[outcome] == 2
+    if outcome == "auto":
+        made = labels(batch)
+        assert made["a.png"].boxes == made["b.png"].boxes and not made["b.png"].human
+        assert made["b.png"].provenance["model"] == MODEL and "role" not in made["b.png"].provenance
+
+
+def test_a_copy_of_one_that_nobody_answered_stays_open_and_is_asked_with_it_again() -> None:
+    batch = batch_of({"a.png": 10, "b.png": 10})
+    assert run_round(batch, 1, answered=0)["deferred"] == 2
+    assert run_round(batch, 2)["human"] == 2
+    assert len(asked(batch, 1)) == len(asked(batch, 2)) == 1
+
+
+def test_a_copy_whose_bytes_changed_waits_and_one_of_changed_bytes_too() -> None:
+    batch = batch_of({"a.png": 10, "b.png": 10, "c.png": 10})
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    (looked_at,) = asked(batch)
+    other = next(name for name in ("a.png", "b.png", "c.png") if name != looked_at)
+    storage.write(PREFIX + other, picture(99))
+    people.answer_round(batch, 1)
+    merged = merge(batch, 1)
+    assert (merged["human"], merged["deferred"]) == (2, 1), "the label is not made on what lies there now"
+    assert run_round(batch, 2)["human"] == 3, "the registered version has the known content"
+    assert asked(batch, 2) == []
+
+
+def test_labels_that_do_not_fit_any_more_are_asked_again(change_setting) -> None:
+    run_round(batch_of({"a.png": 10}), 1)
+    change_setting("CLASSES", "bag,cup")
+    second = batch_of({"b.png": 10}, ELSEWHERE, "two")
+    handle("begin_round", batch_id=second, round=1)
+    handle("judge_batch", batch_id=second, round=1)
+    assert asked(second) == ["b.png"]
+
+
+def test_what_a_machine_labelled_before_is_judged_anew() -> None:
+    crown()
+    first = batch_of({f"{number}.png": 10 + number for number in range(4)})
+    handle("begin_round", batch_id=first, round=1)
+    predict(first, 1, dict.fromkeys((image.source_ref for image in batches.images(first)), 0.9))
+    handle("judge_batch", batch_id=first, round=1)
+    people.answer_round(first, 1)
+    merge(first, 1)
+    machines = next(label for label in labels(first).values() if not label.human)
+    number = int(machines.source_ref.rpartition("/")[2].removesuffix(".png"))
+    second = batch_of({"again.png": 10 + number}, ELSEWHERE, "two")
+    assert handle("begin_round", batch_id=second, round=1)["infer"]
+
+
+def test_a_round_that_began_keeps_its_copies_whatever_is_published_meanwhile() -> None:
+    """Two batches at the same time ask twice: neither waits days for the other's people."""
+    first, second = batch_of({"a.png": 10}), batch_of({"b.png": 10}, ELSEWHERE, "two")
+    for batch in (first, second):
+        handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=first, round=1)
+    people.answer_round(first, 1)
+    merge(first, 1)
+    handle("begin_round", batch_id=second, round=1)  # started again
+    handle("judge_batch", batch_id=second, round=1)
+    assert asked(second) == ["b.png"]
+    people.answer_round(second, 1)
+    version = merge(second, 1)["dataset_version"]
+    counts = datasets.count_labels(datasets.load(version).lines)
+    assert (counts["human"], counts["train"] + counts["calibration"] + counts["gold"]) == (2, 1)
+
+
+def test_a_round_of_an_older_version_knows_no_copies() -> None:
+    batch = batch_of({"a.png": 10, "b.png": 10})
+    handle("begin_round", batch_id=batch, round=1)
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=Files(batch).copies(1)).delete()
+    handle("judge_batch", batch_id=batch, round=1)
+    people.answer_round(batch, 1)
+    assert merge(batch, 1)["human"] == 2
+
+
+def test_imported_labels_serve_the_copies_that_the_manifest_does_not_name() -> None:
+    for name in ("a.png", "b.png"):
+        storage.write(PREFIX + name, picture(10))
+    drawn = Annotation("a.png", None, *people.SIZE, (Box("head", 1, 2, 30, 20),), True, "2026-01-01T00:00:00", "job")
+    storage.write(f"{PREFIX}labels.manifest", drawn.to_line(("head", "bag")).encode())
+    batch = registered(mark(b'{"labels": "labels.manifest"}'))["batch"]["id"]
+    handle("import_labels", batch_id=batch, labels_uri=f"s3://{BUCKET}/{PREFIX}labels.manifest")
+    merge(batch, 0)
+    assert run_round(batch, 1)["human"] == 2
+    assert asked(batch) == [] and [box.width for box in labels(batch)["b.png"].boxes] == [30]
+
+
+CONTENTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=8)
+
+
+@given(CONTENTS, st.sets(st.sampled_from("abc")))
+def test_every_content_is_looked_at_once_at_most_and_never_where_it_is_known(open_images, known) -> None:
+    from labelloop import copies
+
+    images = [image(f"{number}.png", content, sampled) for number, (content, sampled) in enumerate(open_images)]
+    found = copies.find(images, [line(content) for content in sorted(known)], ("head",), "boxes")
+    copied = {copy.key: copy for copy in found}
+    left = [each for each in images if each.item.key not in copied]
+    assert sorted(each.inspection.sha256 for each in left) == sorted({each[0] for each in open_images} - known)
+    by_key = {each.item.key: each for each in images}
+    for key, copy in copied.items():
+        content = by_key[key].inspection.sha256
+        assert (content in known) == bool(copy.label)
+        assert copy.label or (by_key[copy.of] in left and by_key[copy.of].inspection.sha256 == content)
+    drawn = {each.inspection.sha256 for each in images if each.item.sampled}
+    assert all(each.item.sampled for each in left if each.inspection.sha256 in drawn), "the sample is looked at"
+
+
+def image(key: str, content: str, sampled: bool) -> batches.Image:
+    item = batches.InventoryItem(key, None, "etag", 1, 0.5, sampled, 0.5)
+    return batches.Image(item, batches.Inspection(key, "ok", f"s3://b/{key}", None, None, content, 64, 48))
+
+
+def line(content: str) -> str:
+    label = Annotation(f"s3://b/old/{content}", None, 64, 48, (), True, "2026-01-01T00:00:00", "job")
+    return json.dumps({**json.loads(label.to_line(("head",))), "provenance": {"sha256": content, "role": "train"}})
