@@ -165,9 +165,9 @@ class Names:
         self._ends: dict[str, set[str]] = defaultdict(set)
         for name, image in exact.items():
             if home and name.startswith(home):
-                self._at_home[_normal(name.removeprefix(home))].add(image)
+                self._at_home[normal(name.removeprefix(home))].add(image)
         for name, image in relative.items():
-            parts = _normal(name).split("/")
+            parts = normal(name).split("/")
             self._whole["/".join(parts)].add(image)
             for start in range(len(parts)):
                 self._ends["/".join(parts[start:])].add(image)
@@ -177,25 +177,36 @@ class Names:
 
     def find(self, source_ref: str) -> str:
         """The image's id. Raises InvalidInputError where none or several fit."""
+        fitting = self.fitting(source_ref)
+        if len(fitting) > 1:
+            raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
+        if not fitting:
+            raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
+        return next(iter(fitting))
+
+    def fitting(self, source_ref: str) -> set[str]:
+        """The ids of the images that this name fits best: none, the one, or several."""
         if source_ref in self._exact:
-            return self._exact[source_ref]
-        for fitting in self._fitting(source_ref):
-            if len(fitting) == 1:
-                return next(iter(fitting))
-            if fitting:
-                raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
-        raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
+            return {self._exact[source_ref]}
+        return next(filter(None, self._fitting(source_ref)), set())
 
     def _fitting(self, source_ref: str) -> Iterator[set[str]]:
         """The images that fit, the best match first."""
         if self._home and source_ref.startswith(self._home):
-            yield self._at_home.get(_normal(source_ref.removeprefix(self._home)), set())
+            yield self._at_home.get(normal(source_ref.removeprefix(self._home)), set())
             return
         path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
-        parts = _normal(path).split("/")
+        parts = normal(path).split("/")
         yield self._ends.get("/".join(parts), set())
         for start in range(1, len(parts)):
             yield self._whole.get("/".join(parts[start:]), set())
+
+
+def normal(name: str) -> str:
+    """A file or class name without what people and tools write differently and mean the same."""
+    decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
+    plain = unicodedata.normalize("NFC", decoded.replace("\\", "/")).casefold()
+    return "/".join(part for part in plain.split("/") if part not in ("", "."))
 
 
 Lines = Mapping[str, tuple[int, Annotation]]  # source-ref -> line number and label
@@ -317,14 +328,14 @@ def _refuse_other_formats(line: str) -> None:
 
 def _spellings(names: Sequence[str]) -> dict[str, str]:
     """Loose spelling -> the stack's, where only one fits."""
-    often = Counter(_normal(name.strip()) for name in names)
-    return {_normal(name.strip()): name for name in names if often[_normal(name.strip())] == 1}
+    often = Counter(normal(name.strip()) for name in names)
+    return {normal(name.strip()): name for name in names if often[normal(name.strip())] == 1}
 
 
 def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
     if label in names:
         return label
-    if found := spelled.get(_normal(label.strip())):
+    if found := spelled.get(normal(label.strip())):
         return found
     raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is '{label}'")
 
@@ -359,9 +370,3 @@ def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:
             raise fields.refuse(f"point {number}", axis, f"inside the image, which ends at {limit}", value)
         placed.append(min(max(value, 0.0), float(limit)))
     return replace(point, x=placed[0], y=placed[1])
-
-
-def _normal(name: str) -> str:
-    decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
-    plain = unicodedata.normalize("NFC", decoded.replace("\\", "/")).casefold()
-    return "/".join(part for part in plain.split("/") if part not in ("", "."))

@@ -103,6 +103,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             peak_memory_mib=memory.peak_mib,
             files=_files(server, options.keep),
             by_hand=person.work() if person else None,
+            notes=batch.notes,
         )
         found = summary.build(outcome, batch.truth, costs.read_prices(), told)
         found["problems"] += _wrongly_rejected(batch, found["rejected_reasons"])
@@ -120,6 +121,8 @@ def _pictures_and_stack(
     if options.images:
         batch = pictures.read_own(options.images, options.truth, options.limit)
         screen.say(batch.source)
+        for note in batch.notes:
+            screen.say(f"the truth: {note}")
         sides = pictures.longer_sides(batch)
         parameters = pictures.stack_parameters(batch.truth.classes, sides, len(sides))
         _deploy(server, {**parameters, **patience}, screen, clock)

@@ -58,7 +58,7 @@ def _head(summary: Summary) -> str:
         f"<h1>{escape(headline(summary))}</h1>"
         f"<p class=soft>{escape(summary['source'])}; classes: {escape(', '.join(summary['classes']))}. The loop ran "
         f"on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
-        f"{_left_over(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
+        f"{_left_over(summary)}{_truth(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
     )
 
 
@@ -85,6 +85,12 @@ def _left_over(summary: Summary) -> str:
         return ""
     were = "file was" if count == 1 else "files were"
     return f"<p class=soft>{count} {were} rejected, for the reasons shown below.</p>"
+
+
+def _truth(summary: Summary) -> str:
+    """What was mended or left out of people's own truth, before anything was uploaded."""
+    rows = "".join(f"<li>{escape(note)}</li>" for note in summary.get("truth_notes", ()))
+    return f"<p class=soft>Of the truth that you gave:</p><ul class='small soft'>{rows}</ul>" if rows else ""
 
 
 def _warnings(summary: Summary) -> str:

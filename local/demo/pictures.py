@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from local import annotators, scenes
+from local.demo.coco import load_coco
 from local.demo.errors import DemoFailed
 
 PREFIX = "incoming/demo/"
@@ -22,7 +23,7 @@ NOISE_SHARE = 0.0025
 @dataclass(frozen=True)
 class Pictures:
     """`names` is everything to upload from `folder`; `truth` goes by object key, in canonical pixels, and lacks the
-    files that must be rejected (`unusable`: key -> reason).
+    files that must be rejected (`unusable`: key -> reason). `notes`: what of people's own truth was mended or left out.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Pictures:
     truth: annotators.Truth
     unusable: dict[str, str]
     source: str
+    notes: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
             f"There is no folder {folder}. Give the folder of your pictures: make demo IMAGES=... TRUTH=..."
         )
     try:
-        known = scenes.load_coco(folder, coco, limit)
+        known = load_coco(folder, coco, limit)
     except OSError as error:
         raise DemoFailed(f"The truth {coco} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -139,4 +141,4 @@ def _pictures(folder: Path, known: scenes.Truth, source: str) -> Pictures:
     images = {PREFIX + name: image for name, image in known.images.items()}
     truth = annotators.parse_truth({"classes": known.classes, "images": images})
     unusable = {PREFIX + name: reason for name, reason in known.rejected.items()}
-    return Pictures(folder, tuple(sorted((*known.images, *known.rejected))), truth, unusable, source)
+    return Pictures(folder, tuple(sorted((*known.images, *known.rejected))), truth, unusable, source, known.notes)

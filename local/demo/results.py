@@ -34,7 +34,8 @@ class Results:
         if not dataset:
             return []
         lines = split_lines(self.read(f"datasets/{dataset}/manifest.jsonl").decode("utf-8"))
-        return [line for line in lines if Annotation.from_line(line).provenance.get("role") == "gold"]
+        found = ((line, Annotation.from_line(line).provenance) for line in lines)
+        return [line for line, origin in found if origin.get("role") == "gold" and "same-as" not in origin]
 
     def model_versions(self) -> list[str]:
         """Every registered version, oldest first: their numbers count up."""

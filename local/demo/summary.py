@@ -37,7 +37,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """What the demo measured and was told about itself. by_hand: what the person at this machine was asked and did."""
+    """What the demo measured and was told about itself. by_hand: what the person at this machine was asked and did;
+    notes: what was mended or left out of people's own truth.
+    """
 
     source: str
     workers: int
@@ -48,6 +50,7 @@ class Run:
     peak_memory_mib: float
     files: Mapping[str, str]
     by_hand: Mapping[str, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str, Any]:
@@ -80,6 +83,7 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "seconds": {name: round(value, SECOND_DIGITS) for name, value in run.seconds.items()},
         "batch": batch["batch"],
         "source": run.source,
+        "truth_notes": list(run.notes),
         "classes": list(truth.classes),
         "cores": run.cores,
         "human_mean_iou": _rounded(evaluate.mean_quality(human)),

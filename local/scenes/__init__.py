@@ -1,10 +1,10 @@
-"""Pictures to label: seeded in-cabin scenes with exact head boxes, batches as customers upload them, own pictures.
+"""Pictures to label: seeded in-cabin scenes with exact head boxes, batches as customers upload them.
 
 Scenes are drawn with numpy and OpenCV; Pillow only writes what OpenCV cannot (CMYK, EXIF orientation, palette).
 """
 
 from local.scenes.batch import write_batch
 from local.scenes.scene import Scene, render
-from local.scenes.truth import Truth, load_coco, read_truth
+from local.scenes.truth import Truth, read_truth
 
-__all__ = ["Scene", "Truth", "load_coco", "read_truth", "render", "write_batch"]
+__all__ = ["Scene", "Truth", "read_truth", "render", "write_batch"]

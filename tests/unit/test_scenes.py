@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local.scenes import Scene, load_coco, read_truth, render, scene, write_batch
+from local.scenes import Scene, read_truth, render, scene, write_batch
 from local.scenes.canvas import Canvas, Light, new_canvas
 from local.scenes.solids import CHIN_LINE, Relief, Solid, cast, paste, rotation
 
@@ -219,35 +218,6 @@ def test_without_faults_there_are_only_plain_pictures_and_the_same_truth_twice(t
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_coco_keeps_what_is_in_the_folder_and_counts_the_rest(tmp_path: Path) -> None:
-    for name in ("b.jpg", "sub/c.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    truth = load_coco(tmp_path, _coco_file(tmp_path))
-    assert truth.classes == ["cat", "dog"]
-    assert truth.left_out == 1
-    assert list(truth.images) == ["b.jpg", "sub/c.jpg"]
-    assert truth.images["b.jpg"]["boxes"] == [{"class": "dog", "left": 1.5, "top": 2, "width": 3, "height": 4}]
-    assert truth.images["b.jpg"]["keypoints"] == [
-        [
-            {"name": "nose", "x": 2, "y": 3, "visibility": "occluded"},
-            {"name": "tail", "x": 0, "y": 0, "visibility": "outside"},
-        ]
-    ]
-    assert truth.images["sub/c.jpg"]["boxes"] == []
-    limited = load_coco(tmp_path, tmp_path / "coco.json", limit=1)
-    assert (list(limited.images), limited.left_out) == (["b.jpg"], 2)
-
-
-def test_coco_errors_say_what_to_do(tmp_path: Path) -> None:
-    listing = _coco_file(tmp_path)
-    with pytest.raises(ValueError, match=r"None of the 3 pictures .* must be relative to that folder.*'a\.jpg'"):
-        load_coco(tmp_path / "elsewhere", listing)
-    listing.write_text('{"images": []}')
-    with pytest.raises(ValueError, match="export your labels as 'COCO detection'"):
-        load_coco(tmp_path, listing)
-
-
 def test_the_command_line_draws_a_batch_and_a_sheet(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local.scenes", "--count", "5", "--seed", "7"]
     command += ["--out", str(tmp_path / "batch"), "--sheet", str(tmp_path / "sheet.png")]
@@ -264,16 +234,3 @@ def test_the_command_line_draws_a_batch_and_a_sheet(tmp_path: Path) -> None:
 
 def _lamp() -> Light:
     return Light((0.0, 0.0, 1.0), 0.4, 0.6)
-
-
-def _coco_file(folder: Path) -> Path:
-    listing = folder / "coco.json"
-    pictures = [
-        {"id": number, "file_name": name, "width": 10, "height": 8}
-        for number, name in enumerate(("sub/c.jpg", "a.jpg", "b.jpg"))
-    ]
-    dog = {"id": 1, "image_id": 2, "category_id": 5, "bbox": [1.5, 2, 3, 4], "keypoints": [2, 3, 1, 0, 0, 0]}
-    crowd = {"id": 2, "image_id": 2, "category_id": 3, "bbox": [0, 0, 9, 9], "iscrowd": 1}
-    categories = [{"id": 5, "name": "dog", "keypoints": ["nose", "tail"]}, {"id": 3, "name": "cat"}]
-    listing.write_text(json.dumps({"images": pictures, "annotations": [dog, crowd], "categories": categories}))
-    return listing

@@ -1,0 +1,134 @@
+"""Which entry of 'images' means which file of the folder, and in whose pixels its labels are. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labelloop.supplied import Names, normal
+
+from local.demo.coco.entries import CocoError, Ids, Notes, Size, number_of, place_of
+
+
+@dataclass
+class Shown:
+    """One picture of the folder and what is marked in it. `turned`: the labels were made on pixels as stored."""
+
+    name: str
+    width: int
+    height: int
+    size: Size | None = None
+    turned: bool = False
+    boxes: list[dict[str, Any]] = field(default_factory=list)
+    key_points: list[list[dict[str, Any]]] = field(default_factory=list)
+
+
+@dataclass
+class Listed:
+    """`by_file`: name on disk -> its entries (place, entry); `ids`: image id -> name on disk, empty for none."""
+
+    ids: Ids
+    by_file: dict[str, list[tuple[str, Mapping[str, Any]]]]
+
+    def entries_of(self, names: Iterable[str]) -> int:
+        return sum(len(self.by_file[name]) for name in names)
+
+
+def find(entries: Sequence[Mapping[str, Any]], where: str, pictures: Sequence[str], notes: Notes) -> Listed:
+    """Which entry of 'images' means which file: by its name, else by the same name in another spelling or place."""
+    names = Names({name: name for name in pictures}, {name: name for name in pictures})
+    meant: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for index, entry in enumerate(entries):
+        place = place_of("images", index, entry)
+        if not isinstance(entry.get("file_name"), str) or not entry["file_name"].strip():
+            notes.add("Entries of 'images' without a file_name were left out", place)
+            continue
+        fitting = names.fitting(entry["file_name"])
+        if len(fitting) > 1:
+            either = " or ".join(map(repr, sorted(fitting)[:2]))
+            raise CocoError(
+                f"{where}: {place} {entry['file_name']!r} may be {either}: give its path in the folder as file_name."
+            )
+        if fitting:
+            meant[next(iter(fitting))].append((place, entry))
+        else:
+            notes.add("Pictures that are not in the folder were left out", f"{place} {entry['file_name']!r}")
+    by_file = {name: _same(name, found, where, notes) for name, found in meant.items()}
+    ids, file_of = Ids("images"), {place: name for name, found in by_file.items() for place, _ in found}
+    for index, entry in enumerate(entries):
+        place = place_of("images", index, entry)
+        name = file_of.get(place, "")
+        before = ids.add(entry.get("id"), f"{where}: {place}", name)
+        if before is not None and before != name:
+            other = repr(before) if before else "one that is not in the folder"
+            raise CocoError(
+                f"{where}: {place} {entry.get('file_name')!r} has the id of another picture, {other}: whose the "
+                "annotations are cannot be told. Give every picture its own id."
+            )
+    return Listed(ids, by_file)
+
+
+def _same(
+    name: str, found: list[tuple[str, Mapping[str, Any]]], where: str, notes: Notes
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """The entries that mean this file: one, or one listed repeatedly; where another picture has a similar name, the
+    exact ones.
+    """
+    plain = [entry["file_name"].replace("\\", "/").removeprefix("./") for _, entry in found]
+    exact = [each for each, given in zip(found, plain, strict=True) if given == name]
+    if exact:
+        what = "Pictures that are not in the folder were left out, although it has a file of a similar name"
+        for place, entry in (each for each in found if each not in exact):
+            notes.add(what, f"{place} {entry['file_name']!r}")
+        found = exact
+    if not exact and len({normal(given) for given in plain}) > 1:
+        (one, first), (other, second) = found[0], found[1]
+        raise CocoError(
+            f"{where}: {one} {first['file_name']!r} and {other} {second['file_name']!r} may both be the file {name!r}: "
+            "give the folder that their paths begin in."
+        )
+    if not exact:
+        notes.add(
+            "File names were found in another spelling or place",
+            f"{found[0][0]} {found[0][1]['file_name']!r} is {name!r}",
+        )
+    if len(found) > 1:
+        notes.add(
+            "Pictures that are listed more than once count once, with all their annotations", f"{found[1][0]} {name!r}"
+        )
+    return found
+
+
+def shown(name: str, entries: Sequence[tuple[str, Mapping[str, Any]]], size: Size | None, notes: Notes) -> Shown | None:
+    """The picture in upright pixels; None where the file's size is another than the labels were made on."""
+    told = {(_side(entry.get("width")), _side(entry.get("height"))) for _, entry in entries} - {(0, 0)}
+    place = f"{entries[0][0]} {name!r}"
+    complete = {pair for pair in told if all(pair)}
+    if len(complete) > 1 or (size is None and not complete):
+        notes.add("Pictures whose size nobody knows were left out", place)
+        return None
+    if size is None:
+        notes.add("Files cannot be opened as pictures; the loop will say what they are", place)
+        return Shown(name, *complete.pop())
+    if not complete:
+        notes.add("Sizes that are missing were taken from the pictures", place)
+        return Shown(name, *size.upright, size)
+    labelled = complete.pop()
+    if labelled == size.upright:
+        return Shown(name, *size.upright, size)
+    if labelled == (size.width, size.height):
+        notes.add("Labels were turned with their pictures, which are stored on their side (EXIF)", place)
+        return Shown(name, *size.upright, size, turned=True)
+    notes.add(
+        "Pictures were left out, because their labels were made on another size",
+        f"{place} is labelled at {labelled[0]} x {labelled[1]} and has {size.upright[0]} x {size.upright[1]} pixels",
+    )
+    return None
+
+
+def _side(value: object) -> int:
+    """A width or height in pixels; 0 for none."""
+    number = number_of(value)
+    return int(number) if number is not None and 1 <= number < 1e7 and number.is_integer() else 0

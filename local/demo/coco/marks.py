@@ -1,0 +1,202 @@
+"""Boxes and key points of a COCO file, in pixels of the upright picture. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from local.demo.coco.classes import Category
+from local.demo.coco.entries import CocoError, Ids, LeftOut, Notes, number_of, place_of, short
+from local.demo.coco.files import Shown
+from local.demo.coco.outlines import Box, box_of_outline
+from local.scenes.truth import VISIBILITY
+
+SMALLEST_SIDE = 1.0  # pixels of a box
+SLACK = 1.0  # pixels that a box may reach over the edge without a word
+FEWEST_FOR_CORNERS = 3
+Point = tuple[float, float]
+
+
+def mark(
+    entries: Sequence[Mapping[str, Any]],
+    where: str,
+    images: Ids,
+    known: Mapping[str, Shown],
+    categories: Mapping[object, Category],
+    notes: Notes,
+) -> None:
+    """Puts boxes and key points onto the pictures. Raises CocoError for a category that does not exist, and where of
+    all annotations none can be used.
+    """
+    by_id = Ids("categories")
+    for value, category in categories.items():
+        by_id.add(value, "", category)
+    raw: list[tuple[Box, Shown]] = []
+    tried = 0
+    seen: set[tuple[object, ...]] = set()
+    for index, entry in enumerate(entries):
+        place = place_of("annotations", index, entry)
+        name = images.find(entry.get("image_id"))
+        if name is None:
+            notes.add(
+                "Annotations of pictures that are not listed were left out",
+                f"{place}, image_id {short(entry.get('image_id'))}",
+            )
+            continue
+        if name not in known:
+            continue
+        picture, tried = known[name], tried + 1
+        category = _category(entry, place, where, by_id, categories, notes)
+        if entry.get("iscrowd") in (1, True, "1", 1.0):
+            notes.add("Crowd regions are no boxes and were left out", place)
+            continue
+        try:
+            box = _box(entry, place, notes)
+            raw.append((box, picture))
+            box = _inside(_upright(box, picture), picture, place, notes)
+        except LeftOut as why:
+            notes.add(f"Annotations were left out, because {why}", f"{place} of {name!r}")
+            box = None
+        points = _points(entry, category.points, picture, place, notes)
+        if box is not None:
+            left, top, width, height = box
+            mark = {"class": category.label, "left": left, "top": top, "width": width, "height": height}
+            same = (name, *mark.values(), str(points))
+            if same in seen:
+                notes.add("Annotations that repeat another count once", f"{place} of {name!r}")
+                continue
+            seen.add(same)
+            picture.boxes.append(mark)
+        if box is not None or points:
+            picture.key_points.append(points)
+    _refuse_corners(raw, where)
+    if (tried or not entries) and not any(picture.key_points for picture in known.values()):
+        raise CocoError(
+            f"{where} marks nothing in the pictures: no annotation can be used. {' '.join(notes.sentences())}"
+        )
+
+
+def _category(
+    entry: Mapping[str, Any], place: str, where: str, by_id: Ids, categories: Mapping[object, Category], notes: Notes
+) -> Category:
+    value = entry.get("category_id")
+    found = by_id.find(value)
+    if found is None and value is None and len({category.label for category in categories.values()}) == 1:
+        notes.add("Annotations without category_id are of the only class", place)
+        return next(iter(categories.values()))
+    if found is None:
+        listed = ", ".join(map(str, list(categories)[:8])) or "none"
+        raise CocoError(
+            f"{where}: {place} has the category_id {short(value)}, and 'categories' lists {listed}: add it there, or "
+            "take the annotation out."
+        )
+    assert isinstance(found, Category)
+    return found
+
+
+def _box(entry: Mapping[str, Any], place: str, notes: Notes) -> Box:
+    """Left, top, width, height as the file says them, or of the outline where it has no such box. Raises LeftOut."""
+    try:
+        return _given(entry.get("bbox"), place, notes)
+    except LeftOut as why:
+        if not entry.get("segmentation"):
+            raise
+        try:
+            box = box_of_outline(entry["segmentation"])
+        except LeftOut as further:
+            raise LeftOut(f"{why}, and {further}") from further
+    notes.add("Boxes were made from outlines", place)
+    return box
+
+
+def _given(box: Any, place: str, notes: Notes) -> Box:
+    """Raises LeftOut for what is no box with an area."""
+    written = isinstance(box, str)
+    given = re.split(r"[,;\s]+", box.strip("[]() \t\r\n")) if written else box
+    if given is None or given in ([], [""]):
+        raise LeftOut("they have neither box nor outline")
+    if not isinstance(given, list) or len(given) != 4:
+        raise LeftOut("a box has four numbers")
+    numbers = [number for number in map(number_of, given) if number is not None]
+    if len(numbers) != 4:
+        raise LeftOut("a number of their box is none, or not finite")
+    left, top, width, height = numbers
+    if width == 0 or height == 0:
+        raise LeftOut("their box has no area")
+    if written or not all(isinstance(each, int | float) for each in given):
+        notes.add("Boxes written as text were read", place)
+    if width < 0 or height < 0:
+        notes.add("Boxes with a negative side were turned round", place)
+    return min(left, left + width), min(top, top + height), abs(width), abs(height)
+
+
+def _upright(box: Box, picture: Shown) -> Box:
+    if not picture.turned:
+        return box
+    left, top, width, height = box
+    corners = [_turn(point, picture) for point in ((left, top), (left + width, top + height))]
+    (x0, x1), (y0, y1) = (sorted(axis) for axis in zip(*corners, strict=True))
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def _turn(point: Point, picture: Shown) -> Point:
+    """A point of the stored pixels in the upright picture."""
+    assert picture.size is not None  # turned
+    (x, y), (width, height) = point, (picture.size.width, picture.size.height)
+    return {5: (y, x), 6: (height - y, x), 7: (height - y, width - x), 8: (y, width - x)}[picture.size.orientation]
+
+
+def _inside(box: Box, picture: Shown, place: str, notes: Notes) -> Box:
+    """The part inside the picture. Raises LeftOut where there is none."""
+    left, top, width, height = box
+    x0, x1 = max(left, 0.0), min(left + width, float(picture.width))
+    y0, y1 = max(top, 0.0), min(top + height, float(picture.height))
+    if x1 <= x0 or y1 <= y0:
+        raise LeftOut("their box lies outside the picture")
+    over = max(x0 - left, left + width - x1, y0 - top, top + height - y1)
+    if over > SLACK:
+        notes.add("Boxes were cut at the edge of their picture", place)
+    if x1 - x0 < SMALLEST_SIDE or y1 - y0 < SMALLEST_SIDE:
+        raise LeftOut("their box is smaller than a pixel")
+    return (x0, y0, x1 - x0, y1 - y0) if over > 0 else box
+
+
+def _points(
+    entry: Mapping[str, Any], names: Sequence[str], picture: Shown, place: str, notes: Notes
+) -> list[dict[str, Any]]:
+    """COCO's flat x, y, v triples as named points; no triples: no points."""
+    flat = entry.get("keypoints") or []
+    if not flat:
+        return []
+    numbers = [number_of(each) for each in flat] if isinstance(flat, list) else []
+    if len(numbers) != 3 * len(names) or any(number is None for number in numbers):
+        notes.add(
+            f"Key points were left out, because there are not three numbers for each of {len(names)} names", place
+        )
+        return []
+    found = []
+    for at, name in enumerate(names):
+        x, y, flag = (number or 0.0 for number in numbers[3 * at : 3 * at + 3])
+        if flag not in VISIBILITY:
+            notes.add("Key points were left out, because a visibility is none of 0, 1 and 2", place)
+            return []
+        visibility = VISIBILITY[int(flag)]
+        x, y = _turn((x, y), picture) if picture.turned and flag else (x, y)
+        if flag and not (-SLACK <= x <= picture.width + SLACK and -SLACK <= y <= picture.height + SLACK):
+            notes.add("Key points outside the picture are 'outside'", f"{place} {name!r}")
+            x, y, visibility = 0.0, 0.0, VISIBILITY[0]
+        found.append({"name": name, "x": x, "y": y, "visibility": visibility})
+    return found
+
+
+def _refuse_corners(raw: Sequence[tuple[Box, Shown]], where: str) -> None:
+    """At least half of the boxes reach out of their pictures, and all fit as corners: they are no COCO boxes."""
+    sized = [(box, *((p.size.width, p.size.height) if p.turned and p.size else (p.width, p.height))) for box, p in raw]
+    out = sum(x + w > width + SLACK or y + h > height + SLACK for (x, y, w, h), width, height in sized)
+    corners = all(x < x1 <= width + SLACK and y < y1 <= height + SLACK for (x, y, x1, y1), width, height in sized)
+    if len(sized) >= FEWEST_FOR_CORNERS and corners and 2 * out >= len(sized):
+        raise CocoError(
+            f"{where}: {out} of {len(sized)} boxes reach out of their pictures, and all fit as corners: a COCO bbox is "
+            "[left, top, width, height]; yours seem to be [left, top, right, bottom]."
+        )
