@@ -50,7 +50,7 @@ def _put_truth(world: World, document: Any) -> Any:
         known = world.annotators.truth
         classes = tuple(dict.fromkeys((*known.classes, *truth.classes)))
         world.annotators.truth = Truth(classes, {**known.images, **truth.images})
-    return {"images": len(world.annotators.truth.images)}
+    return {"images": len(world.annotators.truth.images), "left_out": list(truth.left_out)}
 
 
 def _put_annotators(world: World, document: Any) -> Any:

@@ -267,6 +267,42 @@ def test_malformed_truth_is_refused(document: Any) -> None:
         parse_truth(document)
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("odd", [
+        (500, 500, 20, 20), (-50, -50, 20, 20), (10, 10, 0, 20), (10, 10, 20, 0), (50, 50, -20, -20), (NAN, 1, 2, 3),
+        (1, 2, INF, 3), (1e308, 10, 1e308, 20), (INF, INF, INF, INF), (160, 0, 10, 10), (0, 120, 10, 10),
+    ],
+)  # fmt: skip
+def test_a_box_that_nobody_can_draw_costs_itself_and_is_told(odd: tuple[float, ...]) -> None:
+    sides = ("left", "top", "width", "height")
+    boxes = [{"class": "head", **dict(zip(sides, each, strict=True))} for each in (odd, (20, 20, 30, 30))]
+    known = parse_truth({"classes": ["head"], "images": {"k": {"width": 160, "height": 120, "boxes": boxes}}})
+    assert [(box.left, box.width) for box in known.images["k"].boxes] == [(20, 30)]
+    (told,) = known.left_out
+    assert "boxes[0] of 'k'" in told
+    drawn = answer(known, Noise(), worker_names(1)[0], "k")
+    assert drawn is not None and len(drawn["annotatedResult"]["boundingBoxes"]) == 1
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize(
+    ("reaching_out", "visible"),
+    [
+        ((-30, 40, 60, 40), (0, 40, 30, 40)),
+        ((100, 100, 1e9, 1e9), (100, 100, 60, 20)),
+        ((-1, -1, 1e308, 9), (0, 0, 160, 8)),
+    ],
+)
+def test_of_a_box_that_reaches_out_people_draw_what_they_see(reaching_out, visible) -> None:
+    box = {"class": "head", **dict(zip(("left", "top", "width", "height"), reaching_out, strict=True))}
+    known = parse_truth({"classes": ["head"], "images": {"k": {"width": 160, "height": 120, "boxes": [box]}}})
+    (seen,) = known.images["k"].boxes
+    assert (seen.left, seen.top, seen.width, seen.height) == visible and not known.left_out
+
+
 @pytest.mark.parametrize("document", [
         {"jitter": 1}, {"miss_rate": 1.5}, {"jitter_px": -1}, [], {"wrong_visibility_rate": 2}, {"accept_quality": -1},
         {"workers": {"9": "careless"}}, {"workers": {"1": "lazy"}}, {"workers": ["careless"]},
