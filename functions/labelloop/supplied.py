@@ -32,6 +32,7 @@ ACCEPTED = frozenset(
     ["accept", "accepted", "approve", "approved", "correct", "good", "ok", "okay", "pass", "right", "yes"]
 )
 _PERCENT = re.compile("(?:%[0-9A-Fa-f]{2})+")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff]")  # of zero width; editors and exports leave them
 INSTEAD = "give an augmented manifest: one JSON object per line with source-ref, the label and its metadata"
 
 
@@ -205,7 +206,7 @@ class Names:
 def normal(name: str) -> str:
     """A file or class name without what people and tools write differently and mean the same."""
     decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
-    plain = unicodedata.normalize("NFC", decoded.replace("\\", "/")).casefold()
+    plain = unicodedata.normalize("NFC", INVISIBLE.sub("", decoded).replace("\\", "/")).casefold().strip()
     return "/".join(part for part in plain.split("/") if part not in ("", "."))
 
 
@@ -328,14 +329,18 @@ def _refuse_other_formats(line: str) -> None:
 
 def _spellings(names: Sequence[str]) -> dict[str, str]:
     """Loose spelling -> the stack's, where only one fits."""
-    often = Counter(normal(name.strip()) for name in names)
-    return {normal(name.strip()): name for name in names if often[normal(name.strip())] == 1}
+    often = Counter(_class(name) for name in names)
+    return {_class(name): name for name in names if often[_class(name)] == 1}
+
+
+def _class(name: str) -> str:
+    return " ".join(normal(name).split())
 
 
 def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
     if label in names:
         return label
-    if found := spelled.get(normal(label.strip())):
+    if found := spelled.get(_class(label)):
         return found
     raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is '{label}'")
 

@@ -245,6 +245,28 @@ def test_a_pixel_over_the_edge_is_cut_and_names_are_spelled_as_the_stack_does() 
 
 
 @loop
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize(
+    "written",
+    [" head", "head\t", "\ufeffhead", "he\u200bad", "HEAD", "white\u00a0 cell", " White  Cell ", "MU\u0308CKE"],
+)
+def test_a_class_name_means_the_stacks_whatever_blanks_and_unicode_form_it_has(written, change_setting) -> None:
+    change_setting("CLASSES", "head,white cell,M\u00fccke")
+    told = imported(lines(*(record(name, box={"label": written}) for name in NAMES)))
+    assert (told["labels"], told["errors"]) == (3, [])
+    meant = {"h": 0, "w": 1, "m": 2}[written.strip(" \ufeff").casefold()[0]]
+    assert {box["class_id"] for box in boxes(told)} == {meant}
+
+
+@loop
+@pytest.mark.parametrize("written", ["", " ", "\u200b", "hea d", "cell", "head,white cell"])
+def test_a_class_name_that_is_none_of_the_stacks_is_refused(written, change_setting) -> None:
+    change_setting("CLASSES", "head,white cell")
+    told = imported(lines(*(record(name, box={"label": written}) for name in NAMES)))
+    assert told["labels"] == 0 and told["errors"]
+
+
+@loop
 def test_a_label_on_turned_pixels_says_so() -> None:
     told = imported(lines(record(size=(48, 64), box={"width": 9, "height": 9}), record(NAMES[1])))
     assert told["labels"] == 1 and "48 x 64" in told["errors"][0] and "upright" in told["errors"][0]
@@ -336,6 +358,9 @@ def test_of_several_different_labels_of_an_image_the_last_counts_and_the_others_
 @pytest.mark.parametrize(
     "spell",
     [
+        lambda name: f" {name} ",
+        lambda name: f"s3://{BUCKET}/{PREFIX}{name}\r",
+        lambda name: f"\ufeff{name}",
         lambda name: f"s3://{BUCKET}/{PREFIX}{name}",
         lambda name: f"s3://another-bucket/{PREFIX}{name}",
         lambda name: f"s3://another-bucket/some/where/{name}",

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop.supplied import INVISIBLE
+
 from local.demo.coco.entries import CocoError, Ids, Notes, loose_id, place_of, plain_id, short
 
 
@@ -51,7 +53,7 @@ def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -
 
 
 def _label(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).replace("\ufeff", "").replace("\u200b", "").split())
+    return " ".join(unicodedata.normalize("NFC", INVISIBLE.sub("", name)).split())
 
 
 def _order(value: object) -> tuple[bool, float, str]:
