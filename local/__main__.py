@@ -1,4 +1,4 @@
-"""`python -m local up | status | portal | deploy | down`: an AWS of your own on this machine."""
+"""`python -m local up | env | status | portal | deploy | down`: an AWS of your own on this machine."""
 
 from __future__ import annotations
 
@@ -53,13 +53,20 @@ def _exports(server: stack.Server) -> None:
         print(f"export {name}={value}")
 
 
+def env(_: argparse.Namespace) -> None:
+    _exports(_up_or_demo())
+
+
 def portal(_: argparse.Namespace) -> None:
-    """Of what `up` started, else of a demo that runs."""
+    print(stack.portal_link(_up_or_demo()))
+
+
+def _up_or_demo() -> stack.Server:
+    """What `up` started, else a demo that runs."""
     try:
-        server = stack.find()
+        return stack.find()
     except stack.NotRunning:
-        server = stack.find(stack.STATE_DIR / "demo")
-    print(stack.portal_link(server))
+        return stack.find(stack.STATE_DIR / "demo")
 
 
 def status(_: argparse.Namespace) -> None:
@@ -114,6 +121,7 @@ def _arguments() -> argparse.Namespace:
     mode.add_argument("--detach", action="store_true", help="in the background (the default)")
     mode.add_argument("--foreground", action="store_true", help="here, until Ctrl-C")
     command.set_defaults(run=up)
+    commands.add_parser("env", help="its address and keys, as lines for the shell").set_defaults(run=env)
     commands.add_parser("status", help="what runs on it").set_defaults(run=status)
     commands.add_parser("portal", help="a link into the labelling portal, good once").set_defaults(run=portal)
     command = commands.add_parser("deploy", help="sam build and sam deploy to it")

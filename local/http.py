@@ -112,6 +112,7 @@ class ServiceContext:
     truth_path: known labels for the simulated annotators (`up --truth`), if given.
     container_python: the interpreter that runs the container's entry points.
     on_shutdown: register a blocking function, called in reverse order when the server stops; end your children there.
+    root_credentials: environment of a process that may do everything, for what AWS does in no role's name.
     desk: where labelling jobs lay out tasks for people, and the portal finds them.
     """
 
@@ -128,6 +129,7 @@ class ServiceContext:
     invoke_function: InvokeFunction
     on_shutdown: Callable[[Callable[[], None]], None]
     desk: Desk
+    root_credentials: Mapping[str, str] = field(repr=False)
 
 
 def json_response(document: Any, status: int = 200) -> Response:

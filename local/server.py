@@ -2,8 +2,8 @@
 
     python -m local.server --port 4566 --state-dir build/local [--truth FILE]
 
-Beside it, on a port of its own, the labelling portal for people (local/portal); server.json says where, and holds the
-key that makes links to it.
+Beside it, on a port of its own, the labelling portal for people (local/portal). server.json says where both are, and
+holds the keys: root's, made anew at every start, and the one that makes links into the portal.
 
 The environment decides: LABELLOOP_LAMBDA_PYTHON (default .venvs/lambda/bin/python) runs the functions,
 LABELLOOP_CONTAINER_PYTHON (default .venvs/yolo/bin/python) the container, LABELLOOP_LAMBDA_SLOTS how many functions at
@@ -85,13 +85,12 @@ def _configure(port: int, run_dir: Path) -> None:
         DOCKER_HOST=f"unix://{run_dir}/no-docker",
         MINISTACK_REGION=REGION,
         MINISTACK_ACCOUNT_ID=ACCOUNT,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the root key of an AWS that holds nothing
         AWS_DEFAULT_REGION=REGION,
         AWS_REGION=REGION,
         AWS_EC2_METADATA_DISABLED="true",
     )
-    for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+    # Children inherit this environment, so it holds no key.
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         os.environ.pop(name, None)
     os.environ.setdefault("LAMBDA_WARM_TTL_SECONDS", "30")
     os.environ.setdefault("LOG_LEVEL", "WARNING")
@@ -112,14 +111,15 @@ async def _serve(
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from local import gateway, patches, services
+    from local import gateway, keys, patches, services
     from local.desk import PERSON, Desk
     from local.portal.access import Access
     from local.portal.app import create_app
 
     python = Path(os.environ.get("LABELLOOP_LAMBDA_PYTHON") or REPO_ROOT / ".venvs" / "lambda" / "bin" / "python")
     slots = int(os.environ.get("LABELLOOP_LAMBDA_SLOTS") or max(4, 2 * (os.cpu_count() or 2)))
-    patches.apply_all(python, slots)
+    root = keys.new_root_key()
+    patches.apply_all(python, slots, root, ACCOUNT)
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -128,14 +128,15 @@ async def _serve(
 
     hooks: list[Callable[[], None]] = []
     desk = Desk()
-    context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks, desk)
+    context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks, desk, root)
     mounted = services.create_mounted(context)
     portal_key, portal_port = secrets.token_urlsafe(32), portal_listener.getsockname()[1]
     hosts = [f"{name}:{portal_port}" for name in ("127.0.0.1", "localhost")]
     portal = create_app(desk, Access(portal_key, PERSON), hosts, REPO_ROOT / "portal", WAY_IN)
-    portal_address = f"http://127.0.0.1:{portal_port}"
+    portal_address, port = f"http://127.0.0.1:{portal_port}", listener.getsockname()[1]
     record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
-    _remember_server(state_dir, {**record, "portal": portal_address, "portal_key": portal_key})
+    record |= {"access_key": root.id, "secret_key": root.secret, "portal": portal_address, "portal_key": portal_key}
+    _remember_server(state_dir, record)
 
     def config_for(served: socket.socket) -> Config:
         config = Config()
@@ -147,9 +148,10 @@ async def _serve(
 
     log.info("embedded AWS at %s, process %d, services of our own: %s", endpoint, os.getpid(), sorted(mounted))
     log.info("labelling portal at %s", portal_address)
+    aws = gateway.application(mounted, port, root.secret)
     try:
         await asyncio.gather(
-            serve(gateway.application(mounted), config_for(listener), shutdown_trigger=stopping.wait),
+            serve(aws, config_for(listener), shutdown_trigger=stopping.wait),
             serve(portal, config_for(portal_listener), shutdown_trigger=stopping.wait),
         )
     except Exception:
@@ -179,7 +181,7 @@ def _end_children(hooks: list[Callable[[], None]]) -> None:
 
 
 def _remember_server(state_dir: Path, record: Mapping[str, Any]) -> None:
-    """Readable for its owner only: the portal's key lets people in."""
+    """Readable for its owner only: the keys let people in."""
     partial = state_dir / "server.json.partial"
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import hashlib
 import importlib
 import importlib.util
 import json
@@ -14,9 +13,9 @@ from typing import Any, TypeVar
 
 from ministack.core import iam_evaluator as iam
 from ministack.core import responses
-from ministack.services import eventbridge, lambda_svc, sts
+from ministack.services import eventbridge, lambda_svc
 
-from local import roles
+from local import keys, roles
 from local.desk import Desk
 from local.http import AccessDenied, FunctionFault, Request, ServiceContext, ServiceFault, ServiceHandler
 
@@ -41,6 +40,7 @@ def service_context(
     truth: Path | None,
     hooks: list[Callable[[], None]],
     desk: Desk,
+    root: keys.Key,
 ) -> ServiceContext:
     state_dir = run_dir / "services"
     state_dir.mkdir()
@@ -59,8 +59,8 @@ def service_context(
         denial = roles.trust_denial(role_arn, service)
         if denial:
             raise ServiceFault("ValidationException", f"Could not assume role {role_arn}. {denial}")
-        keys = _session_keys(role_arn, session_name)
-        return {**keys, "AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": endpoint}
+        session = keys.session_of(role_arn, session_name, role_arn.split(":")[4])
+        return {**session, "AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": endpoint}
 
     def invoke_function(function_arn: str, payload: Mapping[str, Any], role_arn: str) -> Any:
         return _scoped(account, region, lambda: _invoke(function_arn, payload, role_arn))
@@ -79,6 +79,7 @@ def service_context(
         invoke_function=invoke_function,
         on_shutdown=hooks.append,
         desk=desk,
+        root_credentials={"AWS_ACCESS_KEY_ID": root.id, "AWS_SECRET_ACCESS_KEY": root.secret},
     )
 
 
@@ -95,24 +96,6 @@ def authorize(request: Request, action: str, resource_arn: str, /, context: Mapp
     raise AccessDenied(
         f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {resource_arn} {why}"
     )
-
-
-def _session_keys(role_arn: str, session_name: str) -> dict[str, str]:
-    account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
-    digest = hashlib.sha256(f"{role_arn}:{session_name}".encode()).hexdigest()
-    access_key = f"ASIA{digest[:16].upper()}"
-    secret = hashlib.sha256(f"secret:{digest}".encode()).hexdigest()
-    token = hashlib.sha256(f"token:{digest}".encode()).hexdigest()
-    sts.register_session(
-        access_key,
-        {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session_name[:64]}",
-            "UserId": f"{name}:{session_name[:64]}",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-        },
-    )
-    return {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
 def _invoke(function_arn: str, payload: Mapping[str, Any], role_arn: str) -> Any:

@@ -23,7 +23,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Server:
     endpoint: str
     pid: int
     state_dir: Path
+    access_key: str = ""
+    secret_key: str = field(default="", repr=False)
 
     @property
     def log(self) -> Path:
@@ -134,8 +136,9 @@ def find(state_dir: Path = STATE_DIR) -> Server:
         record = json.loads(record_path.read_text())
     except FileNotFoundError:
         raise NotRunning("No embedded AWS is running. Start one: python -m local up") from None
-    server = Server(record["endpoint"], record["pid"], state_dir)
-    answer = _status(server.endpoint)
+    keys = record.get("access_key", ""), record.get("secret_key", "")
+    server = Server(record["endpoint"], record["pid"], state_dir, *keys)
+    answer = _status(server)
     if answer and answer["pid"] == server.pid:
         return server
     if "local.server" not in processes.command_of(server.pid):
@@ -269,14 +272,18 @@ def portal_link(server: Server) -> str:
 
 def control(server: Server, method: str, name: str, document: Any = None) -> Any:
     """What happens behind AWS's back, see local.sagemaker.control. Raises ControlRefused."""
-    data = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(f"{server.endpoint}/_labelloop/{name}", data, method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(_control_request(server, method, name, document), timeout=60) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")[:500]
         raise ControlRefused(f"The embedded AWS refused {method} {name}: {said}") from error
+
+
+def _control_request(server: Server, method: str, name: str, document: Any = None) -> urllib.request.Request:
+    data = None if document is None else json.dumps(document).encode()
+    secret = {"Authorization": f"Bearer {server.secret_key}"}
+    return urllib.request.Request(f"{server.endpoint}/_labelloop/{name}", data, secret, method=method)  # noqa: S310
 
 
 def client(server: Server, service: str) -> Any:
@@ -286,8 +293,8 @@ def client(server: Server, service: str) -> Any:
         service,
         endpoint_url=server.endpoint,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the root key of an AWS that holds nothing
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
     )
 
 
@@ -295,8 +302,8 @@ def aws_environment(server: Server) -> dict[str, str]:
     """What a person or a tool needs to talk to this AWS instead of the real one."""
     return {
         "AWS_ENDPOINT_URL": server.endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -343,9 +350,9 @@ def _failed_resources(server: Server) -> list[str]:
     ]
 
 
-def _status(endpoint: str) -> dict[str, Any] | None:
+def _status(server: Server) -> dict[str, Any] | None:
     try:
-        with urllib.request.urlopen(f"{endpoint}/_labelloop/status", timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(_control_request(server, "GET", "status"), timeout=2) as answer:  # noqa: S310
             status: dict[str, Any] = json.load(answer)
             return status
     except (urllib.error.URLError, OSError, ValueError):

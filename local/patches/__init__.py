@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from local.keys import Key
 from local.patches import (
     alarm_names,
     callback_tokens,
@@ -24,6 +25,7 @@ from local.patches import (
     machine_roles,
     metric_math_alarms,
     nested_executions,
+    root_key,
     secure_transport,
     strict_paths,
     table_settings,
@@ -32,8 +34,9 @@ from local.patches import (
 )
 
 
-def apply_all(lambda_python: Path, lambda_slots: int) -> None:
+def apply_all(lambda_python: Path, lambda_slots: int, root: Key, account: str) -> None:
     """Call once, before the first request."""
+    root_key.apply(root, account)
     secure_transport.apply()
     handler_errors.apply()
     lambda_workers.apply(lambda_python, lambda_slots)

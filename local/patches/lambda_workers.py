@@ -21,7 +21,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from local import roles
+from local import keys, roles
 from local.patches.hooks import original
 
 # What a worker may keep of the server's environment; a function's own variables reach it in its init line.
@@ -129,14 +129,17 @@ def _queue(slots: int) -> None:
 
 
 def _check_execution_role() -> None:
-    """A function whose role does not exist or does not trust Lambda cannot start, as on AWS."""
-    credentials = original(lambda_runtime, "execution_credentials", "config")
+    """A function whose role does not exist or does not trust Lambda cannot start, as on AWS.
+
+    MiniStack derives a role's keys from names that everybody knows.
+    """
+    original(lambda_runtime, "execution_credentials", "config")
 
     def checked_credentials(config: dict[str, Any]) -> dict[str, str]:
         denial = roles.trust_denial(config.get("Role", ""), "lambda.amazonaws.com")
         if denial:
             raise PermissionError(denial)
-        keys: dict[str, str] = credentials(config)
-        return keys
+        account = config["FunctionArn"].split(":")[4]
+        return keys.session_of(config["Role"], config["FunctionName"], account)
 
     lambda_runtime.execution_credentials = checked_credentials

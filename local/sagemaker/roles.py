@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,15 +51,14 @@ class Roles:
         with self._lock:
             _, client = self._clients.get(("", service), (0.0, None))
             if client is None:
-                account = self.context.account
-                client = self._make(service, {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "root"})
+                client = self._make(service, self.context.root_credentials)
                 self._clients["", service] = (time.monotonic(), client)
             return client
 
     def credentials(self, role_arn: str) -> dict[str, str]:
         return self.context.role_credentials(role_arn, "SageMaker")
 
-    def _make(self, service: str, credentials: dict[str, str]) -> Any:
+    def _make(self, service: str, credentials: Mapping[str, str]) -> Any:
         if self._session is None:
             self._session = boto3.Session(botocore_session=botocore.session.Session())
         return self._session.client(

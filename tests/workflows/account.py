@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,13 +33,10 @@ class Account:
         return self._clients[service]
 
     def control(self, method: str, name: str, document: Any = None) -> Any:
-        data = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(f"{self.server.endpoint}/_labelloop/{name}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {name}: {error.read().decode()}") from error
+            return stack.control(self.server, method, name, document)
+        except stack.ControlRefused as error:
+            raise AssertionError(str(error)) from error
 
     def batch_id(self, prefix: str, delivery: int = 1) -> str:
         return naming.batch_id(self.bucket, f"incoming/{prefix}/", delivery)
@@ -110,12 +105,13 @@ class Account:
 
     def ledger(self, row: str) -> dict[str, Any]:
         """One row of the ledger; empty where there is none."""
+        keys = stack.aws_environment(self.server)
         table = boto3.resource(
             "dynamodb",
             endpoint_url=self.server.endpoint,
             region_name=stack.REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
         ).Table(self.outputs["LedgerTableName"])
         return dict(table.get_item(Key={"id": row}, ConsistentRead=True).get("Item") or {})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,10 +52,7 @@ class Lab:
         return key in [item["Key"] for item in self.s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])]
 
     def control(self, method: str, name: str, document: Any = None) -> Any:
-        data = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(f"{self.toys.server.endpoint}/_labelloop/{name}", data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.loads(answer.read())
+        return stack.control(self.toys.server, method, name, document)
 
     def faults(self, **faults: Any) -> None:
         self.control("PUT", "faults", faults)
