@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from labelloop import callbacks, outcomes
+from labelloop import callbacks, events, outcomes
 from labelloop.observability import count, entry, logger
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    endpoint = event["detail"]["EndpointName"]
+    endpoint = events.named(event, "detail", "EndpointName")
     callback = callbacks.find("deployment", endpoint)
     outcome = outcomes.deployment(endpoint) if callback else None
     if callback is not None and outcome is not None:

@@ -4,15 +4,15 @@ Describe is the truth.
 
 from typing import Any
 
-from labelloop import callbacks, outcomes
+from labelloop import callbacks, events, outcomes
 from labelloop.observability import count, entry, logger
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = event["resources"][0].rpartition("/")[2]
+    job = events.named(event, "resources", 0).rpartition("/")[2]
     callback = callbacks.find("labeling", job)
-    outcome = outcomes.labeling(job)
+    outcome = outcomes.labeling(job) if callback else None
     if callback is not None and outcome is not None:
         callbacks.answer(callback, outcome)
         count("LabelingCompleted")

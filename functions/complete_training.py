@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from labelloop import callbacks, outcomes
+from labelloop import callbacks, events, outcomes
 from labelloop.observability import count, entry, logger
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = event["detail"]["TrainingJobName"]
+    job = events.named(event, "detail", "TrainingJobName")
     callback = callbacks.find("training", job)
     outcome = outcomes.training(job) if callback else None
     if callback is not None and outcome is not None:

@@ -12,6 +12,8 @@ from labelloop.errors import InvalidInputError
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 
+MOST_PAYLOAD_BYTES = 50_000_000
+
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
@@ -38,6 +40,6 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
 
 def _read(reference: str) -> str:
     try:
-        return storage.read(storage.own_key(reference)).decode("utf-8")
+        return storage.read(storage.own_key(reference), most=MOST_PAYLOAD_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{reference} is not UTF-8 text") from error

@@ -52,7 +52,7 @@ def _read(
     named: dict[str, dict[str, tuple[int, Annotation]]] = defaultdict(dict)
     refused = []
     try:
-        lines = supplied.objects(storage.read(storage.own_key(labels_uri)))
+        lines = supplied.objects(storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES))
         limits.check_labels(len(lines))
     except InvalidInputError as error:
         raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error

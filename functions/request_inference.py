@@ -18,8 +18,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if left <= 0:
         raise InferenceOverdueError(f"the round may make no more requests: {shard} was not asked for")
     inference_id = naming.inference_id(batch, round_number, shard, attempt, retry)
+    folder, name = _folder(batch, round_number, shard), f"{shard[-20:]}-{attempt}{retry}.jsonl"
     callback = callbacks.remember(
-        "inference", inference_id, event["task_token"], event["execution"], int(event["timeout_seconds"])
+        *("inference", inference_id, event["task_token"], event["execution"], int(event["timeout_seconds"])),
+        expected_uri=storage.uri(f"batches/{folder}/{name}"),
     )
     if callback.outcome is not None:
         callbacks.deliver(callback, again=True)
@@ -33,8 +35,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         ContentType="application/jsonlines",
         Accept="application/jsonlines",
         InferenceId=inference_id,
-        S3OutputPathExtension=_folder(batch, round_number, shard),
-        Filename=f"{shard[-20:]}-{attempt}{retry}.jsonl",
+        S3OutputPathExtension=folder,
+        Filename=name,
         RequestTTLSeconds=max(60, knobs.inference_queue_seconds),  # 60 is SageMaker's least
         InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
     )

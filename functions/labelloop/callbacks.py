@@ -78,8 +78,9 @@ class Callback:
         return bool(self.details.get("started"))
 
 
-def remember(kind: str, external_id: str, token: str, execution: str, timeout_seconds: int) -> Callback:
-    """Opens the row, or gives an open row the newest token. Call before the outside call.
+def remember(kind: str, external_id: str, token: str, execution: str, timeout_seconds: int, **details: str) -> Callback:
+    """Opens the row, or gives an open row the newest token. Call before the outside call. `details`: what is known of
+    it before.
 
     The answer's `outcome` is set when the work succeeded earlier (then deliver it at once, `started` says nothing
     more);
@@ -94,7 +95,7 @@ def remember(kind: str, external_id: str, token: str, execution: str, timeout_se
         "created": now,
         "deadline": now + timeout_seconds,
         "execution": execution,
-        "details": "{}",
+        "details": json.dumps(details),
         "schema": SCHEMA,
     }
     try:

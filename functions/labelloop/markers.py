@@ -4,8 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop import fields
 from labelloop.errors import InvalidInputError
 from labelloop.naming import READY
+
+MOST_BYTES = 64_000_000
+MOST_NAMES = 500_000
+MOST_COUNTED = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ def parse(body: bytes, where: str) -> Marker:
     """
     try:
         value: Any = json.loads(body or b"{}")
+    except RecursionError as error:
+        raise InvalidInputError(f"{where} is nested too deep: write {{}} for everything under the prefix") from error
     except ValueError as error:
         raise InvalidInputError(f"{where} is not JSON ({error}): write {{}} for everything under the prefix") from error
     if isinstance(value, list):
@@ -42,16 +49,17 @@ def parse(body: bytes, where: str) -> Marker:
         raise InvalidInputError(f"{where}: expected an object or a list of names, found {type(value).__name__}")
     unknown = sorted(set(value) - {"count", "labels", "images", "attribute"})
     if unknown:
-        raise InvalidInputError(f"{where}: unknown field {unknown[0]!r}; known are attribute, count, images, labels")
+        named = fields.shown(unknown[0])
+        raise InvalidInputError(f"{where}: unknown field {named}; known are attribute, count, images, labels")
     count, labels = value.get("count"), value.get("labels", "")
-    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 0):
-        raise InvalidInputError(f"{where}: count must be a whole number from 0, found {count!r}")
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= MOST_COUNTED):
+        raise InvalidInputError(f"{where}: count must be a whole number from 0, found {fields.shown(count)}")
     if not isinstance(labels, str):
-        raise InvalidInputError(f"{where}: labels must name a manifest, found {labels!r}")
+        raise InvalidInputError(f"{where}: labels must name a manifest, found {fields.shown(labels)}")
     attribute = value.get("attribute", "")
     if not isinstance(attribute, str) or (attribute and not labels):
         raise InvalidInputError(
-            f"{where}: attribute names which label of the manifest `labels` to read, found {attribute!r}"
+            f"{where}: attribute names which label of the manifest `labels` to read, found {fields.shown(attribute)}"
         )
     names = _names(value["images"], where) if "images" in value else None
     return Marker(count, names, labels, attribute)
@@ -74,6 +82,8 @@ def check_complete(marker: Marker, found: list[str], prefix: str, side_files: in
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, list) and len(value) > MOST_NAMES:
+        raise InvalidInputError(f"{where}: it lists {len(value):,} names, at most {MOST_NAMES:,} are read")
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InvalidInputError(f"{where}: the list of images must hold names relative to the prefix")
     return tuple(value)

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 from labelloop import aws, storage
 from labelloop.callbacks import Callback, Outcome
 
+MOST_REASON_BYTES = 8_000
+
 
 def of(callback: Callback) -> Outcome | None:
     match callback.kind:
@@ -23,19 +25,19 @@ def of(callback: Callback) -> Outcome | None:
     raise ValueError(f"unknown kind of callback: {callback.id}")
 
 
-def inference(callback: Callback, failure_reason: str = "", announced_uri: str = "") -> Outcome | None:
-    """An output object is success whatever a notice says; a failure object, or a failure notice, is failure.
+def inference(callback: Callback) -> Outcome | None:
+    """The objects in S3 are the truth: an output is success, a failure object is failure, whatever a notice says.
 
-    `announced_uri` helps where the notice overtakes the note of where the output will be.
+    Both count only where the request put them: where SageMaker said they would be, and until that is noted where the
+    request asked for the output.
     """
-    output_uri = str(callback.details.get("output_uri", "")) or announced_uri
+    output_uri = str(callback.details.get("output_uri") or callback.details.get("expected_uri", ""))
     if output_uri and storage.exists(storage.own_key(output_uri)):
         return Outcome(True, {"output_uri": output_uri})
     failure_uri = str(callback.details.get("failure_uri", ""))
-    if not failure_reason and failure_uri and storage.exists(storage.own_key(failure_uri)):
-        failure_reason = storage.read(storage.own_key(failure_uri)).decode("utf-8", "replace")
-    if failure_reason:
-        return Outcome(False, error="TransientError", cause=f"the endpoint could not answer: {failure_reason[:2000]}")
+    if failure_uri and storage.exists(storage.own_key(failure_uri)):
+        reason = storage.read_start(storage.own_key(failure_uri), MOST_REASON_BYTES).decode("utf-8", "replace")
+        return Outcome(False, error="TransientError", cause=f"the endpoint could not answer: {reason[:2000]}")
     return None
 
 

@@ -55,16 +55,36 @@ def own_key(reference: str) -> str:
     return key
 
 
-def read(key: str, version_id: str | None = None) -> bytes:
-    return read_with_metadata(key, version_id)[0]
+def read(key: str, version_id: str | None = None, most: int | None = None) -> bytes:
+    """The bytes. `most`: bytes that are read at most, of an object that others write.
+
+    Raises InvalidInputError for a larger one, before anything is read.
+    """
+    answer = _get(key, version_id)
+    if most is not None and answer["ContentLength"] > most:
+        answer["Body"].close()
+        raise InvalidInputError(f"{uri(key)} has {answer['ContentLength']:,} bytes, at most {most:,} are read")
+    return bytes(answer["Body"].read())
+
+
+def read_start(key: str, most: int) -> bytes:
+    """The first bytes, `most` at most, however large the object is."""
+    body = _get(key)["Body"]
+    start = bytes(body.read(most))
+    body.close()
+    return start
 
 
 def read_with_metadata(key: str, version_id: str | None = None) -> tuple[bytes, dict[str, str]]:
     """The bytes, and what their writer noted beside them."""
+    answer = _get(key, version_id)
+    return bytes(answer["Body"].read()), dict(answer.get("Metadata", {}))
+
+
+def _get(key: str, version_id: str | None = None) -> Mapping[str, Any]:
     try:
         request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
-        answer = aws.client("s3").get_object(**request)
-        return bytes(answer["Body"].read()), dict(answer.get("Metadata", {}))
+        return dict(aws.client("s3").get_object(**request))
     except ClientError as error:
         if aws.error_code(error) in _MISSING:
             raise MissingObjectError(

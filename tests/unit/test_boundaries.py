@@ -19,7 +19,7 @@ LONGEST_HANDLER_LINES = 45
 PURE = [
     *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation"),
     *("consolidation", "consolidation_boxes", "consolidation_key_points"),
-    *("consolidation_objects", "dawid_skene", "errors", "fields", "fusion", "honeypots"),
+    *("consolidation_objects", "dawid_skene", "errors", "events", "fields", "fusion", "honeypots"),
     *("inference", "judgement", "limits", "manifests", "markers", "naming", "pixels"),
     *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling"),
     *("settings", "supplied", "task_input", "workers"),

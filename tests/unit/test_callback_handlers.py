@@ -46,7 +46,23 @@ def test_a_notice_before_the_token_row_comes_again(states, runtime) -> None:
     assert hear(notice("early", output=OUTPUT)) == ["early"]
     callbacks.remember("inference", "early", "t1", EXECUTION, 600)
     assert hear(notice("early")) == ["early"]  # the row is there, where the output will be is not yet
-    assert hear(notice("early", output=OUTPUT)) == []  # the notice says it itself
+    callbacks.mark_started(callbacks.find("inference", "early"), output_uri=storage.uri(OUTPUT))
+    assert hear(notice("early")) == []
+    assert heard(states) == [("send_task_success", "t1")]
+
+
+@pytest.mark.fault("C09")
+def test_a_notice_that_overtakes_the_answer_of_the_request_is_taken(states, runtime) -> None:
+    """The model answered before InvokeEndpointAsync did: the row knows where the request asked for its output."""
+
+    def overtaken(**request):
+        key = f"batches/{request['S3OutputPathExtension']}/{request['Filename']}"
+        storage.write(key, b"{}\n")
+        assert hear(notice(request["InferenceId"], output=key)) == []
+        return {"OutputLocation": storage.uri(key), "FailureLocation": storage.uri(FAILURE)}
+
+    runtime.answering(invoke_endpoint_async=overtaken)
+    ask_for_inference()
     assert heard(states) == [("send_task_success", "t1")]
 
 
@@ -68,7 +84,9 @@ def test_messages_of_other_kinds_are_let_pass(states, runtime) -> None:
 
 
 def test_a_failure_notice_fails_the_state_with_a_name_it_retries(states, runtime) -> None:
-    hear(notice(ask_for_inference(), "Failed"))
+    inference_id = ask_for_inference()
+    storage.write(FAILURE, b"ClientError: the model broke")
+    hear(notice(inference_id, "Failed"))
     ((method, request),) = states.calls
     assert method == "send_task_failure" and request["error"] == "TransientError"
     assert "the model broke" in request["cause"]
@@ -84,7 +102,9 @@ def test_an_output_that_exists_is_a_success_whatever_the_notice_says(states, run
 
 @pytest.mark.fault("C20")
 def test_each_retry_is_a_request_of_its_own(states, runtime) -> None:
-    hear(notice(ask_for_inference(), "Failed"))
+    first = ask_for_inference()
+    storage.write(FAILURE, b"the model broke")
+    assert hear(notice(first, "Failed")) == []
     ask_for_inference("t2", retry=1)
     ids = [request["InferenceId"] for request in runtime.requests_of("invoke_endpoint_async")]
     assert len(set(ids)) == 2

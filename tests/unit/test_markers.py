@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from handling import handle_event
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import markers
+from labelloop import ledger, markers
 from labelloop.errors import InvalidInputError
 from labelloop.markers import Marker
+from outside_work import EXECUTION
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
@@ -92,3 +94,66 @@ def test_a_finished_upload_may_hold_more_than_a_list_names() -> None:
     markers.check_complete(Marker(names=("a.jpg",)), ["a.jpg", "extra.jpg"], "incoming/x/")
     markers.check_complete(Marker(count=1), ["a.jpg"], "incoming/x/")
     markers.check_complete(Marker(), [], "incoming/x/")
+
+
+@pytest.mark.fault("J06")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[" * 200_000, "nested too deep"),
+        (b'{"count":' * 100_000, "nested too deep"),
+        (b'{"images": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deep"),
+        (b'{"count": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'{"count": ' + b"9" * 4000 + b"}", "count must be a whole number from 0, found an enormous number"),
+        (b'{"count": 1e999}', "count must be a whole number from 0, found not a finite number"),
+        (b'{"count": NaN}', "count must be a whole number from 0"),
+        (b'{"count": ' + b'{"a": 1}' + b"}", "count must be a whole number from 0, found an object of 1"),
+        (b'{"labels": ' + b"[1]" + b"}", "labels must name a manifest"),
+        (json.dumps({"x" * 1_000_000: 1}).encode(), "unknown field 'xxx"),
+        (json.dumps({"labels": "m", "attribute": ["x" * 1_000_000]}).encode(), "attribute names"),
+        (json.dumps([["a.jpg"]]).encode(), "must hold names"),
+        (json.dumps(["a"] * 500_001).encode(), "lists 500,001 names, at most 500,000 are read"),
+        (json.dumps({"images": ["a"] * 500_001}).encode(), "lists 500,001 names"),
+    ],
+)
+def test_a_marker_that_is_large_deep_or_absurd_is_refused_in_a_short_sentence(body, said) -> None:
+    try:
+        problem = repr(markers.parse(body, "s3://b/_READY.json"))
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    assert problem.startswith("InvalidInputError: s3://b/_READY.json") and said in problem and len(problem) < 400
+
+
+def test_a_list_as_long_as_any_batch_is_read() -> None:
+    names = [f"camera-{number % 7}/{number:07}.jpg" for number in range(150_000)]
+    assert markers.parse(json.dumps(names).encode(), "m").names == tuple(names)
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+@pytest.mark.fault("J06")
+def test_a_marker_of_gigabytes_is_not_read(aws, fake_service) -> None:
+    """Its size is asked first."""
+
+    class Body:
+        def read(self, *_):
+            raise AssertionError("it was read")
+
+        def close(self) -> None:
+            pass
+
+    class Claimed:
+        status, attempt, successor = "owned", 1, ""
+
+    s3 = fake_service("s3")
+    found = {"ContentLength": 5 << 30, "ETag": '"e"', "LastModified": None}
+    s3.answering(head_object=found, get_object={**found, "Body": Body()})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ledger, "delivery_number", lambda *_: 1)
+        patched.setattr(ledger, "claim_batch", lambda *_, **__: Claimed())
+        event = {"bucket": {"name": "data-bucket"}, "object": {"key": "incoming/x/_READY.json"}}
+        try:
+            handle_event("register_batch", {"event": event, "execution": EXECUTION})
+            problem = "none"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+    assert problem.startswith("InvalidInputError") and "5,368,709,120 bytes, at most 64,000,000 are read" in problem
