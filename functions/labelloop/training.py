@@ -9,13 +9,15 @@ import tarfile
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import immutable, storage
+from labelloop import archives, fields, immutable, storage
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
 from labelloop.records import Prediction, parse_lines
 from labelloop.settings import Settings
 
 MOST_METRICS_BYTES = 50_000_000
+MOST_FILES_BYTES = 200_000_000
+MOST_ARCHIVE_BYTES = 550_000_000
 LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
     {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
@@ -91,9 +93,9 @@ def read_scores(output_uri: str) -> Scores:
     predictions: dict[str, list[Prediction]] = {}
     for name, body in _members(output_uri):
         if name == "metrics.json":
-            metrics = json.loads(body, parse_constant=lambda _: None)
+            metrics = _metrics(body, f"{output_uri}: {name}")
         elif name.endswith(".jsonl"):
-            records = parse_lines(body.decode("utf-8"), f"{output_uri}:{name}")
+            records = parse_lines(_text(body, f"{output_uri}: {name}"), f"{output_uri}:{name}")
             predictions[name.rpartition("/")[2].removesuffix(".jsonl")] = [
                 Prediction.from_json(record) for record in records
             ]
@@ -119,6 +121,23 @@ def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
     return [Annotation.from_line(line) for line in immutable.read_text_lines(key)]
 
 
+def _metrics(body: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(body, where), parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{where} is no JSON ({error}): the training container broke its contract") from error
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"{where} must be a JSON object, but is {fields.shown(value)}")
+    return value
+
+
+def _text(body: bytes, where: str) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{where} is not UTF-8 ({error}): the training container broke its contract") from error
+
+
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
@@ -135,20 +154,7 @@ def _weights_sha256(model_uri: str) -> str:
 
 
 def _members(archive_uri: str, only: str = "") -> list[tuple[str, bytes]]:
-    """Names (without a leading ./) and bytes of an archive's files, read in memory: nothing is ever extracted to
-    disk.
-    """
-    body = storage.read(storage.own_key(archive_uri))
-    found = []
-    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
-        for member in archive:
-            name = member.name.removeprefix("./")
-            if not member.isfile() or (only and name != only):
-                continue
-            if member.size > MOST_METRICS_BYTES:
-                raise InvalidInputError(
-                    f"{archive_uri}: {name} has {member.size} bytes, at most {MOST_METRICS_BYTES} are read"
-                )
-            content = archive.extractfile(member)
-            found.append((name, content.read() if content else b""))
-    return found
+    """Names and bytes of an archive's files, or of the one that is asked for."""
+    body = storage.read(storage.own_key(archive_uri), most=MOST_ARCHIVE_BYTES)
+    bounds = MOST_METRICS_BYTES, MOST_FILES_BYTES
+    return archives.files(body, archive_uri, *bounds, lambda name: not only or name == only)

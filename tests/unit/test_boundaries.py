@@ -17,7 +17,7 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` needs Pillow, the rest only Python.
 PURE = [
-    *("adjustments", "answers", "audit", "augmented", "calibration", "collected", "conservation"),
+    *("adjustments", "answers", "archives", "audit", "augmented", "calibration", "collected", "conservation"),
     *("consolidation", "consolidation_boxes", "consolidation_key_points"),
     *("consolidation_objects", "dawid_skene", "errors", "events", "fields", "fusion", "honeypots"),
     *("inference", "judgement", "limits", "manifests", "markers", "naming", "pixels"),
