@@ -70,8 +70,9 @@ def _inspect_bytes(item: InventoryItem, data: bytes, batch_id: str, limits: Limi
         return _rejected(item, refusal.reason, refusal.detail, sha256)
     if canonical.unchanged:
         return Inspection(item.key, "ok", original, None, item.version_id, sha256, canonical.width, canonical.height)
+    written = pixels.rendition(canonical)
     rendition = storage.write(
-        f"canonical/{batch_id}/{sha256}-{naming.digest(item.key)}.png", pixels.png_bytes(canonical), "image/png"
+        f"canonical/{batch_id}/{sha256}-{naming.digest(item.key)}.{written.suffix}", written.body, written.content_type
     )
     return Inspection(
         item.key, "ok", rendition, original, None, sha256, canonical.width, canonical.height, scale=canonical.scale

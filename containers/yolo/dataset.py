@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelloop.manifests import Annotation, split_lines
-from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise, png_bytes
+from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise, rendition
 from labelloop.records import Box
 
 # What was labelled is used, whatever the limits of the day: only Pillow's own guard against bombs remains, and a
 # side of 10 pixels, below which ultralytics drops an image without a word.
 TRAINING_LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=1_000_000_000, min_side=10)
-END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ def read_manifest(path: Path) -> list[Annotation]:
 def write_yolo_dataset(
     labelled: list[Annotation], classes: tuple[str, ...], images_dir: Path, target: Path
 ) -> YoloDataset:
-    """Writes `target`/images, labels and data.yaml. Images that need no conversion are linked, not copied.
+    """Writes `target`/images, labels and data.yaml. The trainer opens what is written here, never a stored file:
+    another decoder may turn that by metadata, or re-compress it.
 
     An image that is missing, damaged, not the labelled one, or of an unknown class is skipped with a warning.
     """
@@ -91,19 +91,14 @@ def _write_image(
     annotation: Annotation, classes: tuple[str, ...], images_dir: Path, target: Path, name: str
 ) -> Annotation:
     try:
-        data, canonical = read_pixels(annotation, images_dir)
+        _, canonical = read_pixels(annotation, images_dir)
     except RejectedImage as refusal:
         raise UnusableImage(str(refusal)) from refusal
     boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, canonical.width, canonical.height)))
     rows = [_yolo_row(box, classes, canonical) for box in boxes]
     (target / "labels" / f"{name}.txt").write_text("".join(row + "\n" for row in rows), "ascii")
-    if canonical.unchanged and _is_left_alone(data):
-        suffix = ".jpg" if data.startswith(b"\xff\xd8") else ".png"
-        source = _local_path(annotation.source_ref, images_dir)
-        assert source is not None, "it was read above"
-        (target / "images" / f"{name}{suffix}").symlink_to(source.absolute())
-    else:
-        (target / "images" / f"{name}.png").write_bytes(png_bytes(canonical))
+    picture = rendition(canonical)
+    (target / "images" / f"{name}.{picture.suffix}").write_bytes(picture.body)
     return replace(annotation, boxes=boxes)
 
 
@@ -114,11 +109,6 @@ def clipped(box: Box, width: int, height: int) -> Box | None:
     if not (right > left and bottom > top):
         return None
     return replace(box, left=left, top=top, width=right - left, height=bottom - top)
-
-
-def _is_left_alone(data: bytes) -> bool:
-    """ultralytics re-compresses a JPEG that has anything behind its end mark, and would write through our link."""
-    return not data.startswith(b"\xff\xd8") or data.endswith(END_OF_JPEG)
 
 
 def _yolo_row(box: Box, classes: tuple[str, ...], canonical: Canonical) -> str:

@@ -1,20 +1,36 @@
 """The one canonicalisation of pixels: what people, models and training jobs all see of a stored image.
 
-Canonical pixels are upright (EXIF orientation applied), 8 bits per channel, sRGB; origin at the top left corner, x to
-the right, y down. Inspection (Lambda), inference and training (container) all come here, so that a box means the same
-pixels everywhere.
+Canonical pixels are upright, 8 bits per channel, sRGB; origin at the top left corner, x to the right, y down.
+Inspection (Lambda), inference and training (container) all come here, so that a box means the same pixels everywhere.
+
+Upright by one rule: the first EXIF block of the file with an orientation that browsers would follow (stored.py) turns
+the picture, nothing else does. What is not the picture itself is taken off first, so no decoder decides anything.
 """
 
 from __future__ import annotations
 
 import io
-import math
+import sys
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageCms, ImageFile
+
+from labelloop import blocks, deep, jpegs, other_formats, pngs, tiffs
+from labelloop.stored import Limits, RejectedImage, Stored
+
+__all__ = [
+    "Canonical",
+    "Limits",
+    "RejectedImage",
+    "Rendition",
+    "canonicalise",
+    "png_bytes",
+    "refuse_by_size",
+    "rendition",
+]
 
 # Pillow's own guard against decompression bombs only warns up to 179 Mpx. Set once, here, because
 # warnings.catch_warnings() is not safe in the threads that decode.
@@ -22,12 +38,6 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 # With this flag Pillow would hand out half a picture as if it were whole.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
-# Nothing else is parsed: every parser that hostile bytes can reach is one more to trust.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-# What every browser shows as it is stored. MPO is how Pillow calls a JPEG with more pictures behind the first (phones'
-# gain maps and previews); browsers show the first, and so do we.
-SHOWN_AS_STORED = ("JPEG", "MPO", "PNG")
-DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 WHITE = (255, 255, 255)
 SRGB_GAMMA = 1 / 2.2
 TRANSPOSITIONS = {
@@ -39,24 +49,21 @@ TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-ORIENTATION_TAG = 0x0112
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`max_pixels` counts width x height; above 89 Mpx Pillow's own guard refuses first, whatever is set here."""
-
-    max_bytes: int = 40_000_000
-    max_pixels: int = 50_000_000
-    min_side: int = 32
+USUAL = Limits()
+SEEN_ALPHA = 26  # of 255
+SEEN_SHARE = 0.001  # of the pixels
+# Two colours that differ by no more look the same.
+SAME_COLOUR = 2
+LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 
 @dataclass(frozen=True)
 class Canonical:
     """`rgb` holds the canonical pixels and no metadata (no GPS, no profile).
 
-    `unchanged`: the stored bytes, shown by a browser, already are these pixels, so no rendition has to be written.
+    `unchanged`: every decoder, browser or trainer, shows the stored bytes as these pixels: it needs no rendition.
     `scale`: the window (darkest, brightest stored value) that more than 8 bits were brought to 8 bits with, else None.
+    `jpeg`: the stored JPEG stream without all that is not the picture, where that shows these pixels everywhere.
     """
 
     width: int
@@ -64,43 +71,59 @@ class Canonical:
     rgb: Image.Image
     unchanged: bool
     scale: tuple[float, float] | None
+    jpeg: bytes | None = field(default=None, repr=False)
 
 
-class RejectedImage(Exception):
-    """The bytes are no image to label: `reason` is one of the Inspection reasons, `detail` is for people."""
+@dataclass(frozen=True)
+class Rendition:
+    """A file that every decoder shows as the canonical pixels. `suffix`: jpg or png."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+    body: bytes
+    suffix: str
+
+    @property
+    def content_type(self) -> str:
+        return {"jpg": "image/jpeg", "png": "image/png"}[self.suffix]
 
 
-def canonicalise(data: bytes, limits: Limits = Limits()) -> Canonical:
+def canonicalise(data: bytes, limits: Limits = USUAL) -> Canonical:
     """The canonical pixels of one stored image; what its header can tell is refused before anything is decoded.
 
     Raises RejectedImage with the reason empty, too-large, not-an-image, multi-frame, too-many-pixels, too-small,
     truncated or unreadable.
     """
     refuse_by_size(len(data), limits)
-    image = _open(data)
+    named = _magic_format(data)
+    if named is None:
+        raise RejectedImage("not-an-image", other_formats.refusal(data))
     try:
-        _refuse_by_header(image, limits)
+        stored = READERS[named](data, limits)
+        image = _opened(stored, named, limits)
         image.load()
-        orientation = _orientation(image)
-        shown_as_stored = _is_shown_as_stored(image, data) and orientation == 1
-        rgb, scale, converted = _to_srgb(image)
+        _refuse_unfinished(image, stored, named, limits)
+        is_plain = image.mode in ("RGB", "L") and not image.has_transparency_data
+        rgb, scale, converted = _to_srgb(image, stored, named, limits)
     except RejectedImage:
         raise
     except Exception as error:  # a parser fed hostile bytes may raise anything, and no image may take a shard with it
         raise _unreadable(data, error) from error
-    if orientation in TRANSPOSITIONS:
-        rgb = rgb.transpose(TRANSPOSITIONS[orientation])
+    if stored.orientation in TRANSPOSITIONS:
+        rgb = rgb.transpose(TRANSPOSITIONS[stored.orientation])
     rgb.info.clear()
-    return Canonical(rgb.width, rgb.height, rgb, shown_as_stored and not converted, scale)
+    as_stored = stored.portable and is_plain and not converted and stored.orientation == 1
+    jpeg = stored.picture if as_stored and named == "JPEG" else None
+    return Canonical(rgb.width, rgb.height, rgb, as_stored and stored.bare, scale, jpeg)
+
+
+def rendition(canonical: Canonical) -> Rendition:
+    """The file to store in place of the original: the same JPEG stream where there is one, else a PNG."""
+    if canonical.jpeg is not None:
+        return Rendition(canonical.jpeg, "jpg")
+    return Rendition(png_bytes(canonical), "png")
 
 
 def png_bytes(canonical: Canonical) -> bytes:
-    """The rendition to store: the same pixels give the same bytes (one Pillow version), and no metadata is in them."""
+    """The pixels as PNG: the same pixels give the same bytes (one Pillow version), and no metadata is in them."""
     buffer = io.BytesIO()
     canonical.rgb.save(buffer, format="PNG", compress_level=4)
     return buffer.getvalue()
@@ -114,104 +137,128 @@ def refuse_by_size(size: int, limits: Limits) -> None:
         raise RejectedImage("too-large", f"{size} bytes, the limit is {limits.max_bytes}; shrink it or raise the limit")
 
 
-def _open(data: bytes) -> Image.Image:
+# Nothing else is parsed: every parser that hostile bytes can reach is one more to trust.
+READERS: dict[str, Callable[[bytes, Limits], Stored]] = {
+    "JPEG": jpegs.read,
+    "PNG": pngs.read,
+    "WEBP": lambda data, _: blocks.read_webp(data),
+    "BMP": lambda data, _: blocks.read_bmp(data),
+    "TIFF": tiffs.read,
+    "GIF": lambda data, _: blocks.read_gif(data),
+}
+
+
+def _opened(stored: Stored, named: str, limits: Limits) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(stored.picture), formats=[named])
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise RejectedImage("too-many-pixels", str(error)) from error
-    except UnidentifiedImageError as error:
-        if _magic_format(data) is None:
-            raise RejectedImage("not-an-image", f"the bytes are none of {', '.join(FORMATS)}") from error
-        raise _unreadable(data, error) from error
-    except Exception as error:
-        raise _unreadable(data, error) from error
-
-
-def _refuse_by_header(image: Image.Image, limits: Limits) -> None:
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise RejectedImage("multi-frame", f"{frames} frames or pages; upload each as an image of its own")
     width, height = image.size
+    if stored.frames > 1:
+        raise RejectedImage("multi-frame", "it has several frames or pages; upload each as an image of its own")
     if width * height > limits.max_pixels:
         raise RejectedImage("too-many-pixels", f"{width} x {height} pixels, the limit is {limits.max_pixels} in all")
     if min(width, height) < limits.min_side:
         raise RejectedImage("too-small", f"{width} x {height} pixels, the shorter side must have {limits.min_side}")
+    return image
 
 
-def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | None, bool]:
-    """The image as 8-bit sRGB, the window of a deeper one, and whether a colour profile changed the values."""
-    if image.mode in DEEP_MODES:
-        grey, scale = _window(image)
+def _refuse_unfinished(image: Image.Image, stored: Stored, named: str, limits: Limits) -> None:
+    """A file whose end is missing is whole if what stands there instead makes no difference."""
+    for other in stored.also:
+        same = _opened(Stored(other), named, limits).convert(image.mode)
+        if ImageChops.difference(same, image).getbbox(alpha_only=False) is not None:
+            raise RejectedImage("truncated", f"the {named} data ends before the picture does; upload it again")
+
+
+def _to_srgb(
+    image: Image.Image, stored: Stored, named: str, limits: Limits
+) -> tuple[Image.Image, tuple[float, float] | None, bool]:
+    """The image as 8-bit sRGB, the window of a deeper one, and whether its values were changed for that."""
+    if image.mode in deep.MODES:
+        grey, scale = deep.grey(image, limits.window, stored.no_data)
         return grey.convert("RGB"), scale, True
+    sixteen: tuple[float, float] | None = None
+    if stored.bits == 16:
+        image, sixteen = _from_sixteen_bits(image, stored, named, limits)
+        if image.mode == "L":
+            return image.convert("RGB"), sixteen, True
     if image.has_transparency_data:
         image = _on_white(image)
     elif image.mode == "P":
-        image = _with_info(image.convert("RGB"), image)
-    profiled = _apply_profile(image)
+        image = image.convert("RGB")
+    profiled = _apply_profile(image, stored.profile)
     if profiled is not None:
-        return profiled, None, True
-    return image.convert("RGB"), None, False
+        return profiled, sixteen, True
+    return image.convert("RGB"), sixteen, sixteen is not None
 
 
-def _window(image: Image.Image) -> tuple[Image.Image, tuple[float, float]]:
-    """Darkest to brightest stored value spread over 0..255; Pillow itself would clip everything above 255 to white."""
-    values = image.convert("I").convert("F") if image.mode.startswith("I;16") else image.convert("F")
-    extrema: Any = values.getextrema()
-    low, high = (float(value) for value in extrema)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise RejectedImage("unreadable", "some pixels are not finite numbers")
-    factor = 255 / (high - low) if high > low else 0.0
-    # Half a step more, because the conversion to 8 bits cuts fractions off.
-    return values.point(lambda value: value * factor + (0.5 - low * factor)).convert("L"), (low, high)
+def _from_sixteen_bits(
+    image: Image.Image, stored: Stored, named: str, limits: Limits
+) -> tuple[Image.Image, tuple[float, float] | None]:
+    """Pillow keeps the high byte of each channel; the low byte is what it takes for the high one of the other order."""
+    if named == "PNG" and image.mode in ("LA", "RGBA") and pngs.header_of(stored.picture).colours == 4:
+        parts = Image.open(io.BytesIO(pngs.deep_grey_with_alpha_as_bytes(stored.picture)), formats=[named])
+        high, low, alpha, _ = parts.split()
+        grey, window = deep.colours(high, low, limits.window)
+        return _on_white(Image.merge("LA", (grey, alpha))).convert("L"), window
+    if image.mode not in ("RGB", "RGBA", "RGBX"):
+        return image, None
+    other = Image.open(io.BytesIO(stored.picture), formats=[named])
+    other.tile = [_of_low_bytes(tile) for tile in other.tile]
+    other.load()
+    high, low = image.convert("RGB"), other.convert("RGB")
+    if image.mode != "RGBA":
+        return deep.colours(high, low, limits.window)
+    pixels, window = deep.colours(high, low, limits.window)
+    return _on_white(Image.merge("RGBA", (*pixels.split(), image.getchannel("A")))), window
+
+
+def _of_low_bytes(tile: ImageFile._Tile) -> ImageFile._Tile:
+    mode, *rest = [tile.args] if isinstance(tile.args, str) else list(tile.args or ())
+    colours, _, order = str(mode).partition(";")
+    swapped = f"{colours};{LOW_BYTES[order]}"
+    return tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *rest))
 
 
 def _on_white(image: Image.Image) -> Image.Image:
+    """Without its alpha where that hides everything: somebody's tool wrote 0 and meant nothing by it."""
     pixels = image.convert("RGBA")
+    seen = sum(pixels.getchannel("A").histogram()[SEEN_ALPHA:])
+    if seen < SEEN_SHARE * pixels.width * pixels.height:
+        return pixels.convert("RGB")
     canvas = Image.new("RGBA", pixels.size, (*WHITE, 255))
-    return _with_info(Image.alpha_composite(canvas, pixels).convert("RGB"), image)
+    return Image.alpha_composite(canvas, pixels).convert("RGB")
 
 
-def _with_info(pixels: Image.Image, source: Image.Image) -> Image.Image:
-    pixels.info = {"icc_profile": source.info.get("icc_profile")}
-    return pixels
-
-
-def _apply_profile(image: Image.Image) -> Image.Image | None:
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
     """The image brought from its embedded ICC profile to sRGB; None where there is nothing to do or no way to do it."""
-    profile = image.info.get("icc_profile")
     if not profile:
         return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
+        transform = ImageCms.buildTransform(source, _srgb_profile(), image.mode, "RGB")
+        if image.mode in ("RGB", "L") and _changes_nothing(transform, image.mode):
             return None
-        return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB")
+        return ImageCms.applyTransform(image, transform)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None  # a broken profile, or one for another colour mode: browsers ignore it too
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """What a profile calls itself does not count."""
+    steps = range(0, 256, 15)
+    colours = [(r, g, b) for r in steps for g in steps for b in steps] if mode == "RGB" else [(v,) for v in range(256)]
+    chart = Image.frombytes(mode, (len(colours), 1), bytes(value for colour in colours for value in colour))
+    shown = ImageCms.applyTransform(chart, transform)
+    assert shown is not None
+    difference = ImageChops.difference(shown, chart.convert("RGB"))
+    return max(difference.tobytes()) <= SAME_COLOUR
 
 
 @cache
 def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
-
-def _is_shown_as_stored(image: Image.Image, data: bytes) -> bool:
-    """Whether a browser shows the stored file as 8-bit RGB or grey, with no alpha and no gamma of its own."""
-    if image.format not in SHOWN_AS_STORED or image.mode not in ("RGB", "L") or image.has_transparency_data:
-        return False
-    if image.format != "PNG":
-        return True
-    bit_depth = data[24]  # IHDR is always the first chunk; Pillow drops the low byte of 16-bit RGB without a word
-    gamma = image.info.get("gamma")
-    return bit_depth <= 8 and (gamma is None or abs(gamma - SRGB_GAMMA) < 0.01)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        orientation = image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception:  # EXIF is a format of its own and often broken; browsers then show the pixels as stored
-        return 1
-    return orientation if orientation in TRANSPOSITIONS else 1
 
 
 def _unreadable(data: bytes, error: Exception) -> RejectedImage:
@@ -224,15 +271,23 @@ def _unreadable(data: bytes, error: Exception) -> RejectedImage:
 def _magic_format(data: bytes) -> str | None:
     if data[:4] == b"RIFF":
         return "WEBP" if data[8:12] in (b"WEBP", b"") else None
-    magic = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
-    return next((name for start, name in magic.items() if data.startswith(start)), None)
+    return next((name for start, name in MAGIC.items() if data.startswith(start)), None)
+
+
+MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    pngs.SIGNATURE: "PNG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
+}
 
 
 def _ends_early(data: bytes, named: str) -> bool:
     """Whether the end that the format promises is missing; only asked of data that could not be decoded."""
     match named:
         case "JPEG":
-            return b"\xff\xd9" not in data[-64:]
+            return jpegs.END not in data[-64:]
         case "PNG":
             return b"IEND" not in data[-64:]
         case "GIF":

@@ -15,12 +15,12 @@ HANDLERS = sorted(FUNCTIONS.glob("*.py"))
 DOMAIN = sorted((FUNCTIONS / "labelloop").rglob("*.py"))
 SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
-# These decide; they never call. `pixels` needs Pillow, the rest only Python.
+# These decide; they never call. `pixels` and `deep` need Pillow, the rest only Python.
 PURE = [
-    *("adjustments", "answers", "archives", "audit", "augmented", "calibration", "collected", "conservation"),
-    *("consolidation", "consolidation_boxes", "consolidation_key_points"),
-    *("consolidation_objects", "dawid_skene", "errors", "events", "fields", "fusion", "honeypots"),
-    *("inference", "judgement", "limits", "manifests", "markers", "naming", "pixels"),
+    *("adjustments", "answers", "archives", "audit", "augmented", "blocks", "calibration", "collected"),
+    *("conservation", "consolidation", "consolidation_boxes", "consolidation_key_points", "consolidation_objects"),
+    *("dawid_skene", "deep", "errors", "events", "fields", "fusion", "honeypots", "inference", "jpegs", "judgement"),
+    *("limits", "manifests", "markers", "naming", "other_formats", "pixels", "pngs", "stored", "tiffs"),
     *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling"),
     *("settings", "supplied", "task_input", "workers"),
 ]
@@ -80,7 +80,7 @@ def test_a_function_imports_only_what_lambda_and_its_own_requirements_provide(pa
 
 @pytest.mark.parametrize("name", PURE)
 def test_what_decides_imports_nothing_that_calls(name) -> None:
-    allowed = set(sys.stdlib_module_names) | {"labelloop"} | ({"PIL"} if name == "pixels" else set())
+    allowed = set(sys.stdlib_module_names) | {"labelloop"} | ({"PIL"} if name in ("deep", "pixels") else set())
     assert reached(name) <= allowed
     assert {"socket", "urllib", "http", "subprocess", "time"}.isdisjoint(reached(name))
 

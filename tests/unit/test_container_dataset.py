@@ -8,6 +8,7 @@ import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
 from dataset import read_manifest, write_yolo_dataset
 from labelloop.errors import InvalidInputError
+from labelloop.pixels import canonicalise
 from labelloop.records import Box
 from model_files import ModelDescription, unpack_model
 from PIL import Image
@@ -47,21 +48,32 @@ def test_boxes_become_shares_and_odd_keys_become_safe_names(job):
     assert labels[1].read_text() == ""
     images = sorted((job.folder / "yolo" / "images").iterdir())
     assert [path.name for path in images] == ["0000000.jpg", "0000001.png"]
-    assert all(path.is_symlink() for path in images) and images[0].read_bytes() == drawn()
+    assert not any(path.is_symlink() for path in images), "the trainer never opens a stored file"
+    assert images[0].read_bytes() == drawn(), "nothing but the picture was in it: the same stream"
     assert dataset.backgrounds == 1
     assert json.loads(dataset.data_yaml.read_text())["names"] == ["class 0", "class 1"]
 
 
-@pytest.mark.parametrize("trailing", [b"", b"<script>"])
-def test_an_image_that_a_trainer_would_rewrite_is_converted_first(job, trailing):
+@pytest.mark.fault("K01")
+@pytest.mark.parametrize("kind", ["turned", "tailed", "upright", "xmp"])
+def test_the_trainer_gets_the_canonical_pixels_in_a_file_of_their_own(job, kind):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    turned, tailed = drawn(exif=exif), drawn() + trailing
-    job.write(job.add("turned.jpg", turned), job.add("tailed.jpg", tailed))
-    first, second = sorted((job.folder / "yolo" / "images").iterdir())
-    assert first.suffix == ".png" and not first.is_symlink()
-    assert Image.open(first).getexif() == {}
-    assert second.is_symlink() == (trailing == b"")
+    exif[0x0112] = 6 if kind == "turned" else 1
+    stored = {
+        "turned": drawn(exif=exif),
+        "tailed": drawn() + b"<script>",
+        "upright": drawn(exif=exif),
+        "xmp": drawn(xmp=b'<x tiff:Orientation="6"/>'),
+    }[kind]
+    job.write(job.add("a.jpg", stored))
+    (written,) = (job.folder / "yolo" / "images").iterdir()
+    assert not written.is_symlink()
+    opened = Image.open(written)
+    assert not opened.getexif() and "xmp" not in opened.info and "exif" not in opened.info
+    assert opened.convert("RGB").tobytes() == canonicalise(stored).rgb.tobytes()
+    assert (written.suffix, written.read_bytes() == drawn()) == (
+        (".png", False) if kind == "turned" else (".jpg", True)
+    )
 
 
 def test_unusable_images_are_skipped_and_named(job, capsys):

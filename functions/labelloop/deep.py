@@ -1,0 +1,120 @@
+"""Pictures of more than 8 bits in a channel, brought to 8: which stored values become black and white.
+
+Sensors and map tools write values that mean nothing (NaN, -9999, 65535, a hot pixel); spread from the darkest to the
+brightest stored value, the picture would be one grey. Looked at is a regular sample of at most 262,144 pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+
+from PIL import Image
+
+from labelloop.stored import RejectedImage
+
+MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+_SAMPLE_SIDE = 512
+# Fill values of map and climate tools (-3.4e38, 9.97e36, 1e30); no sensor gives such.
+_NO_MEASUREMENT = 1e30
+_TAIL = 0.005
+# Tails that reach no further than this share of the window beyond it are part of the picture.
+_REACH = 0.5
+
+Window = tuple[float, float]
+
+
+def grey(image: Image.Image, fixed: Window | None, no_data: float | None) -> tuple[Image.Image, Window]:
+    """A grey picture of 8 bits, and the stored values that are black and white in it.
+
+    Raises RejectedImage where no pixel holds a value, or all hold the same.
+    """
+    image = image.convert("I") if image.mode.startswith("I;16") else image
+    values = _usable(_sample(image), no_data)
+    low, high = fixed or _window(values)
+    if low == high:
+        raise RejectedImage("unreadable", f"every pixel that has a value holds {low:g}: there is nothing to see in it")
+    factor = 255 / (high - low)
+    # Half a step more, because the conversion to 8 bits cuts fractions off. What is no number becomes black.
+    spread = image.convert("F").point(lambda value: value * factor + (0.5 - low * factor))
+    return spread.convert("L"), (low, high)
+
+
+def colours(high: Image.Image, low: Image.Image, fixed: Window | None) -> tuple[Image.Image, Window]:
+    """A picture of 8 bits per channel from the high and the low bytes of 16 bits, one window for all channels.
+
+    Black stays 0, and white is all bits that are used: 12 bits in 16 are a picture of 12 bits.
+    """
+    pairs = [
+        (_small(one).tobytes(), _small(other).tobytes()) for one, other in zip(high.split(), low.split(), strict=True)
+    ]
+    values = _usable((256.0 * one + other for pair in pairs for one, other in zip(*pair, strict=True)), None)
+    window = fixed or (0.0, float(2 ** max(8, int(_robust(_without_sentinels(values))[1]).bit_length()) - 1))
+    table = [_level(value, window) for value in range(65_536)]
+    # Low and high byte side by side are a number of 16 bits.
+    numbers = (
+        Image.frombytes("I;16", high.size, Image.merge("LA", pair).tobytes())
+        for pair in zip(low.split(), high.split(), strict=True)
+    )
+    return Image.merge(high.mode, [each.convert("I").point(table, "L") for each in numbers]), window
+
+
+def _level(value: float, window: Window) -> int:
+    low, high = window
+    return min(255, max(0, math.floor((value - low) * 255 / (high - low) + 0.5)))
+
+
+def _small(image: Image.Image) -> Image.Image:
+    width, height = (min(side, _SAMPLE_SIDE) for side in image.size)
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.NEAREST)
+
+
+def _sample(image: Image.Image) -> Iterable[float]:
+    return array("f" if image.mode == "F" else "i", _small(image).tobytes())
+
+
+def _usable(values: Iterable[float], no_data: float | None) -> list[float]:
+    """In order, without what means nothing."""
+    nothing = None if no_data is None else array("f", [no_data])[0]
+    usable = sorted(
+        value for value in values if abs(value) < _NO_MEASUREMENT and value != no_data and value != nothing
+    )  # NaN is less than nothing
+    if not usable:
+        raise RejectedImage("unreadable", "no pixel holds a value: all are 'no data', not a number or infinite")
+    return usable
+
+
+def _window(values: Sequence[float]) -> Window:
+    return _robust(_without_sentinels(values))
+
+
+def _robust(values: Sequence[float]) -> Window:
+    """From the darkest to the brightest, but for tails of half a percent that reach far."""
+    low, high = values[int(_TAIL * len(values))], values[-1 - int(_TAIL * len(values))]
+    if low == high:
+        return values[0], values[-1]
+    reach = _REACH * (high - low)
+    return (
+        values[0] if low - values[0] <= reach else low,
+        values[-1] if values[-1] - high <= reach else high,
+    )
+
+
+def _without_sentinels(values: Sequence[float]) -> Sequence[float]:
+    """Without single values at either end that are further from the rest than the rest is wide: -9999, 0, 65535."""
+    while True:
+        above = values[bisect_right(values, values[0]) :]
+        below = values[: bisect_left(values, values[-1])]
+        if above and above[0] - values[0] > _width(above) > 0:
+            values = above
+        elif below and values[-1] - below[-1] > _width(below) > 0:
+            values = below
+        else:
+            return values
+
+
+def _width(values: Sequence[float]) -> float:
+    cut = int(_TAIL * len(values))
+    return values[-1 - cut] - values[cut]
