@@ -14,6 +14,7 @@ RELEASED = Path(__file__).with_name("released.json")
 WITHOUT_STATE = {
     "CompleteInference", "CompleteLabeling", "CompleteTraining", "CompleteDeployment",
     "Reconcile", "PreAnnotate", "Consolidate", "CleanUp", "StoreSettings", "StopExecutions",
+    "KeepPrefix",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from lint.project import Project
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "functions/labelloop/worker_ui/boxes.liquid.html"
 BATCH, TRAIN = "label_batch", "train_model"
-BY_NAME = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${ResourcePrefix}-Consolidate"
+BY_NAME = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Prefix}-Consolidate"
 Fault = Callable[[Path], None]
 
 
@@ -266,7 +266,7 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
     ),
     "action on another type of resource": (
         authorization,
-        in_template(":endpoint/${ResourcePrefix}-*", ":model/${ResourcePrefix}-*", times=99),
+        in_template(":endpoint/${Prefix}-*", ":model/${Prefix}-*", times=99),
         "sagemaker:InvokeEndpointAsync: none of its statement's resources is of a type that it takes",
     ),
     "resource that no action of the statement takes": (
@@ -311,7 +311,7 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
     ),
     "every resource of a service": (
         authorization,
-        in_template("${AWS::AccountId}:labeling-job/${ResourcePrefix}-*", "${AWS::AccountId}:*"),
+        in_template("${AWS::AccountId}:labeling-job/${Prefix}-*", "${AWS::AccountId}:*"),
         "sagemaker:CreateLabelingJob: none of its statement's resources is of a type that it takes",
     ),
     "some actions of a service": (

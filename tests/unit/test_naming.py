@@ -10,7 +10,7 @@ from labelloop import naming
 from local.sagemaker.requests import check, service_model
 
 BUCKET = "data-bucket"
-RESOURCE_PREFIX = re.compile(r"[a-z][a-z0-9-]{0,13}[a-z0-9]")  # what the template allows
+RESOURCE_PREFIX = re.compile(r"[a-z][a-z0-9]{1,14}")  # what the template allows
 anything = st.text(max_size=60)
 prefixes = st.from_regex(RESOURCE_PREFIX, fullmatch=True)
 keys = anything.map(lambda text: f"incoming/{text}/")

@@ -50,7 +50,7 @@ def test_every_kind_that_holds_data_is_known() -> None:
         "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SNS::Subscription", "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy", "AWS::Serverless::LayerVersion", "AWS::CloudWatch::Alarm",
         "AWS::CodeBuild::Project", "AWS::Logs::LogGroup", "Custom::CleanUp",
-        "Custom::SettingsDocument", "Custom::StopExecutions",
+        "Custom::Prefix", "Custom::SettingsDocument", "Custom::StopExecutions",
     }  # fmt: skip
     assert {body["Type"] for body in RESOURCES.values()} == STATEFUL | without_data
 
@@ -174,9 +174,9 @@ def test_only_the_two_topics_of_the_endpoint_may_announce_inference() -> None:
 
 def test_rules_may_fill_the_dead_letter_queue_under_the_names_they_have() -> None:
     statement = DEPLOYED["EventDeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
-    assert statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${ResourcePrefix}-*")
+    assert statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${Prefix}-*")
     for rule in of_type("AWS::Events::Rule").values():
-        assert rule["Name"]["Fn::Sub"].startswith("${ResourcePrefix}-")
+        assert rule["Name"]["Fn::Sub"].startswith("${Prefix}-")
 
 
 @pytest.mark.fault("A19", "A20")
@@ -197,12 +197,14 @@ def test_the_marker_and_only_the_marker_starts_a_batch() -> None:
 def test_every_function_has_its_own_log_group_that_forgets(name: str) -> None:
     title = name.removesuffix("Function")
     group = of_type("AWS::Logs::LogGroup")[f"{title}Logs"]
-    assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{ResourcePrefix}}-{title}"}
+    # The first function of all has no name: it says whether the names may stay.
+    first = name == "KeepPrefixFunction"
+    assert group.get("LogGroupName") == (None if first else {"Fn::Sub": f"/aws/lambda/${{Prefix}}-{title}"})
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     function = of_type("AWS::Lambda::Function")[name]
     assert function["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": f"{title}Logs"}}
     assert function["TracingConfig"] == {"Mode": "Active"}
-    assert function["FunctionName"] == {"Fn::Sub": f"${{ResourcePrefix}}-{title}"}
+    assert function.get("FunctionName") == (None if first else {"Fn::Sub": f"${{Prefix}}-{title}"})
 
 
 @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
@@ -240,7 +242,7 @@ def test_a_labelling_job_is_stopped_by_us_before_ground_truth_lets_it_expire() -
 def test_the_document_is_exactly_what_settings_read() -> None:
     assert set(DOCUMENT) == {field.name.upper() for field in fields(Settings)}
     own = {name for name, body in PROJECT.resources(FUNCTION).items() if "Environment" in body["Properties"]}
-    assert own == {"StoreSettingsFunction"}, "it makes the document that the others read"
+    assert own == {"StoreSettingsFunction", "KeepPrefixFunction"}, "they are asked before there is a document"
 
 
 def test_the_defaults_are_settings() -> None:
@@ -278,7 +280,7 @@ def test_sagemaker_permissions_end_at_the_prefix_of_the_stack() -> None:
         actions = listed(statement["Action"])
         if any(action.startswith("sagemaker:") for action in actions) and statement["Resource"] != "*":
             for resource in listed(statement["Resource"]):
-                own = resource["Fn::Sub"].endswith("/${ResourcePrefix}-*")
+                own = resource["Fn::Sub"].endswith("/${Prefix}-*")
                 assert own or (actions == ["sagemaker:DescribeEndpointConfig"] and name == "ScaleEndpointFunction"), (
                     name
                 )

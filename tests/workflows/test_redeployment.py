@@ -44,6 +44,43 @@ def test_an_execution_that_waits_for_people_finishes_on_the_definition_and_choic
     assert names == ("head",)
 
 
+@pytest.mark.fault("J04")
+def test_another_prefix_is_refused_before_anything_is_changed_and_what_runs_goes_on(own: Loop) -> None:
+    own.deploy_again()
+    own.faults(hold_labeling=True)
+    own.upload("renamed", pictures(COUNT, seed="renamed"), marker={})
+    arn = own.started("renamed")
+    own.reach(arn, "Request Labels")
+    formation = own.client("cloudformation")
+    before = len(formation.describe_stack_events(StackName="labelloop")["StackEvents"])
+    said = ""
+    try:
+        own.deploy_again(ResourcePrefix="renamed")
+    except stack.DeployFailed as failed:
+        said = str(failed)
+    assert "cannot be changed from 'labelloop' to 'renamed'" in said and "deploy with ResourcePrefix=labelloop" in said
+    told = formation.describe_stacks(StackName="labelloop")["Stacks"][0]
+    assert told["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    events = formation.describe_stack_events(StackName="labelloop")["StackEvents"]
+    touched = {each["LogicalResourceId"] for each in events[: len(events) - before]}
+    assert touched <= {"labelloop", "Prefix", "KeepPrefixFunction", "KeepPrefixFunctionRole", "KeepPrefixLogs"}
+    named = [each["FunctionName"] for each in own.client("lambda").list_functions()["Functions"]]
+    assert not [name for name in named if name.startswith("renamed")]
+    own.faults()
+    own.control("PUT", "faults", {})
+    own.assert_sound(own.wait(arn))
+
+
+@pytest.mark.fault("J04")
+def test_a_prefix_with_a_hyphen_is_refused_with_the_reason(own: Loop) -> None:
+    said = ""
+    try:
+        own.deploy_again(ResourcePrefix="labelloop-prod")
+    except stack.DeployFailed as failed:
+        said = " ".join(str(failed).split())
+    assert "No hyphen" in said and "labelloop-prod" in said
+
+
 @pytest.mark.fault("I04")
 def test_a_deployment_that_fails_says_why_and_the_old_version_still_labels(own: Loop) -> None:
     own.deploy_again(RetrainMinimum="1000")
