@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from labelloop import batches, immutable, ledger, limits, storage, supplied
+from labelloop import batches, immutable, ledger, limits, refusals, storage, supplied
 from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
@@ -12,6 +12,7 @@ from labelloop.labeling import ANSWER_ATTRIBUTE
 from labelloop.manifests import Annotation
 from labelloop.observability import count, entry, logger
 from labelloop.records import Decision
+from labelloop.refusals import InaccessibleObjectError
 from labelloop.settings import settings
 from labelloop.supplied import Names, Refused
 
@@ -52,9 +53,11 @@ def _read(
     named: dict[str, dict[str, tuple[int, Annotation]]] = defaultdict(dict)
     refused = []
     try:
-        lines = supplied.objects(storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES))
+        with refusals.reading(labels_uri):
+            body = storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES)
+        lines = supplied.objects(body)
         limits.check_labels(len(lines))
-    except InvalidInputError as error:
+    except (InvalidInputError, InaccessibleObjectError) as error:
         raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error
     for number, line in lines:
         try:

@@ -1,17 +1,20 @@
 """Inspect Images: hashes and checks the objects of one shard, and writes canonical renditions where the stored
-pixels differ.
+pixels differ, or where not everything that handles a name can handle the object's.
 """
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any
 
-from labelloop import immutable, naming, pixels, storage
+from labelloop import immutable, naming, pixels, refusals, storage
 from labelloop.batches import Files
 from labelloop.observability import count, entry, logger
 from labelloop.pixels import Limits, RejectedImage
 from labelloop.records import Inspection, InventoryItem
+from labelloop.refusals import InaccessibleObjectError
 from labelloop.settings import settings
 
 CONCURRENT_READS = 4
@@ -28,7 +31,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     items = [InventoryItem.from_json(record) for record in storage.read_lines(storage.own_key(event["objects_uri"]))]
     decoders = BoundedSemaphore(concurrent_decodes(int(context.memory_limit_in_mb), _limits()))
     with ThreadPoolExecutor(CONCURRENT_READS) as pool:
-        inspections = list(pool.map(lambda item: inspect(item, files.batch_id, decoders), items))
+        looks = list(pool.map(lambda item: inspect(item, files.batch_id, decoders), items))
+    inspections = _settled(files, items, looks)
     immutable.create_lines(files.inspected(shard), [inspection.to_json() for inspection in inspections])
     rejected = sum(inspection.status == "rejected" for inspection in inspections)
     count("ImagesInspected", len(inspections))
@@ -43,23 +47,54 @@ def concurrent_decodes(memory_mb: int, limits: Limits) -> int:
     return max(1, room // (BYTES_PER_PIXEL * limits.max_pixels))
 
 
-def inspect(item: InventoryItem, batch_id: str, decoders: BoundedSemaphore) -> Inspection:
+def inspect(item: InventoryItem, batch_id: str, decoders: BoundedSemaphore) -> Inspection | InaccessibleObjectError:
     """One object; a refusal is a record, never an exception. Network and throttling errors do raise: the shard is
     retried.
     """
     limits = _limits()
-    if any(part in ("", ".", "..") for part in item.key.split("/")):
-        return _rejected(
-            item, "unsupported-key", "the key has an empty, '.' or '..' part: training cannot store it as a file"
-        )
     if item.size > limits.max_bytes:
         return _rejected(item, "too-large", f"{item.size} bytes, at most {limits.max_bytes} are allowed")
     try:
-        data = storage.read(item.key, item.version_id)
+        with refusals.reading(storage.uri(item.key)):
+            data = storage.read(item.key, item.version_id)
     except storage.MissingObjectError as error:
         return _rejected(item, "missing", str(error))
+    except InaccessibleObjectError as error:
+        return error
     with decoders:
-        return _inspect_bytes(item, data, batch_id, limits)
+        return _under_a_plain_name(_inspect_bytes(item, data, batch_id, limits), data, batch_id)
+
+
+def _settled(
+    files: Files, items: Sequence[InventoryItem], looks: Sequence[Inspection | InaccessibleObjectError]
+) -> list[Inspection]:
+    """The inspections; objects that are not handed out are rejected. Raises InaccessibleObjectError where it may be the
+    function that has no rights: nothing is known about the images then.
+    """
+    doubtful = [look for look in looks if isinstance(look, InaccessibleObjectError) and not look.certain]
+    were_read = any(isinstance(look, Inspection) and look.sha256 for look in looks)
+    if doubtful and not were_read and not storage.any_readable(_elsewhere(files, items)):
+        raise doubtful[0]
+    return [
+        look if isinstance(look, Inspection) else _rejected(item, refusals.INACCESSIBLE, str(look))
+        for item, look in zip(items, looks, strict=True)
+    ]
+
+
+def _elsewhere(files: Files, items: Sequence[InventoryItem]) -> list[tuple[str, str | None]]:
+    """The objects of the batch that are not in this shard."""
+    here = {item.key for item in items}
+    pinned = map(InventoryItem.from_json, immutable.read_lines(files.inventory))
+    return [(item.key, item.version_id) for item in pinned if item.key not in here]
+
+
+def _under_a_plain_name(found: Inspection, data: bytes, batch_id: str) -> Inspection:
+    """Where a browser or a manifest would take the key for another one, the same bytes get a name of ours."""
+    if found.status != "ok" or found.original_ref is not None or naming.is_plain_key(found.key):
+        return found
+    suffix, kind = (".png", "image/png") if data.startswith(b"\x89PNG") else (".jpg", "image/jpeg")
+    copy = storage.write(f"canonical/{batch_id}/{found.sha256}-{naming.digest(found.key)}{suffix}", data, kind)
+    return replace(found, source_ref=copy, original_ref=found.source_ref, version_id=None)
 
 
 def _inspect_bytes(item: InventoryItem, data: bytes, batch_id: str, limits: Limits) -> Inspection:

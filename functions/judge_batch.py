@@ -1,5 +1,6 @@
 """Judge Batch: per image still open, accept the machine's label, ask a person, reject, or defer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from labelloop import batches, copies, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
@@ -15,7 +16,7 @@ from labelloop.settings import settings
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    knobs, files, number = settings(), Files(event["batch_id"]), int(event["round"])
+    files, number = Files(event["batch_id"]), int(event["round"])
     ledger.check_owner(files.batch_id, event.get("execution", ""))
     pinned = immutable.read_json(files.round(number))
     everything = batches.images(files.batch_id, number)
@@ -24,30 +25,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         image.source_ref: image for image in everything if image.readable and before[image.source_ref] == "deferred"
     }
     seen = batches.seen(files.batch_id, pinned["model"], number, everything)
-    moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
-    outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
-    keep = rounds.keep_confidence(pinned)
-    known = copies.of_round(files, number)
-    decided = judgement.judge(
-        [
-            _candidate(image, seen, bool(outage), image.source_ref in moved)
-            for image in open_images.values()
-            if image.item.key not in known
-        ],
-        rounds.policy(pinned),
-        knobs.human_budget,
-        number,
-        keep,
-    )
-    by_key = {open_images[decision.source_ref].item.key: decision for decision in decided}
-    same = [(image, known[image.item.key]) for image in open_images.values() if image.item.key in known]
-    decided = sorted([*decided, *copies.decide(same, by_key, moved, number)], key=lambda decision: decision.source_ref)
+    decided = _decide(files, number, pinned, open_images, seen)
     lines = immutable.find_lines(files.decisions(number)) or immutable.create_lines(
         files.decisions(number), [decision.to_json() for decision in decided]
     )
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if copies.asks_people(decision)]
-    planned = jobs.plan(files, number, _by_kind(asked, open_images, seen.usable, keep), pinned["model"])
+    by_kind = _by_kind(asked, open_images, seen.usable, rounds.keep_confidence(pinned))
+    planned = jobs.plan(files, number, by_kind, pinned["model"])
     counts = {
         name: sum(decision.decision == name for decision in decisions)
         for name in ("auto", "human", "rejected", "deferred")
@@ -60,6 +45,31 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         logger.error("no answer of the model could be used", first=next(iter(seen.refused.values())))
     logger.info("batch judged", round=number, extra=counts)
     return {**counts, "jobs": planned}
+
+
+def _decide(
+    files: Files, number: int, pinned: Mapping[str, Any], open_images: Mapping[str, Image], seen: Seen
+) -> list[Decision]:
+    """What becomes of each open image, in the order of their references: judged, or the same as becomes of the image
+    whose bytes it has.
+    """
+    moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
+    outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
+    known = copies.of_round(files, number)
+    judged = judgement.judge(
+        [
+            _candidate(image, seen, bool(outage), image.source_ref in moved)
+            for image in open_images.values()
+            if image.item.key not in known
+        ],
+        rounds.policy(pinned),
+        settings().human_budget,
+        number,
+        rounds.keep_confidence(pinned),
+    )
+    by_key = {open_images[decision.source_ref].item.key: decision for decision in judged}
+    same = [(image, known[image.item.key]) for image in open_images.values() if image.item.key in known]
+    return sorted([*judged, *copies.decide(same, by_key, moved, number)], key=lambda decision: decision.source_ref)
 
 
 def _candidate(image: Image, seen: Seen, outage: bool, changed: bool) -> Candidate:

@@ -67,12 +67,12 @@ def write_yolo_dataset(
     return YoloDataset(target / "data.yaml", tuple(used), tuple(skipped))
 
 
-def read_pixels(annotation: Annotation, images_dir: Path) -> tuple[bytes, Canonical]:
-    """The stored bytes and canonical pixels of a downloaded image, which are those that were labelled.
+def read_pixels(annotation: Annotation, images_dir: Path) -> Canonical:
+    """The canonical pixels of a downloaded image, which are those that were labelled.
 
     Raises RejectedImage; its reasons here include `missing` and `changed`.
     """
-    path = _local_path(annotation.source_ref, images_dir)
+    path = _local_path(annotation.training_ref, images_dir)
     if path is None or not path.is_file():
         raise RejectedImage("missing", "the images channel does not hold it")
     data = path.read_bytes()
@@ -84,14 +84,14 @@ def read_pixels(annotation: Annotation, images_dir: Path) -> tuple[bytes, Canoni
     if (canonical.width, canonical.height) != (annotation.width, annotation.height):
         labelled, found = f"{annotation.width} x {annotation.height}", f"{canonical.width} x {canonical.height}"
         raise RejectedImage("changed", f"it was labelled at {labelled} pixels but has {found}")
-    return data, canonical
+    return canonical
 
 
 def _write_image(
     annotation: Annotation, classes: tuple[str, ...], images_dir: Path, target: Path, name: str
 ) -> Annotation:
     try:
-        _, canonical = read_pixels(annotation, images_dir)
+        canonical = read_pixels(annotation, images_dir)
     except RejectedImage as refusal:
         raise UnusableImage(str(refusal)) from refusal
     boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, canonical.width, canonical.height)))
@@ -125,8 +125,8 @@ def _yolo_row(box: Box, classes: tuple[str, ...], canonical: Canonical) -> str:
     return f"{classes.index(box.label)} " + " ".join(f"{share:.7f}" for share in shares)
 
 
-def _local_path(source_ref: str, images_dir: Path) -> Path | None:
+def _local_path(reference: str, images_dir: Path) -> Path | None:
     """Where SageMaker put the object: under its key. None for a key that would lead out of the channel."""
-    key = source_ref.removeprefix("s3://").partition("/")[2]
+    key = reference.removeprefix("s3://").partition("/")[2]
     path = os.path.normpath(f"{images_dir}/{key}")
     return Path(path) if path.startswith(f"{os.path.normpath(images_dir)}/") else None

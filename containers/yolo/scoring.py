@@ -60,7 +60,7 @@ def write_predictions(path: Path, found: Iterable[Prediction]) -> None:
 
 def _look(annotation: Annotation, images_dir: Path) -> Look:
     try:
-        return Look(annotation.source_ref, read_pixels(annotation, images_dir)[1].rgb)
+        return Look(annotation.source_ref, read_pixels(annotation, images_dir).rgb)
     except RejectedImage as refusal:
         print(f"warning: {annotation.source_ref} cannot be scored: {refusal}", flush=True)
         return Look(annotation.source_ref, None, refusal.reason)

@@ -3,21 +3,26 @@
 Objects are fetched and decoded by threads while the engine looks at the ones before; answers keep the request's order.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from labelloop import fields
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+from labelloop import fields, refusals
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.pixels import Limits, RejectedImage, canonicalise, refuse_by_size
 from labelloop.records import Prediction, dump_line, parse_lines
+from labelloop.refusals import InaccessibleObjectError
 from scoring import Engine, Look, predictions
 
 FETCHERS = 16
+DELIVERIES = 3  # of an object whose bytes do not have its checksum: on the way, that happens once
 # A pinned version that was deleted meanwhile is missing, too (405: it is a delete marker).
 MISSING = ("NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed")
 
@@ -44,6 +49,14 @@ def parse_request(body: bytes) -> list[ObjectVersion]:
     return versions
 
 
+@dataclass
+class _Reads:
+    """What S3 did with the objects of one request: whether it handed out any, and which ones it denied."""
+
+    done: bool = False
+    denied: list[str] = field(default_factory=list)
+
+
 class Answerer:
     """Answers shards and single images with one loaded engine. Not safe for concurrent use."""
 
@@ -59,17 +72,19 @@ class Answerer:
         )
 
     def shard(self, versions: Sequence[ObjectVersion]) -> bytes:
-        """Prediction lines, one per object and in their order.
+        """Prediction lines, one per object and in their order; an object that S3 does not hand out is rejected.
 
-        Raises TransientError when S3 refuses or fails: nothing is known about the image then, send the shard again.
+        Raises TransientError when S3 fails, or denies all it was asked for, which may be for want of rights: nothing is
+        known about the images then, send the shard again.
         """
         answers: list[Prediction] = []
+        reads = _Reads()
         pending: deque[Future[Look]] = deque()
         # Two batches at most are held decoded: one for the engine, one in the making.
         window = 2 * self.engine.batch_size
         try:
             for version in versions:
-                pending.append(self.pool.submit(self._look, version))
+                pending.append(self.pool.submit(self._look, version, reads))
                 if len(pending) >= window:
                     answers += self._next_batch(pending)
             while pending:
@@ -77,6 +92,8 @@ class Answerer:
         finally:
             for future in pending:
                 future.cancel()
+        if reads.denied and not reads.done:
+            raise TransientError(f"S3 refused {min(reads.denied)}")
         return "".join(dump_line(answer.to_json()) + "\n" for answer in answers).encode()
 
     def image(self, data: bytes) -> bytes:
@@ -88,11 +105,18 @@ class Answerer:
         looks = [pending.popleft().result() for _ in range(min(self.engine.batch_size, len(pending)))]
         return predictions(self.engine, looks, self.model)
 
-    def _look(self, version: ObjectVersion) -> Look:
+    def _look(self, version: ObjectVersion, reads: _Reads) -> Look:
         try:
-            data = self._fetch(version)
+            with refusals.reading(version.source_ref):
+                data = self._fetch(version)
         except RejectedImage as refusal:
+            reads.done = reads.done or refusal.reason != "missing"
             return Look(version.source_ref, None, refusal.reason)
+        except InaccessibleObjectError as refusal:
+            if not refusal.certain:
+                reads.denied.append(f"{version.source_ref}: {refusal}")
+            return Look(version.source_ref, None, f"{refusals.INACCESSIBLE}: {refusal}")
+        reads.done = True
         return self._decoded(version.source_ref, data)
 
     def _decoded(self, source_ref: str, data: bytes) -> Look:
@@ -102,6 +126,12 @@ class Answerer:
             return Look(source_ref, None, refusal.reason)
 
     def _fetch(self, version: ObjectVersion) -> bytes:
+        for _ in range(DELIVERIES - 1):
+            with suppress(FlexibleChecksumError):
+                return self._fetch_once(version)
+        return self._fetch_once(version)
+
+    def _fetch_once(self, version: ObjectVersion) -> bytes:
         request = {"Bucket": version.bucket, "Key": version.key}
         if version.version_id is not None:
             request["VersionId"] = version.version_id
@@ -114,7 +144,11 @@ class Answerer:
             code = error.response.get("Error", {}).get("Code", "")
             if code in MISSING:
                 raise RejectedImage("missing", str(error)) from error
+            if refusals.of(version.source_ref, error):
+                raise
             raise TransientError(f"S3 refused {version.source_ref}: {error}") from error
+        except FlexibleChecksumError:
+            raise
         except (BotoCoreError, OSError) as error:
             raise TransientError(f"S3 did not deliver {version.source_ref}: {error}") from error
 

@@ -36,6 +36,7 @@ _THROTTLES = frozenset(
         "ResourceLimitExceeded",
         "LimitExceededException",
         "OperationAborted",
+        "KMS.ThrottlingException",
     ]
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import datasets, honeypots, immutable, labeling, labelled_bytes, naming, outcomes, storage
+from labelloop import datasets, honeypots, immutable, labeling, naming, outcomes, storage, training_images
 from labelloop.batches import Files
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
@@ -71,7 +71,7 @@ def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) 
     salt = f"{files.batch_id}/{number}"
     # Only as many as are needed are looked up: a gold image that was overwritten since has another truth by now.
     candidates = honeypots.in_order(known, knobs.seed, salt)
-    same = (each for each in candidates if labelled_bytes.as_labelled(each.source_ref, each.provenance))
+    same = (each for each in candidates if training_images.as_labelled(each.source_ref, each.provenance))
     shown = honeypots.chosen(list(itertools.islice(same, sum(counts))), counts, knobs.seed, salt)
     made = [
         honeypots.make(part.name, part.kind, images, knobs.label_names, model, knobs.seed)

@@ -10,6 +10,7 @@ pixels. Errors: InvalidInputError naming the line's image and the field.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +95,13 @@ class Annotation:
             record["provenance"] = self.provenance
         known = dump_line(record)
         return known[:-1] + "".join(f",{dump_name(name)}:{raw}" for name, raw in self.extra.items()) + "}"
+
+    @property
+    def training_ref(self) -> str:
+        """Where a training job has the image from: a copy under a name of ours, or, in what earlier versions assembled,
+        the image itself.
+        """
+        return str(json.loads(self.extra["training-ref"])) if "training-ref" in self.extra else self.source_ref
 
     @staticmethod
     def from_line(line: str, attribute: str | None = None, classes: Sequence[str] = ()) -> Annotation:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 READY = "_READY.json"
 JOB_KINDS = ("annotate", "adjust", "verify")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _JOB_LETTERS = dict(zip(JOB_KINDS, "ajv", strict=True))
 
 
@@ -59,6 +60,14 @@ def is_endpoint(resource_prefix: str, name: str) -> bool:
 def inference_id(batch: str, round_number: int, shard: str, attempt: int, retry: int) -> str:
     """At most 64 printable characters (InvokeEndpointAsync.InferenceId); readable in logs, unique by its hash."""
     return f"{slug(batch, 30)}-{digest(batch, round_number, shard, attempt, retry, length=20)}"
+
+
+def is_plain_key(key: str) -> bool:
+    """Whether every reader of a manifest carries an object's key as it is. Browsers resolve `.` and `..` within an
+    address, whatever its encoding; an empty part is lost wherever an address is put together as a path; control
+    characters, line ends among them, are what XML, headers and other people's line readers refuse or cut at.
+    """
+    return {"", ".", ".."}.isdisjoint(key.split("/")) and not _CONTROL.search(key)
 
 
 def listed(names: Sequence[str]) -> str:

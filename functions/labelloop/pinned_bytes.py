@@ -10,11 +10,13 @@ import os.path
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from labelloop import aws, naming, storage
+from labelloop import aws, naming, refusals, storage
 from labelloop.batches import Files, Image
 from labelloop.observability import count, logger
 from labelloop.records import InventoryItem
+from labelloop.refusals import InaccessibleObjectError
 from labelloop.settings import settings
+from labelloop.storage import MissingObjectError
 
 CHANGED = "image-changed"
 
@@ -36,7 +38,14 @@ def secure(files: Files, number: int, open_images: Sequence[Image]) -> int:
 
     A round that is started again keeps the names it gave before.
     """
-    moved = [_copied(files, image) for image in changed(open_images)]
+    looks = [(image, _copied(files, image)) for image in changed(open_images)]
+    denied = [look for _, look in looks if isinstance(look, InaccessibleObjectError) and not look.certain]
+    copied = any(isinstance(look, str) for _, look in looks)
+    if denied and not copied:  # perhaps all would be
+        others = {image.item for image in open_images} - {image.item for image, _ in looks}
+        if not storage.any_readable(sorted((item.key, item.version_id) for item in others)):
+            raise denied[0]
+    moved = [_record(image, look) for image, look in looks]
     if moved:
         storage.write_lines(files.moved(number), [*(storage.find_lines(files.moved(number)) or ()), *moved])
         count("ImagesChanged", len(moved))
@@ -46,19 +55,28 @@ def secure(files: Files, number: int, open_images: Sequence[Image]) -> int:
     return len(moved)
 
 
-def _copied(files: Files, image: Image) -> dict[str, object]:
-    """The inspection as it is from now on; where the pinned version is gone, too, nobody can label the image."""
+def _copied(files: Files, image: Image) -> str | MissingObjectError | InaccessibleObjectError:
+    """The URI of the pinned bytes' copy, or why there is none."""
     found, item = image.inspection, image.item
     assert found is not None  # readable
     suffix = os.path.splitext(item.key)[1].lower()[:8]  # noqa: PTH122 - a key is no path
     key = f"canonical/{files.batch_id}/{found.sha256}-{naming.digest(item.key)}{suffix}"
     try:
-        storage.copy(storage.uri(item.key), key, item.version_id)
-    except storage.MissingObjectError as error:
-        detail = f"it changed after it was registered, and {error}"
-        return replace(found, status="rejected", reason="missing", detail=detail).to_json()
-    moved = replace(found, source_ref=storage.uri(key), original_ref=storage.uri(item.key), version_id=None)
-    return moved.to_json()
+        with refusals.reading(storage.uri(item.key)):
+            return storage.copy(storage.uri(item.key), key, item.version_id)
+    except (MissingObjectError, InaccessibleObjectError) as error:
+        return error
+
+
+def _record(image: Image, look: str | MissingObjectError | InaccessibleObjectError) -> dict[str, object]:
+    """The inspection as it is from now on; where the pinned version cannot be had any more, nobody can label it."""
+    found = image.inspection
+    assert found is not None  # readable
+    if isinstance(look, str):
+        return replace(found, source_ref=look, original_ref=storage.uri(image.item.key), version_id=None).to_json()
+    reason = "missing" if isinstance(look, MissingObjectError) else refusals.INACCESSIBLE
+    detail = f"it changed after it was registered, and {look}"
+    return replace(found, status="rejected", reason=reason, detail=detail).to_json()
 
 
 def _untouched(items: Mapping[str, InventoryItem]) -> set[str]:

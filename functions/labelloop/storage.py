@@ -6,19 +6,23 @@ after the bucket.
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, FlexibleChecksumError
 
-from labelloop import aws
+from labelloop import aws, refusals
 from labelloop.errors import ChangedObjectError, InvalidInputError
 from labelloop.records import dump_line, parse_lines
 from labelloop.settings import settings
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+_PROBES = 8
+_DELIVERIES = 3  # of an object whose bytes do not have its checksum: on the way, that happens once
 
 
 class MissingObjectError(Exception):
@@ -60,16 +64,12 @@ def read(key: str, version_id: str | None = None, most: int | None = None) -> by
 
     Raises InvalidInputError for a larger one, before anything is read.
     """
-    answer = _get(key, version_id)
-    if most is not None and answer["ContentLength"] > most:
-        answer["Body"].close()
-        raise InvalidInputError(f"{uri(key)} has {answer['ContentLength']:,} bytes, at most {most:,} are read")
-    return bytes(answer["Body"].read())
+    return _get(key, version_id, most)[0]
 
 
 def read_start(key: str, most: int) -> bytes:
     """The first bytes, `most` at most, however large the object is."""
-    body = _get(key)["Body"]
+    body = _open(key)["Body"]
     start = bytes(body.read(most))
     body.close()
     return start
@@ -77,20 +77,56 @@ def read_start(key: str, most: int) -> bytes:
 
 def read_with_metadata(key: str, version_id: str | None = None) -> tuple[bytes, dict[str, str]]:
     """The bytes, and what their writer noted beside them."""
-    answer = _get(key, version_id)
-    return bytes(answer["Body"].read()), dict(answer.get("Metadata", {}))
+    return _get(key, version_id)
 
 
-def _get(key: str, version_id: str | None = None) -> Mapping[str, Any]:
+def _get(key: str, version_id: str | None = None, most: int | None = None) -> tuple[bytes, dict[str, str]]:
+    for delivery in range(1, _DELIVERIES + 1):
+        try:
+            answer = _open(key, version_id)
+            if most is not None and answer["ContentLength"] > most:
+                answer["Body"].close()
+                raise InvalidInputError(f"{uri(key)} has {answer['ContentLength']:,} bytes, at most {most:,} are read")
+            return bytes(answer["Body"].read()), dict(answer.get("Metadata", {}))
+        except FlexibleChecksumError:
+            if delivery == _DELIVERIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _open(key: str, version_id: str | None = None) -> Mapping[str, Any]:
     try:
-        request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
-        return dict(aws.client("s3").get_object(**request))
+        return dict(aws.client("s3").get_object(**_request(key, version_id)))
     except ClientError as error:
         if aws.error_code(error) in _MISSING:
             raise MissingObjectError(
                 f"{uri(key)} is not there" + (f" in version {version_id}" if version_id else "")
             ) from error
         raise
+
+
+def any_readable(objects: Sequence[tuple[str, str | None]]) -> bool:
+    """Whether one of a few of these (key, version), taken from all over them, can be read: that others cannot is then
+    not for want of rights.
+    """
+    for key, version_id in islice(objects[:: max(1, len(objects) // _PROBES)], _PROBES):
+        try:
+            with refusals.reading(uri(key)):
+                aws.client("s3").get_object(**_request(key, version_id), Range="bytes=0-0")
+        except refusals.InaccessibleObjectError:
+            continue
+        except ClientError as error:
+            if aws.error_code(error) == "InvalidRange":  # it is empty, and may be read
+                return True
+            if aws.error_code(error) not in _MISSING:
+                raise
+            continue
+        return True
+    return False
+
+
+def _request(key: str, version_id: str | None) -> dict[str, str]:
+    return {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
 
 
 def read_json(key: str) -> dict[str, Any]:
@@ -133,8 +169,7 @@ def find_text_lines(key: str) -> list[str]:
 
 def head(key: str, version_id: str | None = None) -> dict[str, Any] | None:
     try:
-        request = {"Bucket": settings().data_bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
-        return dict(aws.client("s3").head_object(**request))
+        return dict(aws.client("s3").head_object(**_request(key, version_id)))
     except ClientError as error:
         if aws.error_code(error) in _MISSING:
             return None
@@ -176,10 +211,15 @@ def copy(source_uri: str, key: str, version_id: str | None = None) -> str:
 
 
 def keys(prefix: str) -> Iterator[str]:
+    return (key for key, _ in keys_with_dates(prefix))
+
+
+def keys_with_dates(prefix: str) -> Iterator[tuple[str, datetime]]:
+    """Each key below a prefix, and when it was written."""
     pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=settings().data_bucket, Prefix=prefix)
     for page in pages:
         for entry in page.get("Contents", ()):
-            yield entry["Key"]
+            yield entry["Key"], entry["LastModified"]
 
 
 def read_pointer(key: str) -> Pointer | None:

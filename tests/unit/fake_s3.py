@@ -1,4 +1,4 @@
-"""A GetObject-only S3 on loopback for tests of the container: objects, versions, and a key that is always denied."""
+"""A GetObject-only S3 on loopback for tests of the container: objects, versions, and keys that are always refused."""
 
 import threading
 from collections.abc import Iterator
@@ -8,6 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 DENIED = "denied.jpg"
+REFUSED = {
+    DENIED: (403, "AccessDenied"),
+    "archived.jpg": (403, "InvalidObjectState"),
+    "locked.jpg": (400, "KMS.DisabledException"),
+    "busy.jpg": (503, "SlowDown"),
+}
 
 
 @dataclass
@@ -30,8 +36,8 @@ def fake_s3() -> Iterator[FakeS3]:
             key = unquote(url.path).removeprefix("/bucket/")
             version = parse_qs(url.query).get("versionId", [None])[0]
             name = key if version is None else (key, version)
-            if key == DENIED:
-                self._refuse(403, "AccessDenied")
+            if key in REFUSED:
+                self._refuse(*REFUSED[key])
             elif name in store.objects:
                 self._answer(200, store.objects[name])
             else:

@@ -21,7 +21,7 @@ PURE = [
     *("conservation", "consolidation", "consolidation_boxes", "consolidation_key_points", "consolidation_objects"),
     *("dawid_skene", "deep", "errors", "events", "fields", "fusion", "honeypots", "inference", "jpegs", "judgement"),
     *("limits", "manifests", "markers", "naming", "other_formats", "pixels", "pngs", "stored", "tiffs"),
-    *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling"),
+    *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling", "side_files"),
     *("settings", "supplied", "task_input", "workers"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
@@ -88,20 +88,20 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
         *("__init__", "aws", "batches", "callbacks", "container_images", "custom_resources"),
+        *("copies", "datasets", "endpoints", "failures", "immutable", "inventory", "jobs", "labeling", "ledger"),
         *(
-            "datasets",
-            "endpoints",
-            "failures",
-            "immutable",
-            "inventory",
-            "jobs",
-            "labeling",
-            "ledger",
             "merging",
-            "labelled_bytes",
+            "models",
+            "neighbours",
+            "notices",
+            "observability",
+            "outcomes",
+            "pinned_bytes",
+            "rounds",
+            "scores",
+            "settings_documents",
         ),
-        *("models", "notices", "observability", "outcomes", "pinned_bytes", "rounds", "scores", "settings_documents"),
-        *("storage", "training"),
+        *("refusals", "storage", "training", "training_images"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

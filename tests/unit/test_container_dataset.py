@@ -54,6 +54,33 @@ def test_boxes_become_shares_and_odd_keys_become_safe_names(job):
     assert json.loads(dataset.data_yaml.read_text())["names"] == ["class 0", "class 1"]
 
 
+@pytest.mark.fault("K02")
+def test_a_file_has_the_name_that_the_line_gives_it_not_the_objects(job):
+    """A file cannot be a folder at the same time; objects can."""
+    clashing = ("a.jpg", "a.jpg/b.jpg", "a.jpg/b.jpg/c.jpg")
+    records = []
+    for number, key in enumerate(clashing):
+        data = encoded(draw_heads(number)[0], "PNG")
+        store_image(job.folder, f"training-images/{number}.png", data)
+        record = manifest_record(key, data, (160, 160), [(10, 20, 30, 40)])
+        records.append({**record, "training-ref": f"s3://bucket/training-images/{number}.png"})
+    dataset = job.write(*records)
+    assert not dataset.skipped
+    assert [image.source_ref for image in dataset.images] == [f"s3://bucket/{key}" for key in clashing]
+    written = sorted((job.folder / "yolo" / "images").iterdir())
+    assert [Image.open(path).tobytes() for path in written] == [draw_heads(number)[0].tobytes() for number in range(3)]
+
+
+def test_a_copy_with_other_bytes_than_those_that_were_labelled_does_not_train(job):
+    store_image(job.folder, "training-images/0.png", drawn("PNG"))
+    record = {
+        **manifest_record("a.png", b"other bytes", (160, 160), []),
+        "training-ref": "s3://bucket/training-images/0.png",
+    }
+    (skipped,) = job.write(record).skipped
+    assert skipped.startswith("s3://bucket/a.png: changed") and "SHA-256 differs" in skipped
+
+
 @pytest.mark.fault("K01")
 @pytest.mark.parametrize("kind", ["turned", "tailed", "upright", "xmp"])
 def test_the_trainer_gets_the_canonical_pixels_in_a_file_of_their_own(job, kind):

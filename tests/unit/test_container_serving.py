@@ -10,7 +10,7 @@ import poison_engine
 import pytest
 from container_fixtures import encoded
 from container_process import runs, serving, until
-from fake_s3 import DENIED, fake_s3
+from fake_s3 import DENIED, REFUSED, fake_s3
 from PIL import Image
 
 pytest.importorskip("uvicorn")
@@ -186,10 +186,27 @@ def test_a_worker_killed_from_outside_is_replaced(server, gate):
 
 def test_trouble_with_s3_fails_the_request_and_keeps_the_worker(server):
     before = server.worker()
-    status, answer = server.shard("good image+%20é.png", DENIED)
-    assert status == 500 and "AccessDenied" in json.loads(answer)["error"] and DENIED in answer
+    status, answer = server.shard("good image+%20é.png", "busy.jpg")
+    assert status == 500 and "SlowDown" in json.loads(answer)["error"] and "busy.jpg" in answer
     assert lines(server.shard("good image+%20é.png"))[0]["status"] == "ok"
     assert server.worker() == before
+
+
+@pytest.mark.fault("K04")
+@pytest.mark.parametrize("name", ["denied.jpg", "archived.jpg", "locked.jpg"])
+def test_an_object_that_s3_does_not_hand_out_costs_itself(server, name):
+    status, answer = server.shard("good image+%20é.png", name)
+    assert status == 200, answer
+    good, refused = lines((status, answer))
+    assert good["status"] == "ok" and refused["status"] == "rejected"
+    assert refused["reason"].startswith(f"inaccessible: S3 says {REFUSED[name][1]}: refused")
+
+
+def test_a_role_that_is_denied_everything_rejects_nothing(server):
+    for asked in ([DENIED], [DENIED, "locked.jpg"], [DENIED, "archived.jpg", "no such.png"]):
+        status, answer = server.shard(*asked)
+        assert status == 500 and "AccessDenied" in json.loads(answer)["error"] and DENIED in answer
+    assert [line["status"] for line in lines(server.shard("archived.jpg"))] == ["rejected"]
 
 
 def test_a_request_that_takes_too_long_is_ended(s3, folder, gate):

@@ -101,3 +101,18 @@ def test_the_boundaries_of_what_is_digested_count(one, other) -> None:
 def test_half_a_surrogate_pair_can_be_named() -> None:
     assert re.fullmatch(r"[0-9a-f]{8}", naming.digest("\ud800"))
     assert naming.slug("\ud800", 26) == "batch"
+
+
+@pytest.mark.fault("K02")
+@pytest.mark.parametrize(
+    "key", ["a//b", "/a", "a/", "./a", "a/../b", "a/.", "..", "a\x00b", "a\nb", "a\rb", "\x7f", ""]
+)
+def test_what_browsers_and_line_readers_take_for_another_key_is_no_plain_key(key) -> None:
+    assert not naming.is_plain_key(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["a/b.jpg", "x" * 900, ".hidden/..a/b..", "a b+%20", "ü \u2028 \\ \"'?#&=;*|<>", "dot."]
+)
+def test_any_other_key_is_shown_as_it_is(key) -> None:
+    assert naming.is_plain_key(key)

@@ -57,7 +57,11 @@ def test_every_kind_that_holds_data_is_known() -> None:
 
 def test_no_rule_expires_data() -> None:
     rules = RESOURCES["DataBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert [set(rule) for rule in rules] == [{"Id", "Status", "AbortIncompleteMultipartUpload"}]
+    expiring = [rule["Prefix"] for rule in rules if "AbortIncompleteMultipartUpload" not in rule]
+    assert expiring == ["training-images/"], "copies, which are made again"
+    assert [set(rule) for rule in rules if rule.get("Prefix") not in expiring] == [
+        {"Id", "Status", "AbortIncompleteMultipartUpload"}
+    ]
 
 
 STORES = {
@@ -329,7 +333,7 @@ WRITES = {
     "MergeAnnotationsFunction": {"batches/*", "datasets/*"},
     "ReportBatchFunction": {"batches/*"},
     "AdoptModelFunction": {"training/*", "models/*"},
-    "AssembleDatasetFunction": {"training/*"},
+    "AssembleDatasetFunction": {"training/*", "training-images/*"},
     "CompareWithChampionFunction": {"training/*"},
     "RecalibrateChampionFunction": {"models/*"},
     "CalibrateThresholdsFunction": {"models/*"},

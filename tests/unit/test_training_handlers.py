@@ -113,6 +113,8 @@ def test_a_model_without_weights_is_not_adopted() -> None:
 def test_each_role_is_its_own_file_and_machine_labels_never_train() -> None:
     label()
     version = datasets.publish([line("auto.jpg", human=False)], {})
+    for each in datasets.load(version).lines:
+        storage.write(storage.own_key(json.loads(each)["source-ref"]), b"a picture")
     answer = handle("assemble_dataset", job=JOB, dataset_version=version)
     assert (answer["train"], answer["calibration"], answer["gold"]) == (3, 2, 2)
     names = {role: storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl") for role in ("train", "gold")}
@@ -120,7 +122,7 @@ def test_each_role_is_its_own_file_and_machine_labels_never_train() -> None:
     head, *images = json.loads(storage.read(f"training/{JOB}/images.manifest"))
     assert head == {"prefix": "s3://data-bucket/"}
     assert sorted(head["prefix"] + image for image in images) == sorted(
-        record["source-ref"]
+        record["training-ref"]
         for role in ("train", "calibration", "gold")
         for record in storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl")
     )
