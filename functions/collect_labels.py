@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import jobs, scores
+from labelloop import batches, jobs, scores
 from labelloop.batches import Files
 from labelloop.observability import count, entry, logger
 
@@ -12,10 +12,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number, index = Files(event["batch_id"]), int(event["round"]), int(event["job"])
     job = jobs.find(files, number, index)
     ended = jobs.outcome(job)
-    collected = jobs.answers(files, number, job, ended)
+    sizes = batches.sizes(batches.images(files.batch_id, number))
+    collected = jobs.answers(files, number, job, ended, sizes)
     jobs.pin_adjustments(files, number, index)
     record = scores.note(files, number, job, ended, collected)
     count("LabelsUnanswered", collected.unanswered)
+    count("LabelsUnusable", collected.unusable)
     count("LabelsRejected", len(collected.rejected))
     logger.info("labels collected", extra={**record, "workers": len(record["workers"])})
     total = len(jobs.of_round(files, number))

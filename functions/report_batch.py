@@ -43,6 +43,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "images": len(everything),
         **counts,
         "sampled": sum(image.item.sampled for image in everything),
+        "uninspected": sum(image.inspection is None for image in everything),
         "rounds": rows,
         "jobs": [{name: job[name] for name in job if name != "workers"} for job in jobs],
         "workers": workers,

@@ -9,7 +9,7 @@ from typing import Any
 from labelloop import conservation, immutable, naming, predictions, storage
 from labelloop.manifests import Annotation
 from labelloop.observability import logger
-from labelloop.predictions import Seen
+from labelloop.predictions import Seen, Size
 from labelloop.records import Decision, Inspection, InventoryItem, dump_line
 from labelloop.settings import settings
 
@@ -190,6 +190,11 @@ def images(batch_id: str, number: int | None = None) -> list[Image]:
     return [Image(item, inspections.get(item.key)) for item in items]
 
 
+def sizes(everything: Iterable[Image]) -> dict[str, Size]:
+    """source-ref -> (width, height) of the readable images."""
+    return {image.source_ref: image.size for image in everything if image.readable}
+
+
 def labelled_keys(batch_id: str) -> set[str]:
     """Keys of the objects that have their final outcome, in whatever round."""
     everything = images(batch_id)
@@ -275,10 +280,10 @@ def seen(batch_id: str, model: str, last_round: int, everything: Iterable[Image]
     files, found = Files(batch_id), Seen()
     if not model:
         return found
-    sizes = {image.source_ref: image.size for image in everything if image.readable}
+    known = sizes(everything)
     for number in _rounds_of(files, model, last_round):
         for key in sorted(storage.keys(files.predictions(number))):
-            found.add(storage.find_text_lines(key), sizes, settings().classes, model)
+            found.add(storage.find_text_lines(key), known, settings().classes, model)
     if found.refused or found.strange_lines:
         one = next(iter(found.refused.values()), "")
         logger.warning("predictions were refused", refused=len(found.refused), other=found.strange_lines, first=one)

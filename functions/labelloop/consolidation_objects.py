@@ -19,6 +19,7 @@ from labelloop.errors import InvalidInputError
 MOST_NOTES = 10
 LONGEST_NOTE = 500
 LONGEST_REASON = 300
+NOBODY_ANSWERED = "nobody answered"
 WORDS: dict[type[Answer], str] = {BoxAnswer: "boxes", KeyPointAnswer: "key points", Choice: "a verdict"}
 ReadUri = Callable[[str], str]
 
@@ -154,8 +155,10 @@ def _no_label(item: DatasetObject) -> str:
         return f"{item.cannot_judge} of {item.cannot_judge + judged} people cannot judge the image"
     if judged:
         return ""
+    if not item.refused:
+        return NOBODY_ANSWERED
     reasons = sorted(entry["reason"] for entry in item.refused)[:3]
-    return f"no usable answer among {len(item.refused)}: " + ("; ".join(reasons) or "nobody answered")
+    return f"no usable answer among {len(item.refused)}: {'; '.join(reasons)}"
 
 
 def _is_id(value: Any) -> TypeGuard[str]:

@@ -17,6 +17,7 @@ from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
 from labelloop.errors import ChangedObjectError, TransientError
 from labelloop.honeypots import Honeypot
+from labelloop.predictions import Size
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
 
@@ -132,8 +133,8 @@ def outcome(job: Job) -> Outcome:
     return found
 
 
-def answers(files: Files, number: int, job: Job, ended: Outcome) -> Collected:
-    """What people answered about the round's own images; honeypots are left out.
+def answers(files: Files, number: int, job: Job, ended: Outcome, sizes: Mapping[str, Size]) -> Collected:
+    """What people answered about the round's own images, which have these sizes; honeypots are left out.
 
     Raises ChangedObjectError where their answers were deleted: they would be asked for again.
     """
@@ -152,6 +153,7 @@ def answers(files: Files, number: int, job: Job, ended: Outcome) -> Collected:
         storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
         knobs.label_names,
         honeypots_of(files, number, job.name),
+        sizes,
     )
 
 
@@ -164,7 +166,7 @@ def pin_adjustments(files: Files, number: int, index: int) -> None:
         return
     lines = []
     for job in verifying.values():
-        rejected = set(answers(files, number, job, outcome(job)).rejected)
+        rejected = set(answers(files, number, job, outcome(job), {}).rejected)
         asked = immutable.read_lines(storage.own_key(job.manifest_uri))
         lines += [line for line in asked if line["source-ref"] in rejected]
     for place, part in enumerate(parts(lines, settings().objects_per_job), start=index + 1):

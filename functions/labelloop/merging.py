@@ -38,7 +38,9 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
     asked = {ref for ref, decision in decided.items() if copies.asks_people(decision)}
     moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
-    answers = {ref: answer for ref, answer in _answers(files, number, len(asked)).items() if ref in asked - moved}
+    answers = {
+        ref: answer for ref, answer in _answers(files, number, len(asked), everything).items() if ref in asked - moved
+    }
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
@@ -116,7 +118,7 @@ def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
     return {record["source-ref"] for record in stored}
 
 
-def _answers(files: Files, number: int, asked: int) -> dict[str, HumanLabel]:
+def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> dict[str, HumanLabel]:
     """source-ref -> what people said last about it in the jobs of the round; round 0 is an import.
 
     Raises MissingObjectError where people were `asked` in jobs that are not on record.
@@ -134,8 +136,9 @@ def _answers(files: Files, number: int, asked: int) -> dict[str, HumanLabel]:
             "people answered would be lost. An older version of the stack began this: deploy that version again, then "
             "start the same execution again"
         )
+    sizes = batches.sizes(everything)
     for job in of_round:
-        collected = jobs.answers(files, number, job, jobs.outcome(job))
+        collected = jobs.answers(files, number, job, jobs.outcome(job), sizes)
         _check_unchanged(files, number, job.name, collected)
         found.update(collected.labels)
     return found

@@ -110,12 +110,12 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
 def _jobs(jobs: Sequence[Mapping[str, Any]]) -> str:
     if not jobs:
         return ""
-    header = ("labelling job", "kind", "ended", "images", "labelled", "rejected", "unanswered", "why")
+    header = ("labelling job", "kind", "ended", "images", "labelled", "rejected", "not usable", "unanswered", "why")
     rows = [
         (
             *(job["job"], job["kind"], job["status"], job["objects"]),
-            *(job["labelled"], job["rejected"], job["unanswered"]),
-            job["reason"] or "; ".join(job["problems"]),
+            *(job["labelled"], job["rejected"], job.get("unusable", 0), job["unanswered"]),
+            "; ".join([*([job["reason"]] if job["reason"] else []), *job.get("problems", ())]),
         )
         for job in jobs
     ]
@@ -211,8 +211,21 @@ def _next_step(summary: Mapping[str, Any]) -> str:
     left = f"<h2>What no batch has</h2><p>{left_behind(summary)}</p>" if left_behind(summary) else ""
     if not summary["deferred"]:
         return left
+    deferred, why = summary["deferred"], _why_deferred(summary)
     return left + (
-        f"<h2>What is left</h2><p>{summary['deferred']} images are deferred: nobody labelled them, nothing was lost. "
+        f"<h2>What is left</h2><p>{deferred} images are deferred: {why}, nothing was lost. "
         'Start the execution again with <code>"resume": true</code> in its input; '
         "raise HumanBudget or MaxRounds first if they were the limit.</p>"
     )
+
+
+def _why_deferred(summary: Mapping[str, Any]) -> str:
+    """What the jobs of the last round and the inspection know of it."""
+    last = max((job.get("round", 0) for job in summary["jobs"]), default=0)
+    in_vain = sum(job.get("unusable", 0) for job in summary["jobs"] if job.get("round", 0) == last)
+    lost = summary.get("uninspected", 0)
+    told = [
+        *([f"{lost} could not be read, see the failed executions of Inspect Images"] if lost else []),
+        *([f"about {in_vain} people answered, but their answers cannot be used, see above"] if in_vain else []),
+    ]
+    return "; ".join([*told, "nobody labelled the others"]) if told else "nobody labelled them"

@@ -25,6 +25,7 @@ from labelloop.workers import History, Label, is_unreliable, score_workers
 
 READ_AT_ONCE = 16
 NOBODY = "nobody labelled within the window"
+IN_VAIN = "people answered, but no answer can be used"
 
 
 def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collected) -> dict[str, Any]:
@@ -50,12 +51,15 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
         "job": job.name,
         "kind": job.kind,
         "status": ended.output["status"],
-        "reason": ended.output["reason"] or ("" if done else NOBODY),
+        "reason": ended.output["reason"] or ("" if done else IN_VAIN if collected.unusable else NOBODY),
         "objects": job.objects,
         "honeypots": job.honeypots,
         "labelled": len(collected.labels),
         "rejected": len(collected.rejected),
+        "unusable": collected.unusable,
         "unanswered": collected.unanswered,
+        "refused-answers": collected.refused_answers,
+        "strange-lines": collected.strange_lines,
         "answers-sha256": collected.digest,
         "problems": list(collected.problems),
         "workers": [score.to_json() for score in scores],

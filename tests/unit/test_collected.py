@@ -49,7 +49,7 @@ def test_failed_unlabelled_and_broken_lines_leave_their_images_open_and_the_othe
     given = asked()
     broken = {"human-boxes": {"annotations": 7}, "human-boxes-metadata": {"human-annotated": "yes"}}
     found = adjusted(given, answered(given, people.boxes(), failed("ClientError: expired"), None, broken))
-    assert list(found.labels) == REFS[:1] and found.unanswered == 3
+    assert list(found.labels) == REFS[:1] and (found.unanswered, found.unusable) == (2, 1)
     assert "ClientError: expired" in found.problems and any("image_size" in problem for problem in found.problems)
 
 
@@ -62,7 +62,9 @@ def test_lines_may_be_missing_cut_off_repeated_extra_or_in_another_order() -> No
     for seed in range(5):
         random.Random(seed).shuffle(untidy)
         found = adjusted(given, untidy)
-        assert set(found.labels) == {REFS[0], REFS[3]} and found.unanswered == 2
+        assert set(found.labels) == {REFS[0], REFS[3]}
+        assert (found.unanswered, found.unusable, found.strange_lines) == (1, 1, 1)
+        assert any("did not ask about the image" in why for why in found.problems)
     assert adjusted(given, []).unanswered == 4
 
 
@@ -79,17 +81,106 @@ def test_an_accepted_proposal_is_the_label_and_a_rejected_one_is_none() -> None:
     label = found.labels[REFS[0]]
     assert label.annotation == label.proposed and label.annotation.boxes == (SHOWN,)
     assert (label.workers, label.agreement) == (1, 1.0)
-    assert (found.rejected, found.unanswered, found.problems) == ((REFS[1],), 2, ("everybody cannot judge",))
+    assert (found.rejected, found.unanswered, found.unusable) == ((REFS[1],), 1, 1)
+    assert found.problems == ("everybody cannot judge",)
 
 
 @pytest.mark.parametrize("value", [{"verdict": "maybe"}, {"verdict": None}, {}, {"verdict": "accept", "workers": 0}])
 def test_a_verdict_that_is_none_leaves_the_image_open(value) -> None:
     given = asked(REFS[0])
     found = verified(given, answered(given, {"verified-boxes": value}))
-    assert not found.labels and not found.rejected and found.unanswered == 1 and found.problems
+    assert not found.labels and not found.rejected and found.problems
+    assert (found.unanswered, found.unusable) == (0, 1)
 
 
 def test_nothing_can_be_accepted_where_nothing_was_proposed() -> None:
     given = asked(REFS[0], proposed=False)
     found = verified(given, answered(given, people.verdict("accept")))
-    assert found.unanswered == 1 and "nothing was proposed" in found.problems[0]
+    assert found.unusable == 1 and "nothing was proposed" in found.problems[0]
+
+
+WRONG = {
+    "of another size": (people.boxes(size=(640, 480)), "about an image of 640 x 480 pixels, but this one has 64 x 48"),
+    "turned": (people.boxes(size=(48, 64)), "about an image of 48 x 64 pixels, but this one has 64 x 48"),
+    "of an unknown class": (people.boxes([Box("head", 1, 2, 3, 4), Box("bag", 1, 2, 3, 4)]), "'class'"),
+    "outside": (people.boxes([Box("head", 60, 2, 30, 4)]), "box 0: field 'width'"),
+    "far outside": (people.boxes([Box("head", 1e9, 2, 30, 4)]), "box 0: field 'width'"),
+    "without area": (people.boxes([Box("head", 6, 2, 0, 4)]), "box 0: field 'width'"),
+    "of a negative size": (
+        {
+            **people.boxes(),
+            "human-boxes": {**people.boxes()["human-boxes"], "annotations": [{"class_id": 0, "width": -1}]},
+        },
+        "annotations[0]: field 'left'",
+    ),
+    "without a list of boxes": (
+        {**people.boxes(), "human-boxes": {"image_size": [{"width": 64, "height": 48, "depth": 3}]}},
+        "'annotations' must be a list",
+    ),
+    "of a class that nothing names": (
+        {**people.boxes(), "human-boxes": {**people.boxes()["human-boxes"], "annotations": [{"class_id": 9}]}},
+        "'class_id' is '9'",
+    ),
+    "refused by Consolidate": (
+        {**people.boxes(), "human-boxes": {"error": "no usable answer among 1: answer: field 'label' must be ..."}},
+        "no usable answer among 1",
+    ),
+    "not consolidated": (failed("ClientError: The consolidation function failed: timeout"), "consolidation function"),
+}
+
+
+def read(given: list[str], output: list[str], kind: str = "annotate", attribute: str = "human-boxes"):
+    """As Collect Labels reads it; what came before knew of no sizes."""
+    sizes = dict.fromkeys(REFS, people.SIZE)
+    try:
+        return collect("job", kind, attribute, given, output, ("head",), (), sizes)
+    except TypeError:
+        return collect("job", kind, attribute, given, output, ("head",), ())
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_an_answer_that_does_not_fit_is_no_label_and_told_as_what_it_is(wrong) -> None:
+    given = asked(proposed=False)
+    found = read(given, answered(given, people.boxes(), WRONG[wrong][0], None, people.boxes([])))
+    assert list(found.labels) == [REFS[0], REFS[3]], found.labels.keys()
+    assert (found.unusable, found.unanswered) == (1, 1)
+    (why,) = found.problems
+    assert WRONG[wrong][1] in why
+
+
+@pytest.mark.fault("K03")
+def test_one_fault_of_many_images_is_told_once_with_their_number_and_hides_no_other() -> None:
+    refs = [f"s3://b/{number}.png" for number in range(50)]
+    given = asked(*refs, proposed=False)
+    output = answered(
+        given, *[people.boxes(size=(640, 480 + number)) for number in range(49)], failed("ClientError: x")
+    )
+    found = collect("job", "annotate", "human-boxes", given, output, CLASSES, (), dict.fromkeys(refs, people.SIZE))
+    assert (found.unusable, found.unanswered) == (49, 1)
+    assert found.problems[0].endswith("(and 48 more images of this kind)") and found.problems[1] == "ClientError: x"
+
+
+@pytest.mark.fault("K03")
+def test_single_answers_that_consolidate_refused_are_counted_and_told_beside_the_label() -> None:
+    given = asked(*REFS[:2], proposed=False)
+    refused = [{"worker": "w", "reason": "answer: field 'inputImageProperties' says 1 x 1 pixels"}, {"worker": "v"}, 7]
+    said = people.boxes()
+    output = answered(given, {**said, "human-boxes": {**said["human-boxes"], "refused": refused}}, people.boxes())
+    found = read(given, output)
+    assert len(found.labels) == 2 and found.refused_answers == 1
+    assert found.problems == ("one answer does not count: answer: field 'inputImageProperties' says 1 x 1 pixels",)
+
+
+def test_an_accepted_proposal_that_does_not_fit_is_no_label() -> None:
+    given = asked(*REFS[:2])
+    given[1] = given[1].replace('"left":3', '"left":300')
+    found = read(given, answered(given, *[people.verdict("accept")] * 2), "verify", "verified-boxes")
+    assert list(found.labels) == REFS[:1] and (found.unusable, found.unanswered) == (1, 0)
+
+
+def test_up_to_a_pixel_over_the_edge_is_cut() -> None:
+    given = asked(REFS[0], proposed=False)
+    found = read(given, answered(given, people.boxes([Box("head", -0.5, 2, 65, 46.5)])))
+    (box,) = found.labels[REFS[0]].annotation.boxes
+    assert (box.left, box.top, box.width, box.height) == (0, 2, 64, 46)

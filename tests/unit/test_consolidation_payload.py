@@ -56,7 +56,7 @@ def test_a_payload_gives_one_label_per_object_in_order() -> None:
 def test_f23_nothing_here_and_no_answer_are_two_outcomes() -> None:
     assert label(boxes())["annotations"] == [] and label(boxes(), boxes())["workers"] == 2
     assert {entry["visibility"] for entry in label(key_points(), attribute=KEY_POINTS)["annotations"]} == {"outside"}
-    assert label() == {"error": "no usable answer among 0: nobody answered"}
+    assert label() == {"error": "nobody answered"}
     assert "nothing-here" in label(key_points(nothing_here=False), attribute=KEY_POINTS)["error"]
 
 

@@ -1,5 +1,6 @@
 """The labelling jobs of a round, function by function: kinds, splits, verification, honeypots, scores, key points."""
 
+import html
 import json
 from typing import Any
 
@@ -7,10 +8,11 @@ import boto3
 import people
 import pytest
 from annotation_lines import CLASSES
+from batch_rounds import asked_in
 from handling import crown, handle, mark, predict, registered, upload, write_otherwise
 from labelloop import batches, datasets, jobs, ledger, scores, storage
 from labelloop.batches import Files
-from labelloop.errors import TransientError
+from labelloop.errors import InvalidInputError, TransientError
 from labelloop.manifests import Annotation
 from labelloop.records import Box, KeyPoint
 from labelloop.settings import settings
@@ -155,6 +157,48 @@ def test_a_job_in_which_nobody_answered_says_so_in_the_report(change_setting) ->
     (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
     assert (job["status"], job["unanswered"], job["reason"]) == ("Completed", 2, scores.NOBODY)
     assert scores.NOBODY in storage.read(f"batches/{batch}/report.html").decode()
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.parametrize("kind", ["another size", "unknown class", "outside", "refused"])
+def test_answers_that_do_not_fit_are_counted_and_told_as_that_and_their_images_asked_again(kind) -> None:
+    said = {
+        "another size": people.boxes(size=(640, 480)),
+        "unknown class": json.loads(json.dumps(people.boxes()).replace('"0": "head"', '"0": "dog"')),
+        "outside": people.boxes([Box("head", 60, 40, 30, 30)]),
+        "refused": {**people.boxes(), "human-boxes": {"error": "no usable answer among 1: answer: field 'x' ..."}},
+    }[kind]
+    batch = judged(3)
+    first = asked_in(batch, 1)[0]["source-ref"]
+    told = {}
+    end(batch, 1, lambda line: said if line["source-ref"] == first else people.boxes())
+    try:
+        told = handle("merge_annotations", batch_id=batch, round=1)
+    except InvalidInputError as error:
+        told["the merge failed"] = str(error)
+    assert (told.get("human"), told.get("deferred")) == (2, 1), told
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
+    assert (job["labelled"], job.get("unusable"), job["unanswered"]) == (2, 1, 0)
+    assert len(job["problems"]) == 1
+    if kind == "another size":
+        assert "640 x 480" in job["problems"][0] and "64 x 48" in job["problems"][0]
+    page = html.unescape(storage.read(f"batches/{batch}/report.html").decode())
+    assert job["problems"][0] in page and "nobody labelled them" not in page
+    assert "about 1 people answered, but their answers cannot be used" in page
+
+
+@pytest.mark.fault("K03")
+def test_a_job_of_answers_in_vain_does_not_say_that_nobody_labelled() -> None:
+    batch = judged(2)
+    end(batch, 1, lambda line: people.boxes(size=(640, 480)))
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
+    assert (job["labelled"], job["unanswered"], job["reason"]) == (
+        *(0, 0),
+        "people answered, but no answer can be used",
+    )
 
 
 # --- verification

@@ -1,4 +1,4 @@
-"""Objects of a batch that S3 does not hand out: each costs itself, with S3's words; the rest is labelled."""
+"""Objects of a batch that S3 has and does not hand out: each costs itself, with S3's words; the rest is labelled."""
 
 from __future__ import annotations
 
