@@ -31,8 +31,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"labels": before["labels"], "refused": before["refused"]}
     everything = {image.source_ref: image for image in batches.images(files.batch_id, 0) if image.readable}
     names = _names_of(everything, facts["prefix"])
-    labels, refused = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
-    told = {"labels": len(labels), "refused": len(refused), "reasons": supplied.reasons(refused)}
+    labels, refused, mended = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
+    told = {
+        "labels": len(labels),
+        "refused": len(refused),
+        "reasons": supplied.reasons(refused),
+        "mended": supplied.reasons(mended),
+    }
     errors = [{"file": event["labels_uri"], "line": each.line, "error": each.error} for each in refused]
     storage.write_lines(f"{files.labeling(0)}/import-errors.jsonl", errors)
     storage.write_json(files.imported, told)
@@ -48,10 +53,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _read(
     labels_uri: str, everything: dict[str, Image], names: Names, attribute: str
-) -> tuple[list[tuple[str, Annotation]], list[Refused]]:
-    """Good labels by source-ref, in its order; of several lines with one name the last counts."""
+) -> tuple[list[tuple[str, Annotation]], list[Refused], list[Refused]]:
+    """Good labels by source-ref, in its order, the lines that were refused, and the boxes that were cut or left out. Of
+    several lines with one name the last counts.
+    """
     named: dict[str, dict[str, tuple[int, Annotation]]] = defaultdict(dict)
-    refused = []
+    refused, mended = [], []
     try:
         with refusals.reading(labels_uri):
             body = storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES)
@@ -61,9 +68,10 @@ def _read(
         raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error
     for number, line in lines:
         try:
-            label = supplied.read(line, attribute, settings().label_names, settings().task)
+            label, lost = supplied.read_mended(line, attribute, settings().label_names, settings().task)
             reference = names.find(label.source_ref)
-            fitted = supplied.fitted(label, everything[reference].size, settings().label_names)
+            fitted, cut = supplied.mended(label, everything[reference].size, settings().label_names, lost)
+            mended += [Refused(number, why, supplied.kind_of(why)) for why in cut]
         except InvalidInputError as error:
             refused.append(Refused(number, str(error), supplied.kind_of(str(error))))
             continue
@@ -72,7 +80,7 @@ def _read(
             refused.append(supplied.repeated(earlier[0], number))
         named[reference][label.source_ref] = (number, fitted)
     found, unclear = supplied.unambiguous(named, names)
-    return sorted(found.items()), sorted([*refused, *unclear], key=lambda each: each.line)
+    return sorted(found.items()), sorted([*refused, *unclear], key=lambda each: each.line), mended
 
 
 def _names_of(everything: dict[str, Image], prefix: str) -> Names:

@@ -6,6 +6,7 @@ and whole ones: what the page shows is exactly what the line says, so an unchang
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -103,7 +104,11 @@ def _within_limits(line: dict[str, Any]) -> bool:
 
 
 def _whole_pixels(box: Box, width: int, height: int) -> Box | None:
-    """The box with its edges on whole pixels and inside the image, at least one pixel wide and high; None outside."""
+    """The box with its edges on whole pixels and inside the image, at least one pixel wide and high; None outside, and
+    for a box without area or with a side that is no number.
+    """
+    if not (box.width > 0 and box.height > 0 and all(map(math.isfinite, _place(box)))):
+        return None
     left, right = max(0, round(box.left)), min(width, round(box.left + box.width))
     top, bottom = max(0, round(box.top)), min(height, round(box.top + box.height))
     if left >= width or top >= height or right <= 0 or bottom <= 0:

@@ -56,8 +56,19 @@ def _imported(imported: Mapping[str, Any]) -> str:
     if not imported:
         return ""
     told = f"<p>{imported['labels']} supplied labels were imported, {imported['refused']} lines were refused.</p>"
-    rows = [(row["reason"], row["count"], ", ".join(map(str, row["lines"]))) for row in imported["reasons"]]
-    return "<h2>Supplied labels</h2>" + told + (table(("why refused", "lines", "first lines"), rows) if rows else "")
+    tables = [("why refused", "lines", imported["reasons"]), ("what was mended", "boxes", imported.get("mended", ()))]
+    return (
+        "<h2>Supplied labels</h2>"
+        + told
+        + "".join(
+            table(
+                (title, counted, "first lines"),
+                [(row["reason"], row["count"], ", ".join(map(str, row["lines"]))) for row in rows],
+            )
+            for title, counted, rows in tables
+            if rows
+        )
+    )
 
 
 def _estimate(estimate: Mapping[str, Any]) -> str:

@@ -148,6 +148,42 @@ def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotati
     )
 
 
+def read_mended(line: str, wanted: str, names: Sequence[str], task: str = "") -> tuple[Annotation, tuple[str, ...]]:
+    """As `read`, without the boxes that have no numbers for sides; and what was wrong with each of those."""
+    try:
+        return read(line, wanted, names, task), ()
+    except InvalidInputError:
+        cleaned, lost = _without_nonsense(line)
+        if not lost:
+            raise
+        return read(cleaned, wanted, names, task), lost
+
+
+def mended(
+    annotation: Annotation, size: Size, names: Sequence[str], lost: Sequence[str] = ()
+) -> tuple[Annotation, tuple[str, ...]]:
+    """As `fitted`, but one impossible box does not cost the others: what of it is outside the image is cut, and one of
+    which nothing is left is left out. Returns the label and a sentence for each box that was mended, `lost` ones too.
+
+    Raises InvalidInputError where most of the boxes are impossible: then the label is of something else.
+    """
+    if annotation.key_points is not None or (annotation.width, annotation.height) != size:
+        return fitted(annotation, size, names), tuple(lost)
+    kept, told = [], [f"{why}: it was left out" for why in lost]
+    first: str = lost[0] if lost else ""
+    for number, box in enumerate(annotation.boxes):
+        try:
+            kept.append(_large_enough(inside(box, size, names, f"box {number}"), number))
+        except InvalidInputError as error:
+            visible = _visible(box, size)
+            kept += [visible] if visible else []
+            told.append(f"{error}: it was {'cut at the edge' if visible else 'left out'}")
+            first = first or str(error)
+    if 2 * len(told) > len(annotation.boxes) + len(lost):
+        raise InvalidInputError(first)
+    return replace(annotation, boxes=tuple(kept)), tuple(told)
+
+
 class Names:
     """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
 
@@ -261,7 +297,9 @@ def why(told: Mapping[str, Any]) -> str:
 def sentence(told: Mapping[str, Any]) -> str:
     """What import.json says, for a notice."""
     refused = f", {told['refused']:,} lines were refused: {why(told)}" if told["refused"] else ""
-    return f"{told['labels']:,} supplied labels were imported{refused}."
+    boxes = sum(row["count"] for row in told.get("mended", ()))
+    cut = f", {boxes:,} of their boxes were cut or left out: {told['mended'][0]['reason']}" if boxes else ""
+    return f"{told['labels']:,} supplied labels were imported{cut}{refused}."
 
 
 def kind_of(error: str) -> str:
@@ -364,6 +402,47 @@ def _large_enough(box: Box, number: int) -> Box:
         if getattr(box, side) < SMALLEST_SIDE:
             raise fields.refuse(f"box {number}", side, "at least a pixel inside the image", getattr(box, side))
     return box
+
+
+def _visible(box: Box, size: Size) -> Box | None:
+    left, top = max(box.left, 0.0), max(box.top, 0.0)
+    width, height = min(box.left + box.width, size[0]) - left, min(box.top + box.height, size[1]) - top
+    large = min(width, height) >= SMALLEST_SIDE
+    return replace(box, left=left, top=top, width=width, height=height) if large else None
+
+
+def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
+    """The line without boxes whose sides are no numbers, and why; it is read leniently, NaN and all."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return line, ()
+    lost: list[str] = []
+    for name in record if isinstance(record, dict) else ():
+        value = record[name]
+        listed = value.get("annotations") if isinstance(value, dict) else None
+        if not isinstance(listed, list):
+            continue
+        wrong = {number: why for number, each in enumerate(listed) if (why := _nonsense(each, number))}
+        metadata = record.get(f"{name}-metadata")
+        for holder, part in ((value, "annotations"), (value, "objects"), (metadata, "objects")):
+            members = holder.get(part) if isinstance(holder, dict) else None
+            if isinstance(members, list):
+                holder[part] = [each for number, each in enumerate(members) if number not in wrong]
+        lost += wrong.values()
+    return json.dumps(record, ensure_ascii=False), tuple(lost)
+
+
+def _nonsense(mark: Any, number: int) -> str:
+    """Why this is no box, although it is written as one; empty for a box, and for what is none."""
+    if not isinstance(mark, dict) or not {"left", "top", "width", "height"} <= set(mark):
+        return ""
+    try:
+        for side, least in (("left", None), ("top", None), ("width", 0), ("height", 0)):
+            fields.number(mark, side, f"box {number}", *([] if least is None else [least]))
+    except InvalidInputError as error:
+        return str(error)
+    return ""
 
 
 def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:

@@ -144,7 +144,7 @@ def test_an_answer_that_does_not_fit_is_no_label_and_told_as_what_it_is(wrong) -
     given = asked(proposed=False)
     found = read(given, answered(given, people.boxes(), WRONG[wrong][0], None, people.boxes([])))
     assert list(found.labels) == [REFS[0], REFS[3]], found.labels.keys()
-    assert (found.unusable, found.unanswered) == (1, 1)
+    assert (getattr(found, "unusable", None), found.unanswered) == (1, 1)
     (why,) = found.problems
     assert WRONG[wrong][1] in why
 
@@ -168,7 +168,7 @@ def test_single_answers_that_consolidate_refused_are_counted_and_told_beside_the
     said = people.boxes()
     output = answered(given, {**said, "human-boxes": {**said["human-boxes"], "refused": refused}}, people.boxes())
     found = read(given, output)
-    assert len(found.labels) == 2 and found.refused_answers == 1
+    assert len(found.labels) == 2 and getattr(found, "refused_answers", None) == 1
     assert found.problems == ("one answer does not count: answer: field 'inputImageProperties' says 1 x 1 pixels",)
 
 

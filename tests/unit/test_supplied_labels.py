@@ -237,6 +237,54 @@ def test_a_number_that_is_none_costs_its_line(value) -> None:
     assert told["labels"] == 1 and len(told["errors"]) == 1
 
 
+IMPOSSIBLE = {
+    "without area": ('"width": 0', "left out"),
+    "negative": ('"width": -3', "left out"),
+    "not a number": ('"width": NaN', "left out"),
+    "endless": ('"width": Infinity', "left out"),
+    "null": ('"width": null', "left out"),
+    "text": ('"width": "7"', "left out"),
+    "enormous": ('"width": 1e999', "left out"),
+    "over the edge": ('"width": 300', "cut at the edge"),
+    "outside": ('"width": 30, "left": 500', "left out"),
+}
+
+
+@loop
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("kind", IMPOSSIBLE)
+def test_one_impossible_box_does_not_cost_the_others_of_its_line_and_is_told(kind) -> None:
+    written, said = IMPOSSIBLE[kind]
+    whole = record(NAMES[0])
+    (box,) = whole["boxes"]["annotations"]
+    whole["boxes"]["annotations"] = [{**box, "left": 2}, box, {**box, "left": 3}]
+    whole["boxes-metadata"]["objects"] = [{"confidence": 0.1}, {"confidence": 0.2}, {"confidence": 0.3}]
+    parts = json.dumps(whole).split('"width": 30')
+    assert len(parts) == 4
+    text = parts[0] + '"width": 30' + parts[1] + written + parts[2] + '"width": 30' + parts[3]
+    told = imported(text.encode() + b"\n" + lines(record(NAMES[1])))
+    assert told["labels"] == 2, told
+    (line,) = [each for each in told["made"] if each["source-ref"].endswith(NAMES[0])]
+    lefts = [each["left"] for each in line["human-boxes"]["annotations"]]
+    assert lefts == ([2, box["left"], 3] if said == "cut at the edge" else [2, 3])
+    (row,) = storage.read_json(Files(told["batch"]).imported)["mended"]
+    assert row["count"] == 1 and row["lines"] == [1] and row["reason"].endswith(f"it was {said}")
+    assert "box 1: field '" in row["reason"]
+    merge(told["batch"], 0)
+    handle("report_batch", batch_id=told["batch"], execution=ledger.owner_of(told["batch"]))
+    assert "what was mended" in storage.read(f"{Files(told['batch']).root}/report.html").decode()
+
+
+@loop
+def test_a_line_most_of_whose_boxes_are_impossible_is_of_something_else() -> None:
+    whole = record(NAMES[0])
+    (box,) = whole["boxes"]["annotations"]
+    whole["boxes"]["annotations"] = [box, {**box, "left": 500}, {**box, "top": 400}]
+    whole["boxes-metadata"]["objects"] = [{"confidence": 0}] * 3
+    told = imported(lines(whole, record(NAMES[1])))
+    assert told["labels"] == 1 and "box 1: field" in told["errors"][0]
+
+
 @loop
 def test_a_pixel_over_the_edge_is_cut_and_names_are_spelled_as_the_stack_does() -> None:
     told = imported(lines(record(box={"label": " Head", "left": -0.5, "top": 28, "height": 20.8})))

@@ -138,6 +138,26 @@ def test_a_line_that_is_no_object_is_refused(line) -> None:
         task_input(line, BOXES_STACK)
 
 
+sides = st.floats() | st.integers(-100, 200).map(float) | st.just(0.0)
+
+
+@pytest.mark.fault("K06")
+@given(st.lists(st.builds(Box, st.sampled_from(["head", "bag", "tail"]), sides, sides, sides, sides, st.floats(0, 1))))
+def test_whatever_boxes_are_proposed_the_page_can_show_the_line(boxes) -> None:
+    """One impossible box costs no labelling job: what of the boxes can be shown is, and the others are counted."""
+    refused = None
+    try:
+        line = proposal_line(IMAGE, 64, 48, boxes, ("head", "bag"), "m")
+        shown = task_input(line, BOXES_STACK)["initial"]
+    except (ValueError, OverflowError) as error:
+        refused = error
+    assert refused is None
+    assert len(shown) + line["proposed-boxes-metadata"]["dropped"] == len(boxes)
+    for box in shown:
+        assert 0 <= box["left"] < box["left"] + box["width"] <= 64
+        assert 0 <= box["top"] < box["top"] + box["height"] <= 48
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
