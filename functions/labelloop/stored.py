@@ -1,4 +1,4 @@
-"""What of a stored file makes its picture. The readers of the formats (`jpegs`, `pngs`, `tiffs`, `animations`) give it.
+"""What of a stored file makes its picture. The readers of the formats (`jpegs`, `pngs`, `tiffs`, `blocks`) give it.
 
 Nothing but that reaches a decoder: metadata that one decoder follows and another does not, and structures made to cost
 its time, stay outside.
