@@ -30,6 +30,7 @@ from typing import Any, NoReturn
 REPO_ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+AWS_IDLE_SECONDS, PORTAL_IDLE_SECONDS = 75.0, 15.0  # SDKs keep connections for a minute
 WAY_IN = "Get a fresh link with: python -m local portal"
 log = logging.getLogger("labelloop.local")
 
@@ -138,10 +139,10 @@ async def _serve(
     record |= {"access_key": root.id, "secret_key": root.secret, "portal": portal_address, "portal_key": portal_key}
     _remember_server(state_dir, record)
 
-    def config_for(served: socket.socket) -> Config:
+    def config_for(served: socket.socket, idle_seconds: float) -> Config:
         config = Config()
         config.bind = [f"fd://{served.fileno()}"]
-        config.keep_alive_timeout = 75
+        config.keep_alive_timeout = idle_seconds  # also for the headers of a request, from first to last
         config.graceful_timeout = 2
         config.loglevel = os.environ["LOG_LEVEL"]
         return config
@@ -151,8 +152,8 @@ async def _serve(
     aws = gateway.application(mounted, port, root.secret)
     try:
         await asyncio.gather(
-            serve(aws, config_for(listener), shutdown_trigger=stopping.wait),
-            serve(portal, config_for(portal_listener), shutdown_trigger=stopping.wait),
+            serve(aws, config_for(listener, AWS_IDLE_SECONDS), shutdown_trigger=stopping.wait),
+            serve(portal, config_for(portal_listener, PORTAL_IDLE_SECONDS), shutdown_trigger=stopping.wait),
         )
     except Exception:
         log.exception("the embedded AWS failed")

@@ -17,7 +17,6 @@ Other errors are {"message"} below /api/ and pages for people elsewhere.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,12 @@ class Portal:
         return HTMLResponse(self._index.read_bytes())
 
     def _enter(self, request: Request) -> Response:
-        """Exchange a one-time token for a session. Who has one already may open his link again."""
+        """Exchange a one-time token for a session. Who has one already may open his link again.
+
+        A HEAD (a program that only looks whether the link is alive) uses nothing up.
+        """
+        if request.method == "HEAD":
+            return Response()
         session = self._access.redeem(request.query_params["token"])
         if session is None and request.state.worker is None:
             raise Refused(403, "This link was used before, or is too old.", self._way_in)
@@ -205,7 +209,7 @@ def _submission(body: bytes) -> tuple[dict[str, Any], str, float | None]:
         raise Refused(422, "This answer cannot be taken: field 'answer' must be an object")
     if not isinstance(submission, str) or not 0 < len(submission) <= _LONGEST_SUBMISSION:
         raise Refused(422, "This answer cannot be taken: field 'submission' must be the id of the page's submit")
-    timed = isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)
+    timed = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if seconds is not None and not timed:
         raise Refused(422, "This answer cannot be taken: field 'seconds' must be a number")
     return content, submission, seconds

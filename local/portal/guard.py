@@ -1,7 +1,8 @@
-"""What every request meets first: its Host, its Origin, its size, its session; and the headers of every answer."""
+"""What every request meets first: its Host, its Origin, its session, its size; and the headers of every answer."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +13,7 @@ from local.portal.access import Access
 from local.portal.errors import Refused, answer
 
 LARGEST_BODY = 1_000_000
+BODY_SECONDS = 30.0
 STATIC = "/static/"
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -54,8 +56,8 @@ class Guard:
 
         try:
             self._check_origin(scope)
-            body = await _body(scope, receive)
             self._check_session(scope)
+            body = await _body(scope, receive)
         except Refused as refused:
             await answer(scope, refused)(scope, receive, send_guarded)
             return
@@ -81,19 +83,29 @@ class Guard:
         cookies = cookie_parser("; ".join(Headers(scope=scope).getlist("cookie")))
         worker = self._access.worker(cookies.get(self._access.cookie, ""))
         entering = scope["path"] == "/" and b"token=" in scope["query_string"]
-        if worker is None and not entering and not scope["path"].startswith(STATIC):
+        public = scope["method"] in _READING and (entering or scope["path"].startswith(STATIC))
+        if worker is None and not public:
             raise Refused(403, "The portal does not know this browser yet.", self._way_in)
         scope.setdefault("state", {})["worker"] = worker
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, at most LARGEST_BODY bytes of it. Raises Refused."""
+    """The whole body: at most LARGEST_BODY bytes of it, within BODY_SECONDS. Raises Refused."""
     if scope["method"] in _READING:
         return b""
     too_large = Refused(413, "This is larger than an answer may be (1 MB).", "Remove some marks, then submit again.")
     announced = Headers(scope=scope).get("content-length", "0")
-    if not announced.isascii() or not announced.isdigit() or int(announced) > LARGEST_BODY:
+    if not announced.isascii() or not announced.isdigit() or len(announced) > 12 or int(announced) > LARGEST_BODY:
         raise too_large
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(receive, too_large)
+    except TimeoutError:
+        what = f"The answer did not arrive within {BODY_SECONDS:.0f} seconds."
+        raise Refused(408, what, "The draft is kept; submit again.") from None
+
+
+async def _received(receive: Receive, too_large: Refused) -> bytes:
     body = bytearray()
     while True:
         message = await receive()

@@ -1,7 +1,10 @@
 """The portal lets in who has a link, answers its own pages only, and opens no path that anybody names (F30, F31)."""
 
+import asyncio
+import json
+
 import pytest
-from portal_visitor import HOST, PNG, Place
+from portal_visitor import HOST, PNG, Place, boxes
 
 from local.portal.access import LINK_SECONDS, SESSION_SECONDS
 from local.portal.guard import LARGEST_BODY
@@ -184,6 +187,7 @@ def test_large_and_endless_bodies_are_refused(place):
         (b'{"answer": {}}', "'submission'"),
         (b'{"answer": {}, "submission": "' + b"x" * 101 + b'"}', "'submission'"),
         (b'{"answer": {}, "submission": "x", "seconds": "1"}', "'seconds'"),
+        (b'{"answer": {}, "submission": "x", "seconds": true}', "'seconds'"),
         (b'{"answer": {}, "submission": "x", "seconds": 1e999}', "'seconds'"),
     ],
 )
@@ -200,3 +204,157 @@ def test_methods_and_kinds_that_do_not_exist(place):
     assert visitor.get(f"/api/tasks/{task}/answer").status == 405
     assert visitor.post(f"/tasks/{task}").status == 405
     assert visitor.request("PUT", "/api/jobs", headers={"origin": f"http://{HOST}"}).status == 405
+
+
+# --- J06: what costs the portal too much, or what it cannot store
+
+
+async def _spoken(app, scope, receive):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    try:
+        await asyncio.wait_for(app(scope, receive, send), 10)
+    except TimeoutError:
+        return None, sent
+    return next(message["status"] for message in sent if message["type"] == "http.response.start"), sent
+
+
+def _scope(visitor, method, path, **headers):
+    sent = {
+        "host": HOST,
+        "origin": f"http://{HOST}",
+        "cookie": "; ".join(f"{n}={v}" for n, v in visitor.cookies.items()),
+    }
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    raw, _, query = path.partition("?")
+    pairs = [(name.encode(), value.encode()) for name, value in sent.items() if value]
+    place = {"path": raw, "raw_path": raw.encode(), "query_string": query.encode(), "root_path": "", "headers": pairs}
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        **place,
+    }
+
+
+@pytest.mark.fault("J06")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "9" * 5000,
+        "9" * 4000,
+        "-" + "9" * 400,
+        "1e999",
+        "-1e999",
+        "1e308",
+        "123456789012345678901234567890",
+        "NaN",
+        "Infinity",
+    ],
+)
+@pytest.mark.parametrize("field", ["seconds", "answer", "deep"])
+def test_enormous_numbers_are_refused_wherever_they_are(place, number, field):
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    whole = json.dumps({"answer": {**boxes(), "more": ["MORE"]}, "submission": "x", "seconds": "SECONDS"})
+    if field == "answer":
+        whole = whole.replace("[]", '[{"label": "head", "left": 1, "top": 2, "width": MORE, "height": 9}]').replace(
+            '"MORE"', "1"
+        )
+    body = (
+        whole.replace('"SECONDS"', number if field == "seconds" else "2")
+        .replace("MORE", number)
+        .replace(f'"{number}"', number)
+    )
+    answer = visitor.post(f"/api/tasks/{task}/answer", body.encode())
+    assert answer.status == 422 and "cannot be taken" in answer.json["message"]
+    assert visitor.get(f"/api/tasks/{task}").json["state"] == "open"
+    good = visitor.post(f"/api/tasks/{task}/answer", {"answer": boxes(), "submission": "x", "seconds": 2})
+    assert good.status == 200
+
+
+@pytest.mark.fault("J06")
+@pytest.mark.parametrize("field", ["note", "more", "submission"])
+def test_half_a_character_is_refused_because_no_answer_could_be_sent_with_it(place, field):
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+    document = {"answer": {**boxes(), "more": 1}, "submission": "x", "seconds": 2}
+    (document if field == "submission" else document["answer"])[field] = "HALF"
+    body = json.dumps(document).replace("HALF", "\\ud83d")
+    answer = visitor.post(f"/api/tasks/{task}/answer", body.encode())
+    assert answer.status == 422 and "half a character" in answer.json["message"]
+    whole = json.dumps(document).replace("HALF", "\\ud83d\\ude00")
+    assert visitor.post(f"/api/tasks/{task}/answer", whole.encode()).status in (200, 422)
+    assert visitor.get(f"/api/tasks/{task}").status == 200, "the page can be told its answer"
+
+
+@pytest.mark.fault("J06")
+def test_looking_at_a_link_does_not_use_it_up(place):
+    token = place.token()
+    looked = place.stranger().request("HEAD", f"/?token={token}")
+    assert looked.status == 200 and not looked.all("set-cookie")
+    assert place.stranger().request("OPTIONS", f"/?token={token}").status in (403, 405)
+    assert place.stranger().request("POST", f"/?token={token}", headers={"origin": f"http://{HOST}"}).status == 403
+    assert place.stranger().get(f"/?token={token}").status == 303, "it still opens the portal"
+    assert place.stranger().get(f"/?token={token}").status == 403, "once"
+
+
+@pytest.mark.fault("J06")
+@pytest.mark.parametrize("path", ["/api/jobs/job/next", "/api/tasks/x/answer", "/", "/?token=x", "/static/crowd.js"])
+def test_no_body_is_read_before_the_session_is_known(place, path):
+    reads = []
+
+    async def receive():
+        reads.append(1)
+        return {"type": "http.request", "body": b"x", "more_body": len(reads) < 3}
+
+    status, _ = asyncio.run(_spoken(place.app, _scope(place.stranger(), "POST", path), receive))
+    assert (status, reads) == (403, [])
+
+
+@pytest.mark.fault("J06")
+def test_a_body_that_dribbles_in_is_given_up(place, monkeypatch):
+    from local.portal import guard
+
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.2, raising=False)
+    (task, _), visitor = place.job(), place.visitor()
+    visitor.post("/api/jobs/job/next")
+
+    async def receive():
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    scope = _scope(visitor, "POST", f"/api/tasks/{task}/answer")
+    status, sent = asyncio.run(_spoken(place.app, scope, receive))
+    assert status == 408 and b"draft is kept" in sent[-1]["body"]
+    assert visitor.get(f"/api/tasks/{task}").json["state"] == "open"
+
+
+@pytest.mark.parametrize("length", ["-1", "+1", "1e3", "0x10", " 1", "1 1", "9" * 5000, "٣", "1,1", ""])
+def test_a_length_that_is_no_length_is_no_trouble(place, length):
+    (task, _), visitor = place.job(), place.visitor()
+    path, origin = f"/api/tasks/{task}/answer", {"origin": f"http://{HOST}"}
+    headers = {**origin, "content-length": length.encode().decode("latin-1")}
+    assert visitor.request("POST", path, [b"{}"], headers).status in (413, 422)
+
+
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "X"]
+)
+@pytest.mark.parametrize(
+    "path", ["/", "/api/jobs", "/api/jobs/job/next", "/tasks/x", "/images/x", "/static/crowd.js", "/none"]
+)
+def test_no_method_breaks_the_portal_or_loses_its_headers(place, method, path):
+    place.job()
+    for visitor in (place.stranger(), place.visitor()):
+        for origin in ("", f"http://{HOST}", "null"):
+            answer = visitor.request(method, path, headers={"origin": origin})
+            assert answer.status in (200, 403, 404, 405), answer.text
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert place.desk.counts()["job"]["open"] == 2
