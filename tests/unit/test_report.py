@@ -104,6 +104,49 @@ def test_a_hostile_name_is_text_and_nothing_else(changes) -> None:
     assert ("alert(2)" in page.text) or "started" in harmless  # the date is cut to 19 characters
 
 
+HOSTILES = [
+    HOSTILE,
+    "</table></body><svg/onload=alert(2)>",
+    "javascript:alert(2)",
+    "' onmouseover='alert(2)",
+    '" style="background:url(//evil.example/x)',
+    "<!-- <style>*{display:none}</style> -->",
+    "&lt;script&gt;alert(2)&lt;/script&gt;",
+    "\x00\x08\u202e\u2028<b>alert(2)",
+    "{{ 7*7 }}${7*7}<%= 7*7 %>",
+    "<![CDATA[<script>alert(2)</script>]]>",
+    "\ud800 alert(2)",
+]
+
+
+def _places(value, path=()):
+    """Paths of all texts in the summary."""
+    if isinstance(value, str):
+        yield path
+    for step in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from _places(value[step], (*path, step))
+
+
+def _with(value, path, text):
+    if not path:
+        return text
+    step, *rest = path
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    changed[step] = _with(value[step], rest, text)
+    return changed
+
+
+@pytest.mark.parametrize("hostile", HOSTILES)
+@pytest.mark.parametrize("path", [path for path in _places(summary()) if path[0] != "policy"], ids=str)
+def test_every_text_of_a_summary_may_be_hostile(path, hostile) -> None:
+    """Those that choose a sentence (a status, a kind) may change which tags there are, never add any of their own."""
+    html = report.render(_with(summary(), path, hostile))
+    page, plain = Page(html), Page(report.render(_with(summary(), path, "plain")))
+    assert page.tags == plain.tags
+    assert {"script", "img", "svg", "iframe", "a"}.isdisjoint(page.tags) and page.tags.count("style") <= 1
+    html.encode("utf-8", "surrogatepass")
+
+
 def test_nothing_is_loaded_from_anywhere() -> None:
     html = report.render(summary())
     assert "http://" not in html and "https://" not in html and "src=" not in html and "@import" not in html
