@@ -18,7 +18,8 @@ from labelloop.refusals import InaccessibleObjectError
 from labelloop.settings import settings
 
 CONCURRENT_READS = 4
-# What an image takes at most while its pixels are decoded, turned and written, and what Python takes by itself.
+# What an image takes at most while its pixels are decoded, turned and written, beside a copy of its file, and what
+# Python takes by itself.
 BYTES_PER_PIXEL = 20
 BYTES_OF_THE_RUNTIME = 200_000_000
 
@@ -44,7 +45,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def concurrent_decodes(memory_mb: int, limits: Limits) -> int:
     """How many of the largest images that are allowed fit into the memory at once; at least one."""
     room = memory_mb * 2**20 - BYTES_OF_THE_RUNTIME - CONCURRENT_READS * limits.max_bytes
-    return max(1, room // (BYTES_PER_PIXEL * limits.max_pixels))
+    return max(1, room // (BYTES_PER_PIXEL * limits.max_pixels + limits.max_bytes))
 
 
 def inspect(item: InventoryItem, batch_id: str, decoders: BoundedSemaphore) -> Inspection | InaccessibleObjectError:

@@ -43,22 +43,21 @@ def grey(image: Image.Image, fixed: Window | None, no_data: float | None) -> tup
 
 
 def colours(high: Image.Image, low: Image.Image, fixed: Window | None) -> tuple[Image.Image, Window]:
-    """A picture of 8 bits per channel from the high and the low bytes of 16 bits, one window for all channels.
+    """An RGB picture of 8 bits per channel from the high and the low bytes of 16 bits, one window for all channels.
 
     Black stays 0, and white is all bits that are used: 12 bits in 16 are a picture of 12 bits.
     """
-    pairs = [
-        (_small(one).tobytes(), _small(other).tobytes()) for one, other in zip(high.split(), low.split(), strict=True)
-    ]
+    pairs = [(_small(high).getchannel(name).tobytes(), _small(low).getchannel(name).tobytes()) for name in "RGB"]
     values = _usable((256.0 * one + other for pair in pairs for one, other in zip(*pair, strict=True)), None)
-    window = fixed or (0.0, float(2 ** max(8, int(_robust(_without_sentinels(values))[1]).bit_length()) - 1))
+    window = fixed or (0.0, float(2 ** max(8, int(_window(values)[1]).bit_length()) - 1))
     table = [_level(value, window) for value in range(65_536)]
-    # Low and high byte side by side are a number of 16 bits.
-    numbers = (
-        Image.frombytes("I;16", high.size, Image.merge("LA", pair).tobytes())
-        for pair in zip(low.split(), high.split(), strict=True)
-    )
-    return Image.merge(high.mode, [each.convert("I").point(table, "L") for each in numbers]), window
+    return Image.merge("RGB", [_channel(high, low, name).point(table, "L") for name in "RGB"]), window
+
+
+def _channel(high: Image.Image, low: Image.Image, name: str) -> Image.Image:
+    """Low and high byte side by side are a number of 16 bits."""
+    both = Image.merge("LA", (low.getchannel(name), high.getchannel(name))).tobytes()
+    return Image.frombytes("I;16", high.size, both).convert("I")
 
 
 def _level(value: float, window: Window) -> int:

@@ -33,7 +33,7 @@ _FILLERS = (b"\x55" * 32, b"\xa6" * 32)
 
 @dataclass
 class _Walk:
-    kept: list[bytes] = field(default_factory=lambda: [START])
+    kept: list[bytes | memoryview] = field(default_factory=lambda: [START])
     frames: list[tuple[int, bytes]] = field(default_factory=list)
     scans: list[bytes] = field(default_factory=list)
     exif: list[bytes] = field(default_factory=list)
@@ -47,23 +47,21 @@ def read(data: bytes, limits: Limits) -> Stored:
     """Raises RejectedImage for a file made to cost time, or one whose end is missing and whose picture is not whole."""
     walk = _walked(data)
     _refuse_costly(walk, limits)
-    stream = b"".join(walk.kept)
     stated = (exif_orientation(block) for block in walk.exif)
-    fills = () if walk.ended else _FILLERS
-    if fills and not _every_scan_is_there(walk):
+    if not walk.ended and not _every_scan_is_there(walk):
         raise RejectedImage("truncated", "the JPEG data ends before the picture does; upload it again")
     return Stored(
-        picture=stream + END,
+        picture=b"".join([*walk.kept, END]),
         orientation=next((value for value in stated if value), 1),
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),
-        also=tuple(stream + fill + END for fill in fills),
+        endings=() if walk.ended else tuple(fill + END for fill in _FILLERS),
     )
 
 
 def _walked(data: bytes) -> _Walk:
-    walk, at = _Walk(), len(START)
+    walk, at, view = _Walk(), len(START), memoryview(data)  # files are large: no copies
     for _ in range(MOST_PARTS):
         found = _MARKER.search(data, at)
         if found is None:
@@ -85,7 +83,8 @@ def _walked(data: bytes) -> _Walk:
             scan, at = at, end.start() if end else len(data)
             walk.damaged = walk.damaged or _DAMAGE.search(data, scan, at) is not None
             walk.scans.append(data[body + 2 : scan])
-            walk.kept.append(data[found.start() : at].removesuffix(b"" if end else b"\xff"))
+            half_a_mark = end is None and data.endswith(b"\xff")
+            walk.kept.append(view[found.start() : at - half_a_mark])
         else:
             _take(walk, code, data[found.start() : at])
     raise too_costly(f"more than {MOST_PARTS} segments in one JPEG file")

@@ -165,8 +165,8 @@ def _opened(stored: Stored, named: str, limits: Limits) -> Image.Image:
 
 def _refuse_unfinished(image: Image.Image, stored: Stored, named: str, limits: Limits) -> None:
     """A file whose end is missing is whole if what stands there instead makes no difference."""
-    for other in stored.also:
-        same = _opened(Stored(other), named, limits).convert(image.mode)
+    for ending in stored.endings:
+        same = _opened(Stored(stored.picture[:-2] + ending), named, limits).convert(image.mode)
         if ImageChops.difference(same, image).getbbox(alpha_only=False) is not None:
             raise RejectedImage("truncated", f"the {named} data ends before the picture does; upload it again")
 
@@ -200,17 +200,17 @@ def _from_sixteen_bits(
     if named == "PNG" and image.mode in ("LA", "RGBA") and pngs.header_of(stored.picture).colours == 4:
         parts = Image.open(io.BytesIO(pngs.deep_grey_with_alpha_as_bytes(stored.picture)), formats=[named])
         high, low, alpha, _ = parts.split()
-        grey, window = deep.colours(high, low, limits.window)
+        values = Image.frombytes("I;16", parts.size, Image.merge("LA", (low, high)).tobytes())
+        grey, window = deep.grey(values, limits.window, None)
         return _on_white(Image.merge("LA", (grey, alpha))).convert("L"), window
     if image.mode not in ("RGB", "RGBA", "RGBX"):
         return image, None
     other = Image.open(io.BytesIO(stored.picture), formats=[named])
     other.tile = [_of_low_bytes(tile) for tile in other.tile]
     other.load()
-    high, low = image.convert("RGB"), other.convert("RGB")
+    pixels, window = deep.colours(image, other, limits.window)
     if image.mode != "RGBA":
-        return deep.colours(high, low, limits.window)
-    pixels, window = deep.colours(high, low, limits.window)
+        return pixels, window
     return _on_white(Image.merge("RGBA", (*pixels.split(), image.getchannel("A")))), window
 
 

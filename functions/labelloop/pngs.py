@@ -49,7 +49,7 @@ class Header:
 
 @dataclass
 class _Walk:
-    kept: list[bytes] = field(default_factory=lambda: [SIGNATURE])
+    kept: list[bytes | memoryview] = field(default_factory=lambda: [SIGNATURE])
     names: list[bytes] = field(default_factory=list)
     header: Header | None = None
     orientation: int | None = None
@@ -91,18 +91,18 @@ def deep_grey_with_alpha_as_bytes(picture: bytes) -> bytes:
 
 
 def _walked(data: bytes) -> _Walk:
-    walk = _Walk()
+    walk, view = _Walk(), memoryview(data)  # files are large: no copies
     for count, (name, start, end) in enumerate(_chunks(data)):
         if count == MOST_CHUNKS:
             raise too_costly(f"more than {MOST_CHUNKS} chunks in one PNG file")
         walk.end = end
         # A broken sum is an error to one reader and nothing to another.
         sum_of_it = int.from_bytes(data[end - 4 : end])
-        intact = sum_of_it == zlib.crc32(memoryview(data)[start - 4 : end - 4])
+        intact = sum_of_it == zlib.crc32(view[start - 4 : end - 4])
         walk.names.append(name)
         walk.harmless = walk.harmless and intact
         if name in _PICTURE:
-            walk.kept.append(data[start - 8 : end])
+            walk.kept.append(view[start - 8 : end])
         else:
             _look_at(walk, name, data[start : end - 4])
         if name == b"IHDR" and walk.header is None and end - start == 13 + 4:
@@ -130,7 +130,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 def _look_at(walk: _Walk, name: bytes, body: bytes) -> None:
     if name == b"eXIf" and walk.orientation is None:
         walk.orientation = exif_orientation(body.removeprefix(b"Exif\0\0"))
-    if name == b"iCCP" and walk.profile is None:
+    if name == b"iCCP" and name not in walk.names[:-1]:
         walk.profile = _profile(body)
     walk.harmless = walk.harmless and _is_harmless(name, body)
 
@@ -162,12 +162,19 @@ def _frames(names: list[bytes]) -> int:
 def _inflated(data: bytes, most: int) -> tuple[int, bool]:
     """How many bytes the compressed picture has, counted up to a little more than `most`, and whether it ends well."""
     inflater, length = zlib.decompressobj(), 0
+    pieces = (
+        data[at : min(at + 2**16, end - 4)]
+        for name, start, end in _chunks(data)
+        if name == b"IDAT"
+        for at in range(start, end - 4, 2**16)
+    )
     try:
-        for name, start, end in _chunks(data):
-            rest = data[start : end - 4] if name == b"IDAT" else b""
-            while rest and length <= most:
-                length += len(inflater.decompress(rest, 2**20))
-                rest = inflater.unconsumed_tail
+        for piece in pieces:
+            if inflater.eof or length > most:
+                return length, False
+            length += len(inflater.decompress(piece, 2**20))
+            while inflater.unconsumed_tail and length <= most:
+                length += len(inflater.decompress(inflater.unconsumed_tail, 2**20))
     except zlib.error:
         return length, False
     return length, inflater.eof and not inflater.unused_data

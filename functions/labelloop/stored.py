@@ -7,7 +7,7 @@ its time, stay outside.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # More parts than this hold no picture of the sizes that are allowed, they only cost time.
 MOST_PARTS = 10_000
@@ -45,7 +45,7 @@ class Stored:
 
     `bare`: the file itself holds nothing that any decoder could turn, recolour or replace the picture by.
     `portable`: every decoder reads `picture` as the same pixels. `orientation`: the EXIF value, 1 to 8, that applies.
-    `also`: files that decode to the same pixels if, and only if, none of the picture is missing.
+    `endings`: in place of the last two bytes of `picture` they give the same pixels if, and only if, none are missing.
     `bits`: of a channel, where that has to be known before decoding. `no_data`: the stored value that means nothing.
     """
 
@@ -55,7 +55,7 @@ class Stored:
     frames: int = 1
     bare: bool = False
     portable: bool = False
-    also: tuple[bytes, ...] = field(default=(), repr=False)
+    endings: tuple[bytes, ...] = ()
     bits: int = 8
     no_data: float | None = None
 

@@ -1,0 +1,116 @@
+"""One file never spends a shard's time: what is made to cost more than its picture is refused before it is decoded, or
+is read without what costs.
+"""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+from labelloop.pixels import Limits, RejectedImage, canonicalise
+from PIL import Image, TiffImagePlugin
+
+from tests.support.costly_pictures import COSTLY, SIDE, costly, many_directories, progressive_scans, run_length_bmp
+
+SIZE = 6_000_000
+# Each takes below 1 s of a processor here; without bounds many take minutes, and gigabytes.
+CPU_SECONDS = 20
+MORE_MEMORY = 1_500_000_000
+DIED = "died"
+
+
+def outcome(data: bytes, limits: Limits) -> str:
+    """What becomes of a file in a process that may not take much: ok, the refusal's reason, or `died`."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        told = DIED
+        try:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + MORE_MEMORY,) * 2)
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+            canonicalise(data, limits)
+            told = "ok"
+        except RejectedImage as refusal:
+            assert "far longer" in refusal.detail or refusal.detail
+            told = DIED if "cannot allocate" in refusal.detail.lower() or not refusal.detail else refusal.reason
+        finally:
+            os.write(writing, told.encode())
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        return pipe.read() or DIED
+
+
+@pytest.mark.fault("J03", "B18")
+@pytest.mark.parametrize("name", sorted(COSTLY))
+def test_a_file_made_to_cost_time_or_memory_is_refused_or_read_in_bounds(name: str) -> None:
+    told = outcome(costly(name, SIZE), Limits(max_bytes=SIZE + 200_000))
+    assert told in ("ok", "unreadable", "multi-frame", "too-many-pixels", "too-large", "truncated", "not-an-image")
+
+
+@pytest.mark.fault("J03")
+@pytest.mark.parametrize("directories", [2, 40_000])
+def test_of_a_tiff_no_directory_but_the_first_is_read(monkeypatch: pytest.MonkeyPatch, directories: int) -> None:
+    read = []
+    load = TiffImagePlugin.ImageFileDirectory_v2.load
+    monkeypatch.setattr(
+        TiffImagePlugin.ImageFileDirectory_v2, "load", lambda self, file: read.append(1) or load(self, file)
+    )
+    data = many_directories(13_000 + 120 * directories)
+    with pytest.raises(RejectedImage) as refusal:
+        canonicalise(data)
+    assert refusal.value.reason == "multi-frame"
+    assert len(read) <= 10
+
+
+@pytest.mark.fault("J03")
+def test_the_scans_of_a_progressive_jpeg_are_counted_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(*_args):
+        raise AssertionError("a picture of hundreds of scans was decoded")
+
+    assert canonicalise(progressive_scans(0, SIDE)).width == SIDE, "the usual number is fine"
+    monkeypatch.setattr(Image.Image, "load", decode)
+    for data in (progressive_scans(100_000, SIDE), progressive_scans(400_000, 7_000)):
+        with pytest.raises(RejectedImage, match="scans"):
+            canonicalise(data)
+
+
+@pytest.mark.fault("J03")
+def test_a_small_run_length_bmp_is_read_and_a_large_one_is_refused_in_words() -> None:
+    canonical = canonicalise(run_length_bmp(0))
+    assert (canonical.width, canonical.height) == (4_096, 64)
+    with pytest.raises(RejectedImage, match=r"run-length.*save it as PNG"):
+        canonicalise(run_length_bmp(5_000_000))
+
+
+@pytest.mark.fault("J03")
+def test_values_that_many_tags_share_are_read_once_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 tags that all point to one megabyte are 400 MB to a reader that fetches values first."""
+    read = []
+    real = TiffImagePlugin.ImageFile._safe_read
+    monkeypatch.setattr(
+        TiffImagePlugin.ImageFile, "_safe_read", lambda file, size: read.append(size) or real(file, size)
+    )
+    canonical = canonicalise(costly("tiff: tags that share the file", 1_000_000))
+    assert canonical.width == SIDE
+    assert sum(read) < 100_000
+
+
+@pytest.mark.fault("J03")
+def test_ordinary_files_of_many_parts_are_read() -> None:
+    """Depth maps fill hundreds of segments of 64 kB, old writers put 1 kB into a chunk, a strip may be one row."""
+    from tests.support.costly_pictures import narrow_strips
+    from tests.support.odd_headers import chunk, chunks, encoded, segment
+
+    jpeg = encoded("JPEG")
+    assert canonicalise(
+        jpeg[:2] + segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"x" * 9_000) * 600 + jpeg[2:]
+    )
+    png = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks(encoded("PNG")):
+        parts = [body[at : at + 1] for at in range(len(body))] if name == b"IDAT" else [body]
+        png += b"".join(chunk(name, part) for part in parts)
+    assert canonicalise(png).unchanged
+    assert canonicalise(narrow_strips(50_000 * (SIDE + 8))).height == 50_000
