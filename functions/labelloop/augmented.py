@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from labelloop.records import VISIBILITIES, Box, KeyPoint
 BOXES, KEY_POINTS = "boxes", "key-points"
 PROPOSALS, PROPOSED_KEY_POINTS = "proposed-boxes", "proposed-key-points"
 OBJECT_DETECTION, CUSTOM = "groundtruth/object-detection", "groundtruth/custom"
+MOST_MARKS = 10_000  # in one image: five people's answers of 2,000 each, if they agree on none
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -53,15 +55,19 @@ def key_point_value(width: int, height: int, points: Sequence[KeyPoint], names: 
 
 def _class_id(label: str, classes: Sequence[str], context: str) -> int:
     if label not in classes:
-        raise InvalidInputError(f"{context}: field 'label' must be one of {', '.join(classes)}, but is '{label}'")
+        raise InvalidInputError(
+            f"{context}: field 'label' must be one of {', '.join(classes)}, but is {fields.shown(label)}"
+        )
     return list(classes).index(label)
 
 
 def _refuse_repeated(points: Sequence[KeyPoint], context: str) -> None:
-    labels = [point.label for point in points]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise InvalidInputError(f"{context}: field 'class_id' names '{label}' twice, but an image has one object")
+    often = Counter(point.label for point in points)
+    for label in often:
+        if often[label] > 1:
+            raise InvalidInputError(
+                f"{context}: field 'class_id' names {fields.shown(label)} twice, but an image has one object"
+            )
 
 
 def whole_or_fraction(value: float) -> int | float:
@@ -167,7 +173,10 @@ def _annotations(
     for source in (value, metadata):  # the line's own maps win over the job's class list, the metadata's over both
         names.update(fields.mapping(source.get("class-map") or {}, context, "class-map"))
     objects = metadata.get("objects") or value.get("objects") or []
-    for index, annotation in enumerate(fields.sequence(value, "annotations", context)):
+    listed = fields.sequence(value, "annotations", context)
+    if len(listed) > MOST_MARKS:
+        raise fields.refuse(context, "annotations", f"a list of at most {MOST_MARKS:,}", listed)
+    for index, annotation in enumerate(listed):
         where = f"{context}.annotations[{index}]"
         annotation = fields.mapping(annotation, where, "annotations")
         class_id = annotation.get("class_id")

@@ -240,4 +240,4 @@ def _how(value: Any) -> tuple[int | None, float | None]:
 
 
 def _record(line: str) -> dict[str, Any]:
-    return fields.mapping(fields.parse_json(line, "manifest line"), "manifest line", "(the line)")
+    return fields.mapping(fields.parse_line(line, "manifest line"), "manifest line", "(the line)")

@@ -108,12 +108,17 @@ def order(box: Box) -> tuple[float, float, float, float, str]:
 
 def _pairs(marks: Sequence[tuple[str, Box]]) -> Iterator[tuple[bool, float, int, int]]:
     """(another class, -overlap, index, index) of the boxes of different workers that may be one object."""
+    tops = [(box.top, box.top + box.height) for _, box in marks]
     for i, (worker, box) in enumerate(marks):
+        farthest, (top, bottom) = box.left + box.width * (1 - SAME_OBJECT_IOU), tops[i]
         for j in range(i + 1, len(marks)):
             other_worker, other = marks[j]
-            if other.left > box.left + box.width * (1 - SAME_OBJECT_IOU):
+            if other.left > farthest:
                 break  # marks are sorted by `left`: no later one overlaps enough
-            if worker != other_worker and (overlap := iou(box, other)) >= SAME_OBJECT_IOU:
+            other_top, other_bottom = tops[j]
+            if other_top >= bottom or top >= other_bottom or worker == other_worker:
+                continue
+            if (overlap := iou(box, other)) >= SAME_OBJECT_IOU:
                 yield box.label != other.label, -overlap, i, j
 
 

@@ -15,6 +15,7 @@ from labelloop.errors import InvalidInputError
 
 LARGEST_NUMBER = 1e15
 SHOWN_CHARACTERS = 60
+LONGEST_LINE = 5_000_000
 
 
 def refuse(context: str, field: str, expected: str, value: object) -> InvalidInputError:
@@ -120,6 +121,13 @@ def parse_json(content: str, context: str) -> Any:
         raise InvalidInputError(f"{context}: the JSON is nested too deeply") from None
     except ValueError as error:  # also integers of thousands of digits, which json refuses with a plain ValueError
         raise InvalidInputError(f"{context}: not JSON ({error})") from None
+
+
+def parse_line(line: str, context: str) -> Any:
+    """One line of JSON, as `parse_json`; one that is longer than any image's label is refused unread."""
+    if len(line) > LONGEST_LINE:
+        raise InvalidInputError(f"{context}: it has {len(line):,} characters, more than {LONGEST_LINE:,}")
+    return parse_json(line, context)
 
 
 def is_storable(value: str) -> bool:

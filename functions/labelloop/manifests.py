@@ -158,7 +158,7 @@ def _parse(line: str) -> tuple[dict[str, Any], str]:
     """The line's attributes, and how errors call it."""
     if "\n" in line.rstrip("\r\n"):
         raise InvalidInputError("manifest line: one line holds one JSON object, but this one is broken into several")
-    record = fields.mapping(fields.parse_json(line, "manifest line"), "manifest line", "(the line)")
+    record = fields.mapping(fields.parse_line(line, "manifest line"), "manifest line", "(the line)")
     return record, f"line of {fields.text(record, 'source-ref', 'manifest line')}"
 
 
@@ -188,9 +188,20 @@ def _read(
             human=human == "yes",
             creation_date=either(metadata, "creation-date", "creation_date", context),
             job_name=either(metadata, "job-name", "job_name", context),
-            provenance=fields.mapping(record.get("provenance") or {}, context, "provenance"),
+            provenance=_provenance(record, context),
             extra=raw_attributes(line, known) if record.keys() - known else {},
             key_points=points,
             adjustment=Adjustment.from_metadata(metadata, f"{where}-metadata"),
         )
     )
+
+
+def _provenance(record: dict[str, Any], context: str) -> dict[str, Any]:
+    """It is passed on as it is, so it must be something that can be written."""
+    given = fields.mapping(record.get("provenance") or {}, context, "provenance")
+    try:
+        dump_line(given).encode("utf-8")
+    except (ValueError, RecursionError):  # also half a surrogate pair
+        expected = "JSON of finite numbers and whole characters"
+        raise fields.refuse(context, "provenance", expected, given) from None
+    return given

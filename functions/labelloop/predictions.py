@@ -133,7 +133,7 @@ def reference_of(line: str) -> str:
 def _read(line: str) -> tuple[str, dict[str, Any]]:
     """(source-ref, record) of a line; the reference is empty where there is none to be read."""
     try:
-        record = fields.parse_json(line, "prediction")
+        record = fields.parse_line(line, "prediction")
     except InvalidInputError:
         return "", {}
     reference = record.get("source-ref") if isinstance(record, dict) else None

@@ -65,7 +65,7 @@ def attribute_of(line: str, wanted: str) -> str | None:
     A chained job adds its attribute to those of the jobs before it, and says `adjustment-status` in its metadata.
     Raises InvalidInputError where that does not tell, naming the attributes.
     """
-    record = fields.mapping(fields.parse_json(line, "manifest line"), "manifest line", "(the line)")
+    record = fields.mapping(fields.parse_line(line, "manifest line"), "manifest line", "(the line)")
     context = f"line of {fields.text(record, 'source-ref', 'manifest line')}"
     names = label_attributes(record)
     if wanted:
@@ -380,7 +380,7 @@ def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
         return label
     if found := spelled.get(_class(label)):
         return found
-    raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is '{label}'")
+    raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is {fields.shown(label)}")
 
 
 def _not_accepted(line: str, created: str) -> str:
@@ -414,21 +414,22 @@ def _visible(box: Box, size: Size) -> Box | None:
 def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
     """The line without boxes whose sides are no numbers, and why; it is read leniently, NaN and all."""
     try:
-        record = json.loads(line)
+        record = json.loads(line) if len(line) <= fields.LONGEST_LINE else None
     except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
         return line, ()
     lost: list[str] = []
-    for name in record if isinstance(record, dict) else ():
+    for name in record:
         value = record[name]
         listed = value.get("annotations") if isinstance(value, dict) else None
-        if not isinstance(listed, list):
+        if not isinstance(listed, list) or len(listed) > MOST_MARKS:
             continue
         wrong = {number: why for number, each in enumerate(listed) if (why := _nonsense(each, number))}
         metadata = record.get(f"{name}-metadata")
         for holder, part in ((value, "annotations"), (value, "objects"), (metadata, "objects")):
-            members = holder.get(part) if isinstance(holder, dict) else None
-            if isinstance(members, list):
-                holder[part] = [each for number, each in enumerate(members) if number not in wrong]
+            if isinstance(holder, dict) and isinstance(holder.get(part), list):
+                holder[part] = [each for number, each in enumerate(holder[part]) if number not in wrong]
         lost += wrong.values()
     return json.dumps(record, ensure_ascii=False), tuple(lost)
 
