@@ -31,7 +31,8 @@ down:
 test: setup
 	$(DEV) -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile)
 ifndef ARGS
-	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py
+	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py \
+	  tests/unit/test_container_models.py
 endif
 
 ## make lint                                        ruff, mypy, the template and the state machines

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import immutable, models, naming, storage, training
+from labelloop import immutable, models, storage, training
 from labelloop.errors import InvalidInputError
 from labelloop.observability import entry
 from labelloop.settings import settings
@@ -11,12 +11,12 @@ from labelloop.settings import settings
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     model_uri, job = event["model_uri"], event["job"]
-    description = training.read_description(model_uri)
-    if tuple(description["classes"]) != settings().classes:
+    _, description = training.read_model(model_uri)
+    if description.classes != settings().classes:
         raise InvalidInputError(
-            f"{model_uri} knows the classes {description['classes']}, the stack labels {list(settings().classes)}"
+            f"{model_uri} knows the classes {list(description.classes)}, the stack labels {list(settings().classes)}"
         )
-    version = f"v{models.next_number():06d}-{naming.digest(description['weights-sha256'])}"
+    version = models.version(models.next_number(), description)
     target = settings().target_mean_iou
     thresholds = {
         "model": version,

@@ -16,9 +16,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, job, champion = settings(), event["job"], event["champion"]
     scores = training.read_scores(event["output_uri"])
     gold = training.read_truths(event["dataset_uri"], "gold")
-    version = (
-        f"v{models.next_number():06d}-{naming.digest(training.read_description(event['model_uri'])['weights-sha256'])}"
-    )
+    _, description = training.read_model(event["model_uri"])
+    version = models.version(models.next_number(), description)
     verdict = promotion.compare(
         _contender("challenger", version, scores, gold),
         _contender("champion", champion, scores, gold) if champion else None,

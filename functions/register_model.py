@@ -3,7 +3,8 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, container_images, immutable, ledger, storage
+from labelloop import aws, container_images, immutable, ledger, models, storage, training
+from labelloop.errors import InvalidInputError
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -13,9 +14,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     version, folder = event["model_version"], f"models/{event['model_version']}"
     comparison = storage.read_json(storage.own_key(event["comparison_uri"]))
     if not storage.exists(f"{folder}/model.tar.gz"):
-        immutable.create(
-            f"{folder}/model.tar.gz", storage.read(storage.own_key(event["model_uri"])), "application/gzip"
-        )
+        immutable.create(f"{folder}/model.tar.gz", _verified(event["model_uri"], version), "application/gzip")
     immutable.create_json(f"{folder}/metrics.json", comparison)
     card = immutable.create_json(
         f"{folder}/card.json",
@@ -34,6 +33,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     ledger.index_version("model", version, {**card, "model_package": package})
     count("ModelRegistered")
     return {"model_package": package}
+
+
+def _verified(model_uri: str, version: str) -> bytes:
+    """Raises InvalidInputError unless these are the weights that were compared, or adopted, under this version."""
+    archive, description = training.read_model(model_uri)
+    if version != models.version(int(version[1:7]), description):
+        raise InvalidInputError(
+            f"{model_uri} was exchanged since it became {version}: its weights now have the SHA-256 "
+            f"{description.weights_sha256}. Nothing is registered; train, or adopt the model again"
+        )
+    return archive
 
 
 def _register(version: str, model_uri: str, metrics_uri: str, card: dict[str, Any]) -> str:

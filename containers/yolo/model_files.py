@@ -1,76 +1,103 @@
-"""The files of a model: weights.pt and model.json in a folder, or both in the model.tar.gz that SageMaker made."""
+"""The files of a model in a folder, read and verified: what an engine builds its network of.
+
+weights.safetensors, architecture.yaml, model.json     what is written, and all that an engine ever loads
+weights.pt, model.json                                 read as data and brought into the same form, here and only here
+"""
 
 import json
-import tarfile
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelloop import fields
+import paths  # noqa: F401  first: makes labelloop importable
+import yaml
+from labelloop import checkpoints, fields, model_archives, model_descriptions, weights
 from labelloop.errors import InvalidInputError
-
-MODEL_FILES = ("weights.pt", "model.json")
+from labelloop.model_descriptions import ModelDescription
+from labelloop.weights import Tensor
 
 
 @dataclass(frozen=True)
-class ModelDescription:
-    """model.json: what must be known of the weights before they are opened.
+class Model:
+    """`tensors` are those of the hash in model.json; `architecture` is plain data, which the engine has to check."""
 
-    `weights_sha256` is over the tensors, in the order of their names: equal for equal models, whatever packed them. It
-    and `architecture` are empty for a model that was trained elsewhere and does not say.
-    """
+    description: ModelDescription
+    architecture: Any
+    tensors: dict[str, Tensor]
 
-    classes: tuple[str, ...]
-    image_size: int
-    engine: str
-    architecture: str
-    weights_sha256: str
 
-    @classmethod
-    def read(cls, model_dir: Path) -> "ModelDescription":
-        """Raises FileNotFoundError, or InvalidInputError naming the field."""
-        path = model_dir / "model.json"
-        record = fields.mapping(fields.parse_json(path.read_text("utf-8"), path.name), path.name, "(all)")
-        classes = fields.sequence(record, "classes", path.name)
-        return cls(
-            classes=tuple(fields.text({"classes": name}, "classes", path.name) for name in classes),
-            image_size=fields.integer(record, "image_size", path.name, minimum=32),
-            engine=fields.text(record, "engine", path.name),
-            architecture=fields.optional_text(record, "architecture", path.name) or "",
-            weights_sha256=fields.optional_text(record, "weights-sha256", path.name) or "",
-        )
+def read_model(model_dir: Path) -> Model:
+    """Raises InvalidInputError naming file and field, where one is missing or not what it must be."""
+    present = [name for name in model_archives.MOST_BYTES if (model_dir / name).exists()]
+    model_archives.check_complete(present, str(model_dir))
+    described = read_description(model_dir)
+    if model_archives.is_old(present):
+        checkpoint = checkpoints.read(_content(model_dir, checkpoints.FILE), checkpoints.FILE)
+        if checkpoint.classes != described.classes:
+            raise InvalidInputError(
+                f"{checkpoints.FILE} was trained on the classes {_shortened(checkpoint.classes)}, model.json names "
+                f"{_shortened(described.classes)}: name those of the training, in their order"
+            )
+        tensors, architecture = checkpoint.tensors, checkpoint.architecture
+    else:
+        tensors = weights.read(_content(model_dir, weights.FILE), weights.FILE)
+        architecture = _yaml(_content(model_dir, model_archives.ARCHITECTURE), model_archives.ARCHITECTURE)
+    return Model(model_archives.verified(described, tensors, str(model_dir)), architecture, tensors)
 
-    def write(self, model_dir: Path, facts: Mapping[str, Any]) -> None:
-        record = {
-            "classes": list(self.classes),
-            "image_size": self.image_size,
-            "engine": self.engine,
-            "architecture": self.architecture,
-            "weights-sha256": self.weights_sha256,
-            **facts,
-        }
-        (model_dir / "model.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
-    @property
-    def short_name(self) -> str:
-        """Names the model in predictions where nobody gave it a version."""
-        return self.weights_sha256[:12] or "unnamed"
+def read_description(model_dir: Path) -> ModelDescription:
+    """model.json alone. Raises InvalidInputError naming the field."""
+    name = model_descriptions.FILE
+    return model_archives.description({name: _content(model_dir, name)}, str(model_dir))
+
+
+def write_weights(model_dir: Path, architecture: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Writes weights.safetensors and architecture.yaml; returns the tensors' SHA-256."""
+    model_dir.mkdir(parents=True, exist_ok=True)
+    (model_dir / weights.FILE).write_bytes(weights.pack(tensors))
+    text = yaml.safe_dump(dict(architecture), default_flow_style=None, sort_keys=False, width=120)
+    (model_dir / model_archives.ARCHITECTURE).write_text(text, "utf-8")
+    return weights.sha256(tensors)
+
+
+def write_description(model_dir: Path, description: ModelDescription, facts: Mapping[str, Any]) -> None:
+    text = json.dumps(description.to_json(facts), indent=2, ensure_ascii=False) + "\n"
+    (model_dir / model_descriptions.FILE).write_text(text, "utf-8")
 
 
 def unpack_model(archive: Path, target: Path) -> None:
-    """Takes the two model files out of a model.tar.gz, and nothing else whatever it holds."""
+    """Takes a model's files out of a model.tar.gz, and nothing else whatever it holds. Raises InvalidInputError."""
+    with archive.open("rb") as packed:
+        for name, content in model_archives.read(packed, archive.name).items():
+            (target / name).write_bytes(content)
+
+
+def _content(model_dir: Path, name: str) -> bytes:
+    """A file of bounded size. Where SageMaker unpacked the archive, it may be anything that a tar can hold."""
+    path, most = model_dir / name, model_archives.MOST_BYTES[name]
     try:
-        with tarfile.open(archive) as tar:
-            members = {Path(member.name).as_posix(): member for member in tar.getmembers() if member.isfile()}
-            missing = [name for name in MODEL_FILES if name not in members]
-            if missing:
-                raise InvalidInputError(
-                    f"{archive.name} lacks {' and '.join(missing)}: it is no model of this container"
-                )
-            for name in MODEL_FILES:
-                source = tar.extractfile(members[name])
-                assert source is not None, "isfile() was checked above"
-                (target / name).write_bytes(source.read())
-    except tarfile.TarError as error:
-        raise InvalidInputError(f"{archive.name} is not a tar archive ({error})") from error
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+            raise InvalidInputError(
+                f"{path} is no file of at most {most} bytes, but one of {found.st_size}: no model's"
+            )
+        with path.open("rb") as content:
+            return content.read(most)
+    except FileNotFoundError:
+        raise InvalidInputError(f"{model_dir} lacks {name}: it holds no model of this container") from None
+
+
+def _yaml(text: bytes, name: str) -> Any:
+    """Plain data: safe YAML without references, of which a few bytes could stand for gigabytes."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise InvalidInputError(f"{name} has references (*name): write out what they stand for")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+        raise InvalidInputError(f"{name} is no plain YAML: {' '.join(str(error).split())[:300]}") from None
+
+
+def _shortened(classes: Iterable[str]) -> str:
+    return fields.shown(json.dumps(list(classes), ensure_ascii=False))

@@ -20,7 +20,8 @@ import paths  # first: makes labelloop importable
 from dataset import YoloDataset, read_manifest, write_yolo_dataset
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
-from model_files import ModelDescription, unpack_model
+from labelloop.model_descriptions import ModelDescription
+from model_files import read_description, unpack_model, write_description
 from recipe import Recipe
 from scoring import Engine, score
 
@@ -71,7 +72,7 @@ def run(base: Path) -> None:
         description = ModelDescription(
             recipe.classes, recipe.image_size, engine_name, architecture, fitted.weights_sha256
         )
-        description.write(model_dir, {"training": facts})
+        write_description(model_dir, description, {"training": facts})
         gold = {
             name: _score(name, engine.load(directory), directory, roles, channels / "images", results / "scores")
             if directory
@@ -85,7 +86,7 @@ def _score(
     name: str, detector: Engine, model_dir: Path, roles: dict[str, list[Annotation]], images_dir: Path, scores: Path
 ) -> dict[str, Any]:
     """Scores gold and calibration; returns the figures on gold and prints them for SageMaker's metric definitions."""
-    model = ModelDescription.read(model_dir).short_name
+    model = read_description(model_dir).short_name
     score(detector, roles["calibration"], images_dir, model, scores / f"{name}-calibration.jsonl")
     figures = score(detector, roles["gold"], images_dir, model, scores / f"{name}-gold.jsonl")
     prefix = "gold" if name == "challenger" else "champion"  # no metric's name may end with another one's
@@ -130,7 +131,7 @@ def _starting_point(champion_dir: Path | None, recipe: Recipe) -> tuple[Path | N
     """The champion to go on from, or None for random weights; and the architecture of the model to come."""
     if champion_dir is None:
         return None, recipe.architecture
-    champion = ModelDescription.read(champion_dir)
+    champion = read_description(champion_dir)
     if champion.architecture in ("", recipe.architecture):
         return champion_dir, champion.architecture
     print(f"the champion is a {champion.architecture}, wanted is a {recipe.architecture}: starting anew", flush=True)

@@ -18,7 +18,7 @@ import devices
 import paths  # first: makes labelloop importable
 from labelloop.errors import TransientError
 from labelloop.pixels import Limits
-from model_files import ModelDescription
+from model_files import read_description
 from shards import Answerer, ObjectVersion
 
 LOAD_SECONDS = 600.0
@@ -164,7 +164,7 @@ def _load(configuration: Configuration) -> tuple[Answerer, dict[str, Any]]:
     began = time.monotonic()
     device = devices.check(configuration.instance_type)  # first: nothing else matters on the wrong machine
     engine = importlib.import_module(configuration.engine).load(configuration.model_dir, configuration.image_size)
-    model = configuration.model_version or ModelDescription.read(configuration.model_dir).short_name
+    model = configuration.model_version or read_description(configuration.model_dir).short_name
     answerer = Answerer(engine, model, configuration.limits)
     seconds = round(time.monotonic() - began, 1)
     return answerer, {"model": model, "load-seconds": seconds, "instance": device, **engine.describe()}

@@ -5,8 +5,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop import aws, storage
+from labelloop import aws, naming, storage
 from labelloop.errors import TransientError
+from labelloop.model_descriptions import ModelDescription
 from labelloop.storage import Pointer
 
 CHAMPION = "models/champion"
@@ -25,6 +26,11 @@ def next_number() -> int:
         int(entry["Prefix"][len("models/v") :][:6]) for page in pages for entry in page.get("CommonPrefixes", ())
     ]
     return max(numbers, default=0) + 1
+
+
+def version(number: int, description: ModelDescription) -> str:
+    """`v<6 digits>-<8 hex of the weights>`."""
+    return f"v{number:06d}-{naming.digest(description.weights_sha256)}"
 
 
 def thresholds_key(version: str, dataset_version: str) -> str:

@@ -2,22 +2,21 @@
 containers/yolo/README.md.
 """
 
-import hashlib
 import io
 import json
-import tarfile
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import archives, fields, immutable, storage
+from labelloop import archives, fields, immutable, model_archives, storage
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
+from labelloop.model_descriptions import ModelDescription
 from labelloop.records import Prediction, parse_lines
 from labelloop.settings import Settings
 
 MOST_METRICS_BYTES = 50_000_000
 MOST_FILES_BYTES = 200_000_000
-MOST_ARCHIVE_BYTES = 550_000_000
+MOST_ARCHIVE_BYTES = 550_000_000  # of model.tar.gz: the most that its weights may have, which do not shrink much
 LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
     {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
@@ -104,15 +103,14 @@ def read_scores(output_uri: str) -> Scores:
     return Scores(metrics, predictions)
 
 
-def read_description(model_uri: str) -> dict[str, Any]:
-    """model.json inside a model.tar.gz: classes, image_size, engine, weights-sha256. The last is computed where a model
-    from elsewhere does not tell it.
+def read_model(model_uri: str) -> tuple[bytes, ModelDescription]:
+    """A model.tar.gz and what its model.json says; the hash is that of the weights, computed here.
+
+    Raises InvalidInputError where the archive is not whole, a field is not what it must be, or model.json has another
+    hash.
     """
-    for name, body in _members(model_uri, only="model.json"):
-        if name == "model.json":
-            description = dict(json.loads(body))
-            return {**description, "weights-sha256": description.get("weights-sha256") or _weights_sha256(model_uri)}
-    raise InvalidInputError(f"{model_uri} holds no model.json: it is not a model of this project's container")
+    body = storage.read(storage.own_key(model_uri), most=MOST_ARCHIVE_BYTES)
+    return body, model_archives.describe(model_archives.read(io.BytesIO(body), model_uri), model_uri)
 
 
 def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
@@ -143,18 +141,7 @@ def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _weights_sha256(model_uri: str) -> str:
-    body = storage.read(storage.own_key(model_uri))
-    with tarfile.open(fileobj=io.BytesIO(body), mode="r:gz") as archive:
-        for member in archive:
-            weights = archive.extractfile(member) if member.name.removeprefix("./") == "weights.pt" else None
-            if weights:
-                return hashlib.file_digest(weights, "sha256").hexdigest()  # type: ignore[arg-type]
-    raise InvalidInputError(f"{model_uri} holds no weights.pt: it is not a model of this project's container")
-
-
-def _members(archive_uri: str, only: str = "") -> list[tuple[str, bytes]]:
-    """Names and bytes of an archive's files, or of the one that is asked for."""
+def _members(archive_uri: str) -> list[tuple[str, bytes]]:
+    """Names and bytes of an archive's files."""
     body = storage.read(storage.own_key(archive_uri), most=MOST_ARCHIVE_BYTES)
-    bounds = MOST_METRICS_BYTES, MOST_FILES_BYTES
-    return archives.files(body, archive_uri, *bounds, lambda name: not only or name == only)
+    return archives.files(body, archive_uri, MOST_METRICS_BYTES, MOST_FILES_BYTES, lambda name: True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,7 @@ def _score(archive: Path, gold: list[Any], work: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
         model_dir = Path(scratch)
         model_files.unpack_model(archive, model_dir)
-        engine_name = model_files.ModelDescription.read(model_dir).engine
-        engine = importlib.import_module(engine_name).load(model_dir)
+        engine = importlib.import_module(os.environ.get("ENGINE", "detector")).load(model_dir)
         score = importlib.import_module("scoring").score
         figures: dict[str, Any] = score(engine, gold, work / "images", version, work / f"scores-{version}.jsonl")
     print(f"{version}: {figures}", flush=True)

@@ -23,6 +23,7 @@ PURE = [
     *("limits", "manifests", "markers", "naming", "other_formats", "pixels", "pngs", "stored", "tiffs"),
     *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling", "side_files"),
     *("settings", "supplied", "task_input", "workers"),
+    *("checkpoints", "model_archives", "model_descriptions", "weights"),
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}

@@ -2,15 +2,16 @@
 
 import hashlib
 import json
-import tarfile
 
 import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
 from dataset import read_manifest, write_yolo_dataset
 from labelloop.errors import InvalidInputError
+from labelloop.model_descriptions import ModelDescription
 from labelloop.pixels import canonicalise
 from labelloop.records import Box
-from model_files import ModelDescription, unpack_model
+from made_up_models import detector_checkpoint, model, packed
+from model_files import read_description, unpack_model, write_description
 from PIL import Image
 from recipe import Recipe
 from scoring import Look, predictions, score
@@ -216,39 +217,42 @@ def test_missing_classes_are_asked_for():
         Recipe.from_hyperparameters({})
 
 
-def test_a_model_archive_gives_up_its_two_files_and_no_others(tmp_path):
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir(), target.mkdir()
-    description = ModelDescription(("head",), 640, "detector", "tiny, width 0.125", "ab" * 32)
-    description.write(source, {"training": {"steps": 3}})
-    (source / "weights.pt").write_bytes(b"weights")
-    (source / "evil").write_bytes(b"x")
-    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
-        tar.add(source / "weights.pt", "./weights.pt")
-        tar.add(source / "model.json", "model.json")
-        tar.add(source / "evil", "../evil")
-    unpack_model(tmp_path / "model.tar.gz", target)
-    assert sorted(path.name for path in target.iterdir()) == ["model.json", "weights.pt"]
+def test_a_model_archive_gives_up_its_files_and_no_others(tmp_path):
+    (tmp_path / "target").mkdir()
+    files = model()
+    given = {f"./{name}": body for name, body in files.items()} | {"../evil": b"x", "more": b"y"}
+    (tmp_path / "model.tar.gz").write_bytes(packed(given))
+    unpack_model(tmp_path / "model.tar.gz", tmp_path / "target")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "target").iterdir()} == files
     assert not (tmp_path / "evil").exists()
-    assert ModelDescription.read(target) == description and description.short_name == "abababababab"
+
+
+def test_an_old_model_archive_gives_up_its_checkpoint(tmp_path):
+    old = {"weights.pt": detector_checkpoint(), "model.json": model()["model.json"]}
+    (tmp_path / "model.tar.gz").write_bytes(packed(old))
+    (tmp_path / "target").mkdir()
+    unpack_model(tmp_path / "model.tar.gz", tmp_path / "target")
+    assert sorted(path.name for path in (tmp_path / "target").iterdir()) == ["model.json", "weights.pt"]
 
 
 def test_an_archive_without_a_model_and_a_file_that_is_none(tmp_path):
-    with tarfile.open(tmp_path / "model.tar.gz", "w:gz"):
-        pass
-    with pytest.raises(InvalidInputError, match=r"lacks weights.pt and model.json"):
+    (tmp_path / "model.tar.gz").write_bytes(packed({}))
+    with pytest.raises(InvalidInputError, match=r"lacks weights\.safetensors, architecture\.yaml and model\.json"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path)
     (tmp_path / "model.tar.gz").write_bytes(b"not a tar")
     with pytest.raises(InvalidInputError, match="not a tar archive"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path)
 
 
-def test_a_model_description_without_history_is_enough(tmp_path):
+def test_a_description_is_read_as_it_was_written_and_needs_no_history(tmp_path):
+    description = ModelDescription(("head",), 640, "detector", "tiny, width 0.125", "ab" * 32)
+    write_description(tmp_path, description, {"training": {"steps": 3}})
+    assert read_description(tmp_path) == description and description.short_name == "abababababab"
     (tmp_path / "model.json").write_text('{"classes":["head"],"image_size":640,"engine":"detector"}')
-    assert ModelDescription.read(tmp_path).short_name == "unnamed"
+    assert read_description(tmp_path).short_name == "unnamed"
     (tmp_path / "model.json").write_text('{"classes":["head"],"engine":"detector"}')
     with pytest.raises(InvalidInputError, match="image_size"):
-        ModelDescription.read(tmp_path)
+        read_description(tmp_path)
 
 
 class GivenBoxes:

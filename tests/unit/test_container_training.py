@@ -103,12 +103,12 @@ def test_the_same_job_gives_the_same_bytes_and_a_champion_is_gone_on_from(learne
     with ThreadPoolExecutor() as pool:
         for finished in pool.map(train, jobs):
             assert finished.returncode == 0, finished.stderr
-    one, other, warm = ((base / "model/weights.pt").read_bytes() for base in jobs)
+    one, other, warm = ((base / "model/weights.safetensors").read_bytes() for base in jobs)
     assert hashlib.sha256(one).hexdigest() == hashlib.sha256(other).hexdigest()
     metrics = [json.loads((base / "output/data/metrics.json").read_text()) for base in jobs]
     cold_figures, warm_figures = metrics[0]["gold"], metrics[2]["gold"]
     assert metrics[2]["train"]["warm_start"] and metrics[2]["train"]["steps"] == 2
-    assert warm != (learned[0] / "model/weights.pt").read_bytes()
+    assert warm != (learned[0] / "model/weights.safetensors").read_bytes()
     assert warm_figures["challenger"]["map50"] > 0.5 > cold_figures["challenger"]["map50"], "the weights were kept"
     assert warm_figures["champion"]["map50"] > 0.5 and cold_figures["champion"] is None
     assert (jobs[2] / "output/data/scores/champion-gold.jsonl").exists()
@@ -141,14 +141,20 @@ def test_a_stopped_job_ends_promptly_and_is_no_failure(tmp_path):
     assert not (tmp_path / "output/failure").exists()
 
 
-def test_the_weights_open_in_plain_ultralytics_without_running_code(learned):
+@pytest.mark.fault("J01")
+def test_what_is_stored_is_safetensors_and_yaml_and_makes_a_plain_ultralytics_model(learned):
     import detector  # noqa: F401
-    from ultralytics import YOLO
-    from ultralytics.nn import tasks
+    import yaml
+    from labelloop import weights
+    from ultralytics.nn.tasks import DetectionModel
 
-    assert tasks.SAFE_LOAD
-    model = YOLO(learned[0] / "model/weights.pt")
-    assert (model.names, model.task) == ({0: "head"}, "detect")
+    folder = learned[0] / "model"
+    assert sorted(path.name for path in folder.iterdir()) == ["architecture.yaml", "model.json", "weights.safetensors"]
+    tensors = weights.read((folder / "weights.safetensors").read_bytes(), "weights")
+    architecture = yaml.safe_load((folder / "architecture.yaml").read_text())
+    plain = DetectionModel(architecture, verbose=False).state_dict()
+    assert {name: tuple(tensor.shape) for name, tensor in plain.items()} == {n: t.shape for n, t in tensors.items()}
+    assert json.loads((folder / "model.json").read_text())["weights-sha256"] == weights.sha256(tensors)
 
 
 def test_boxes_do_not_depend_on_neighbours_and_follow_the_picture(learned):

@@ -5,11 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 
 import pytest
 from labelloop.manifests import Annotation
 from labelloop.records import Box
+from made_up_models import model, packed
 from PIL import Image
 
 from local import stack
@@ -22,26 +22,13 @@ class Engine:
     batch_size = 2
     def __init__(self, text): self.found = [Box("head", 10, 10, 20, 20, 0.9)] if text == "good" else []
     def predict(self, images): return [list(self.found) for _ in images]
-def load(model_dir): return Engine((model_dir / "weights.pt").read_text())
+def load(model_dir): return Engine((model_dir / "architecture.yaml").read_text())
 """
 KEY = 'incoming/demo/a "b" 50%20 😀.jpg'
 
 
-def archive(weights):
-    description = {
-        "classes": ["head"],
-        "image_size": 64,
-        "engine": "stand_in",
-        "architecture": "x",
-        "weights-sha256": "y",
-    }
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        for name, text in (("weights.pt", weights), ("model.json", json.dumps(description))):
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return out.getvalue()
+def archive(learned):
+    return packed(model(classes=["head"], engine="stand_in") | {"architecture.yaml": learned.encode()})
 
 
 def picture():
@@ -74,7 +61,9 @@ def test_all_models_meet_the_same_gold_images_in_one_process(tmp_path):
     (work / "gold.jsonl").write_text(gold() + "\n", "utf-8")
     path = os.pathsep.join([str(stack.REPO_ROOT / "containers" / "yolo"), str(tmp_path)])
     command = [sys.executable, str(scores.SCRIPT), "--work", str(work)]
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, capture_output=True)
+    subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path, "ENGINE": "stand_in"}, check=True, capture_output=True
+    )
     found = json.loads((work / "scores.json").read_text())
     assert found["v000001-a"] == {"map50": 1.0, "map50_95": 1.0, "images": 1}
     assert found["v000002-b"]["map50"] == 0.0

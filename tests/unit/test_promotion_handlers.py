@@ -6,10 +6,11 @@ from annotation_lines import reference
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown, handle
-from labelloop import callbacks, immutable, ledger, models, storage, training
+from labelloop import callbacks, immutable, ledger, models, naming, storage, training
 from labelloop.errors import InvalidInputError, TransientError
 from labelloop.ledger import LockLostError
 from labelloop.settings import settings
+from made_up_models import model, tensors_sha256
 from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
@@ -109,10 +110,13 @@ def test_without_a_champion_a_failed_first_model_only_frees_the_lock() -> None:
 # --- Register, Deploy, Scale, Promote
 
 
-def register(fake_service, version: str = MODEL, **answers) -> tuple:
+GIVEN = f"v000001-{naming.digest(tensors_sha256())}"
+
+
+def register(fake_service, version: str = GIVEN, **answers) -> tuple:
     sagemaker = fake_service("sagemaker", create_model_package={"ModelPackageArn": "arn:package"}, **answers)
     given = {
-        "model_uri": archive("model", {"model.json": b"{}"}),
+        "model_uri": archive("model", model()),
         "comparison_uri": storage.write_json(f"training/{JOB}/comparison.json", {"reason": "better"}),
         "thresholds_uri": storage.uri("t.json"),
     }
@@ -124,13 +128,13 @@ def test_a_version_is_stored_with_metrics_and_card_and_registered_once(fake_serv
     first, sagemaker = register(fake_service, describe_model_package_group=refused("ValidationException", "not exist"))
     assert first == {"model_package": "arn:package"}
     assert len(sagemaker.requests_of("create_model_package_group")) == 1
-    before = {key: storage.read(key) for key in storage.keys(f"models/{MODEL}/")}
-    assert set(before) == {f"models/{MODEL}/{name}" for name in ("model.tar.gz", "metrics.json", "card.json")}
+    before = {key: storage.read(key) for key in storage.keys(f"models/{GIVEN}/")}
+    assert set(before) == {f"models/{GIVEN}/{name}" for name in ("model.tar.gz", "metrics.json", "card.json")}
     sagemaker.answering(describe_model_package_group={})
     assert register(fake_service)[0] == first
-    assert {key: storage.read(key) for key in storage.keys(f"models/{MODEL}/")} == before
+    assert {key: storage.read(key) for key in storage.keys(f"models/{GIVEN}/")} == before
     tokens = {request["ClientToken"] for request in sagemaker.requests_of("create_model_package")}
-    assert tokens == {f"labelloop-{MODEL}"}
+    assert tokens == {f"labelloop-{GIVEN}"}
 
 
 def test_a_registry_that_may_not_be_read_is_no_missing_group(fake_service) -> None:

@@ -1,6 +1,5 @@
 """Training jobs: a request SageMaker takes, and results read from an archive nobody has to trust."""
 
-import hashlib
 import io
 import json
 import tarfile
@@ -11,6 +10,7 @@ from labelloop import storage, training
 from labelloop.errors import InvalidInputError
 from labelloop.settings import settings
 from labelloop.training import Scores
+from made_up_models import model, safetensors, tensors_sha256
 
 from local.sagemaker.requests import check, service_model
 
@@ -138,11 +138,13 @@ def test_a_member_that_would_fill_the_memory_is_refused(aws, monkeypatch) -> Non
 
 def test_large_weights_do_not_hinder_reading_the_description(aws, monkeypatch) -> None:
     monkeypatch.setattr(training, "MOST_METRICS_BYTES", 1000)
-    uri = archive(("weights.pt", b"w" * 5000), ("./model.json", b'{"classes": ["head"]}'))
-    weights = hashlib.sha256(b"w" * 5000).hexdigest()
-    assert training.read_description(uri) == {"classes": ["head"], "weights-sha256": weights}
-    with pytest.raises(InvalidInputError, match=r"holds no model\.json"):
-        training.read_description(archive(("weights.pt", b"w"), special("model.json", tarfile.SYMTYPE, "/etc/passwd")))
+    tensors = {"weight": ("F32", (5000,), bytes(20_000))}
+    files = model(safetensors(tensors), **{"weights-sha256": None})
+    description = training.read_model(archive(*((f"./{name}", body) for name, body in files.items())))[1]
+    assert (description.classes, description.weights_sha256) == (("head", "bag"), tensors_sha256(tensors))
+    link = special("model.json", tarfile.SYMTYPE, "/etc/passwd")
+    with pytest.raises(InvalidInputError, match=r"lacks model\.json"):
+        training.read_model(archive(*((name, body) for name, body in files.items() if name != "model.json"), link))
 
 
 def test_truths_are_the_labels_of_one_channel(aws) -> None:

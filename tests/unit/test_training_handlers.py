@@ -1,6 +1,5 @@
 """Plan Training, Adopt Model, Assemble Dataset and Train Challenger; and one lock around them."""
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -12,9 +11,9 @@ from fake_service import refused
 from handling import MODEL, crown, handle
 from labelloop import callbacks, datasets, immutable, ledger, storage
 from labelloop.errors import InvalidInputError, TransientError
+from made_up_models import detector_checkpoint, model, safetensors
 from training_files import (
     JOB,
-    WEIGHTS,
     archive,
     label,
     trainer,
@@ -68,13 +67,13 @@ def test_a_given_model_is_adopted_only_while_there_is_no_champion() -> None:
 
 
 def test_a_model_of_other_classes_is_not_adopted() -> None:
-    uri = archive("given", {"model.json": json.dumps({**WEIGHTS, "classes": ["cat"]}).encode()})
+    uri = archive("given", model(classes=["cat"]))
     with pytest.raises(InvalidInputError, match="knows the classes"):
         handle("adopt_model", model_uri=uri, job=JOB)
 
 
 def test_an_adopted_model_becomes_the_first_version_and_accepts_nothing_yet() -> None:
-    uri = archive("given", {"model.json": json.dumps(WEIGHTS).encode()})
+    uri = archive("given", model())
     adopted = handle("adopt_model", model_uri=uri, job=JOB)
     assert adopted["model_version"].startswith("v000001-")
     assert storage.read_json(storage.own_key(adopted["thresholds_uri"]))["accept"] is None
@@ -94,16 +93,17 @@ def adopted_content(model_uri: str) -> str:
 def test_a_model_is_adopted_with_the_description_that_the_readme_asks_for(change_setting) -> None:
     described = documented_description()
     change_setting("CLASSES", ",".join(described["classes"]))
-    files = {"model.json": json.dumps(described).encode(), "weights.pt": b"weights"}
-    adopted = adopted_content(archive("given", files))
-    told = {**described, "weights-sha256": hashlib.sha256(b"weights").hexdigest()}
-    assert adopted == adopted_content(archive("told", {"model.json": json.dumps(told).encode()}))
-    assert adopted != adopted_content(archive("other", {**files, "weights.pt": b"others"}))
+    weights = detector_checkpoint(names=tuple(described["classes"]))
+    adopted = adopted_content(archive("given", {"model.json": json.dumps(described).encode(), "weights.pt": weights}))
+    assert adopted == adopted_content(archive("told", model(**described)))
+    others = {"weight": ("F16", (1,), b"\0\0")}
+    untold = {**described, "weights-sha256": None}
+    assert adopted != adopted_content(archive("other", model(safetensors(others), **untold)))
 
 
 def test_a_model_without_weights_is_not_adopted() -> None:
-    uri = archive("given", {"model.json": json.dumps({"classes": ["head", "bag"]}).encode()})
-    with pytest.raises(InvalidInputError, match=r"holds no weights\.pt"):
+    uri = archive("given", {"model.json": model()["model.json"]})
+    with pytest.raises(InvalidInputError, match=r"lacks weights\.safetensors and architecture\.yaml"):
         handle("adopt_model", model_uri=uri, job=JOB)
 
 

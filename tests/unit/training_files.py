@@ -1,15 +1,13 @@
 """The datasets and the results that the functions of train_model work on."""
 
-import io
 import json
-import tarfile
 
 from annotation_lines import annotation, line, reference
 from handling import execution, handle
 from labelloop import datasets, storage
+from made_up_models import model, packed
 
 JOB = "labelloop-train-1-0123abcd"
-WEIGHTS = {"classes": ["head", "bag"], "weights-sha256": "ab" * 32}
 
 
 def label(gold: int = 2, train: int = 3, calibration: int = 2) -> str:
@@ -38,7 +36,7 @@ def results(metrics: object = None, **scores: list[dict]) -> dict:
     files["metrics.json"] = json.dumps(metrics).encode() if not isinstance(metrics, bytes) else metrics
     places = {
         "output_uri": archive("output", {name: body for name, body in files.items() if body != b"null"}),
-        "model_uri": archive("model", {"model.json": json.dumps(WEIGHTS).encode(), "weights.pt": b"w"}),
+        "model_uri": archive("model", model()),
         "dataset_uri": storage.uri(f"training/{JOB}/dataset/"),
     }
     return {"job": JOB, **places}
@@ -49,13 +47,7 @@ def lines(records: list[dict]) -> bytes:
 
 
 def archive(name: str, files: dict[str, bytes]) -> str:
-    body = io.BytesIO()
-    with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        for path, content in files.items():
-            info = tarfile.TarInfo(path)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return storage.write(f"training/{JOB}/output/{name}.tar.gz", body.getvalue())
+    return storage.write(f"training/{JOB}/output/{name}.tar.gz", packed(files))
 
 
 def assembled() -> str:

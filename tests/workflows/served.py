@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forgetting import forget
 from loop import Loop, Run
 
+from tests.support import scripted_model
 from tests.support.pictures import CLASS
 
 LEARNED = 1_000_000  # pictures: the scripted engine then draws every box exactly
@@ -32,20 +31,12 @@ def serving(loop: Loop) -> Iterator[Loop]:
 
 def given_model(loop: Loop, learned: int = LEARNED) -> str:
     """The URI of a model of the scripted engine, packed as the container packs it."""
-    description = {"classes": [CLASS], "image_size": 64, "engine": "scripted_engine", "weights-sha256": "e" * 64}
-    files = {"weights.pt": json.dumps({"learned": learned}), "model.json": json.dumps(description)}
-    loop.put("given/model.tar.gz", archive(files))
+    loop.put("given/model.tar.gz", scripted_model.archive(learned, CLASS))
     return f"s3://{loop.bucket}/given/model.tar.gz"
 
 
 def archive(files: Mapping[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
-    return packed.getvalue()
+    return scripted_model.packed({name: text.encode() for name, text in files.items()})
 
 
 def physical_id(loop: Loop, logical_id: str) -> str:

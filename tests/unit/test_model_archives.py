@@ -1,0 +1,447 @@
+"""A model.tar.gz from anywhere: what it may be, what of it is believed, and that nothing of it ever runs.
+
+The functions read it when a model is adopted, compared and registered; the container with the same code.
+"""
+
+import io
+import json
+import random
+import resource
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from fake_service import refused
+from handling import handle
+from hostile_models import CALLS, FIELDS, PROGRAMS
+from labelloop import naming, storage
+from labelloop.errors import InvalidInputError
+from made_up_models import (
+    TENSORS,
+    Call,
+    Stored,
+    checkpoint,
+    description,
+    detection_model,
+    detector_checkpoint,
+    model,
+    packed,
+    parameter,
+    program,
+    safetensors,
+    tensor,
+    tensors_sha256,
+)
+
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
+JOB = "labelloop-train-1-0123abcd"
+CONTENT = naming.digest(tensors_sha256())
+VERSION = f"v000001-{CONTENT}"
+
+
+def adopt(archive: bytes) -> str:
+    """What tells the version's content; its number counts the versions."""
+    uri = storage.write("given/model.tar.gz", archive)
+    return str(handle("adopt_model", model_uri=uri, job=JOB)["model_version"]).partition("-")[2]
+
+
+def register(fake_service, archive: bytes, version: str = VERSION) -> None:
+    there = {"describe_model_package_group": {}, "create_model_package": {"ModelPackageArn": "arn:package"}}
+    fake_service("sagemaker", **there)
+    handle(
+        "register_model",
+        job=JOB,
+        model_version=version,
+        champion="",
+        dataset_version="v000001-aaaaaaaa",
+        model_uri=storage.write(f"training/{JOB}/output/model.tar.gz", archive),
+        comparison_uri=storage.write_json(f"training/{JOB}/comparison.json", {"reason": "better"}),
+        thresholds_uri=storage.uri("t.json"),
+    )
+
+
+def registered() -> list[str]:
+    return list(storage.keys("models/v"))
+
+
+def pt(checkpoint_bytes: bytes, **changes) -> bytes:
+    told = {"weights-sha256": "absent", **changes}
+    return packed({"weights.pt": checkpoint_bytes, "model.json": json.dumps(description(**told)).encode()})
+
+
+# --- What is believed of it
+
+
+@pytest.mark.fault("H07", "J01")
+@pytest.mark.parametrize("weights", [safetensors(), safetensors({**TENSORS, "a": ("F32", (1,), b"\0\0\x80\x3f")})])
+def test_a_model_whose_weights_do_not_have_the_hash_it_tells_is_not_adopted(weights) -> None:
+    with pytest.raises(InvalidInputError, match=r"SHA-256 .* model\.json says"):
+        adopt(packed(model(weights, **{"weights-sha256": "ab" * 32})))
+    assert registered() == []
+
+
+@pytest.mark.fault("H07")
+@pytest.mark.parametrize("told", [tensors_sha256(), None, "", "absent"])
+def test_the_right_hash_or_none_is_adopted_as_one_version(told) -> None:
+    assert adopt(packed(model(**{"weights-sha256": told}))) == CONTENT
+
+
+@pytest.mark.fault("H07")
+def test_the_order_of_the_tensors_within_the_file_does_not_matter() -> None:
+    turned = dict(reversed(TENSORS.items()))
+    assert adopt(packed(model(safetensors(turned)))) == CONTENT
+    assert adopt(packed(model(safetensors(TENSORS, __metadata__={"format": "pt"})))) == CONTENT
+
+
+@pytest.mark.fault("H07")
+def test_what_was_exchanged_between_comparison_and_registration_is_not_registered(fake_service) -> None:
+    others = {**TENSORS, "model.0.weight": ("F16", (2, 3), bytes(12))}
+    files = model(safetensors(others), **{"weights-sha256": tensors_sha256(others)})
+    with pytest.raises(InvalidInputError, match=f"exchanged since it became {VERSION}"):
+        register(fake_service, packed(files))
+    assert registered() == []
+    register(fake_service, packed(model()))
+    assert f"models/{VERSION}/model.tar.gz" in registered()
+
+
+@pytest.mark.fault("H07")
+def test_what_is_missing_or_cut_off_is_neither_adopted_nor_registered(fake_service) -> None:
+    whole = packed(model())
+    cuts = [whole[:length] for length in range(0, len(whole) - 8, max(1, len(whole) // 15))]
+    damaged = [
+        whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :] for place in range(12, len(whole) - 8, 37)
+    ]
+    lacking = [packed({name: body for name, body in model().items() if name != gone}) for gone in model()]
+    short = [packed(model(safetensors()[:length])) for length in (0, 7, 8, 40, len(safetensors()) - 1)]
+    for archive in [*cuts, *damaged, *lacking, *short, packed(model(safetensors() + b"tail"))]:
+        with pytest.raises(InvalidInputError):
+            adopt(archive)
+        with pytest.raises(InvalidInputError):
+            register(fake_service, archive)
+    assert registered() == []
+    with pytest.raises(storage.MissingObjectError):
+        handle("adopt_model", model_uri=storage.uri("given/gone.tar.gz"), job=JOB)
+
+
+@pytest.mark.fault("J01")
+@pytest.mark.parametrize("field", dict(FIELDS))
+def test_a_field_of_the_wrong_kind_or_range_is_refused_by_its_name(field) -> None:
+    for value in (value for name, value in FIELDS if name == field):
+        with pytest.raises(InvalidInputError, match=rf"model\.json: .*{field}"):
+            adopt(packed(model(**{field: value})))
+
+
+@pytest.mark.fault("J01")
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", b"null", b"7", b"{", b"\xff\xfe", b'{"classes": NaN}', b"[" * 100_000, b'"' + b"a" * 2_000_000 + b'"'],
+    ids=lambda text: text[:12].decode("latin-1"),
+)
+def test_a_description_that_is_none_is_refused_in_one_sentence(text) -> None:
+    with pytest.raises(InvalidInputError, match=r"model\.json"):
+        adopt(packed({**model(), "model.json": text}))
+
+
+def entry(**changes) -> dict:
+    return {"model.0.weight": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12], **changes}}
+
+
+@pytest.mark.fault("H07", "J01")
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        [],
+        {"__metadata__": {}},
+        {"a": 1},
+        entry(dtype="F8"),
+        entry(dtype=["F16"]),
+        entry(dtype="object"),
+        entry(shape=[2, 4]),
+        entry(shape=[-2, -3]),
+        entry(shape=[2.0, 3]),
+        entry(shape=[True, 6]),
+        entry(shape=[10**12, 10**12]),
+        entry(shape=[1] * 100 + [6]),
+        entry(shape="6"),
+        entry(data_offsets=[0, 10**18]),
+        entry(data_offsets=[1, 13]),
+        entry(data_offsets=[12, 0]),
+        entry(data_offsets=[0]),
+        entry(data_offsets=[0, 24], shape=[12]),
+        {**entry(), "b": entry()["model.0.weight"]},  # two over the same bytes
+        {**entry(data_offsets=[0, 6], shape=[3]), "b": {"dtype": "F16", "shape": [1], "data_offsets": [10, 12]}},
+    ],
+    ids=lambda header: json.dumps(header)[:60],
+)
+def test_safetensors_that_do_not_describe_their_bytes_exactly_are_refused(header) -> None:
+    text = json.dumps(header).encode()
+    with pytest.raises(InvalidInputError, match=r"weights\.safetensors"):
+        adopt(packed(model(len(text).to_bytes(8, "little") + text + bytes(12), **{"weights-sha256": "absent"})))
+
+
+@pytest.mark.fault("J01")
+def test_a_header_that_names_a_tensor_twice_is_refused() -> None:
+    one = json.dumps(entry())[1:-1]
+    text = f"{{{one},{one}}}".encode()
+    with pytest.raises(InvalidInputError, match="twice"):
+        adopt(packed(model(len(text).to_bytes(8, "little") + text + bytes(12), **{"weights-sha256": "absent"})))
+
+
+# --- Old weights: a pickle
+
+
+@pytest.mark.fault("H07")
+def test_an_old_checkpoint_has_the_hash_of_its_tensors_and_is_verified_like_a_new_one() -> None:
+    assert adopt(pt(detector_checkpoint())) == CONTENT
+    assert adopt(pt(detector_checkpoint(), **{"weights-sha256": tensors_sha256()})) == CONTENT
+    with pytest.raises(InvalidInputError, match=r"model\.json says"):
+        adopt(pt(detector_checkpoint(), **{"weights-sha256": "cd" * 32}))
+
+
+def test_numbers_in_another_order_are_brought_into_rows() -> None:
+    """channels_last: what lies next to one another in a row of the storage are the channels."""
+    rows = [bytes([number, 0]) for number in range(24)]
+    shape = (2, 3, 2, 2)
+
+    def place(n: int, c: int, y: int, x: int) -> int:
+        return ((n * 2 + y) * 2 + x) * 3 + c
+
+    stored = [b""] * 24
+    for number, (n, c, y, x) in enumerate(
+        (n, c, y, x) for n in range(2) for c in range(3) for y in (0, 1) for x in (0, 1)
+    ):
+        stored[place(n, c, y, x)] = rows[number]
+    layer = {
+        "_parameters": {"weight": parameter(tensor("0", "F16", shape, (12, 1, 6, 3)))},
+        "_buffers": {},
+        "_modules": {},
+    }
+    root = {"ema": None, "model": detection_model(layer, ("head", "bag"), {"nc": 2})}
+    expected = tensors_sha256({"model.0.weight": ("F16", shape, b"".join(rows))})
+    assert adopt(pt(checkpoint(root, {"0": b"".join(stored)}))) == naming.digest(expected)
+
+
+def checkpoint_with(gadget: Call, where: str) -> bytes:
+    match where:
+        case "root":
+            return checkpoint(gadget)
+        case "model":
+            return checkpoint({"model": gadget})
+        case "beside":
+            return detector_checkpoint(train_args=gadget)
+        case "state":
+            return detector_checkpoint(architecture={"nc": 2, "a": [gadget]})
+    return checkpoint(b"\x80\x02}" + program(gadget)[2:-1] + b"Ns.")  # as a key
+
+
+@pytest.mark.fault("H09", "J01")
+@pytest.mark.parametrize("where", ["root", "model", "beside", "state", "key"])
+def test_a_pickle_that_asks_for_anything_else_is_refused_before_any_of_it_runs(where, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    loaded = set(sys.modules)
+    assert len(CALLS) > 70
+    for name, arguments in CALLS.items():
+        made = checkpoint_with(Call(name, *arguments), where)
+        with pytest.raises(InvalidInputError, match=r"weights\.pt is refused, nothing of it ran"):
+            adopt(pt(made))
+        assert list(tmp_path.iterdir()) == [], name
+    assert not {"antigravity", "torch", "ultralytics"} & (set(sys.modules) - loaded)
+
+
+@pytest.mark.fault("H09", "J01")
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_same_by_other_instructions_and_bombs_of_a_few_bytes(name, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    began = time.process_time()
+    with pytest.raises(InvalidInputError, match=r"weights\.pt"):
+        adopt(pt(checkpoint(PROGRAMS[name])))
+    assert time.process_time() - began < 5 and list(tmp_path.iterdir()) == []
+
+
+def test_layers_within_themselves_and_tensors_that_cannot_be_are_refused() -> None:
+    def of(weight: Call, **more) -> bytes:
+        layer = {"_parameters": {"weight": weight}, "_buffers": {}, "_modules": {}, **more}
+        return checkpoint({"model": detection_model(layer, ("head", "bag"), {"nc": 2})}, {"0": bytes(12)})
+
+    ordered = Call("collections OrderedDict")
+    shapes = [((2, 4), (4, 1)), ((10**6, 10**6), (0, 0)), ((2, 3), (3, -1)), ((-1,), (1,)), ((2,), ()), ((6,), (0,))]
+    hostile = [of(tensor("0", "F16", shape, strides)) for shape, strides in shapes]
+    hostile += [of(tensor("0", "F16", (6,), (1,), offset)) for offset in (1, -1, 2**31 - 1)]
+    hostile += [
+        of(tensor("../0", "F16", (6,), (1,))),
+        of(tensor("9", "F16", (6,), (1,))),
+        of(ordered),
+        of(Stored("0", "F16")),
+    ]
+    hostile += [of(tensor("0", "F16", (6,), (1,)), _modules={"a": 7}), of(tensor("0", "F16", (6,), (1,)), _buffers=[])]
+    for each in hostile:
+        with pytest.raises(InvalidInputError, match=r"weights\.pt"):
+            adopt(pt(each))
+    # A layer that contains itself: memo 0 is its state.
+    state = b"}q\x00(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_buffers}X\x08\x00\x00\x00_modules}("
+    around = b"\x80\x02}(X\x05\x00\x00\x00modelcultralytics.nn.tasks\nDetectionModel\n)R" + state
+    own = b"X\x01\x00\x00\x00actorch.nn.modules.container\nSequential\n)Rh\x00buubu."
+    began = time.process_time()
+    with pytest.raises(InvalidInputError, match="layers within layers"):
+        adopt(pt(checkpoint(around + own)))
+    assert time.process_time() - began < 5
+
+
+def test_a_checkpoint_of_something_else_is_no_detector() -> None:
+    for root in ({"model": 7}, {}, {"model": None}, {"model": Call("torch.nn.modules.container Sequential", state={})}):
+        with pytest.raises(InvalidInputError, match="no DetectionModel"):
+            adopt(pt(checkpoint(root)))
+
+
+# --- More than may be read
+
+
+@pytest.fixture
+def little_memory():
+    """What a bomb would take is not there to be taken: 1 GB more than now, at most."""
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (now + 10**9, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def hole(name: str, size: int) -> tarfile.TarInfo:
+    """A file that is all hole: its header alone says how large it is (GNU's old sparse form)."""
+    info = tarfile.TarInfo(name)
+    info.type = tarfile.GNUTYPE_SPARSE
+    info.size = 0
+    return info
+
+
+def sparse(name: str, declared: int) -> bytes:
+    import gzip
+
+    header = bytearray(hole(name, declared).tobuf(tarfile.GNU_FORMAT))
+    header[483:495] = b"%011o\0" % min(declared, 8**11 - 1)  # the real size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return gzip.compress(bytes(header) + bytes(1024))
+
+
+@pytest.mark.fault("J01", "H07")
+@pytest.mark.parametrize("name", ["weights.safetensors", "weights.pt", "architecture.yaml", "model.json"])
+def test_a_member_that_declares_more_than_a_model_has_is_refused_before_it_is_read(name, little_memory) -> None:
+    with pytest.raises(
+        InvalidInputError, match=rf"{name.replace('.', '[.]')} has 8589934591 bytes, some of them holes"
+    ):
+        adopt(sparse(name, 8**11 - 1))
+
+
+@pytest.mark.fault("J01", "H07")
+def test_a_zip_bomb_within_a_checkpoint_is_refused_by_what_it_declares(little_memory) -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("weights/data.pkl", program({"model": None}))
+        archive.writestr("weights/data/0", bytes(300_000_000))
+    with pytest.raises(InvalidInputError, match="packed, or overlap"):
+        adopt(pt(bomb.getvalue()))
+    plain = checkpoint({"model": None}, {"0": bytes(1000)})
+    for offset in range(plain.rindex(b"PK\x01\x02"), len(plain) - 22):  # every field of the last directory entry
+        for byte in (0xFF, 0x7F):
+            with pytest.raises(InvalidInputError):
+                adopt(pt(plain[:offset] + bytes([byte]) + plain[offset + 1 :]))
+
+
+@pytest.mark.fault("J01", "H07")
+def test_headers_and_archives_without_end_are_refused(little_memory) -> None:
+    import gzip
+
+    long_name = tarfile.TarInfo("x")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 3_000_000
+    pax = tarfile.TarInfo("x")
+    pax.type, pax.size = tarfile.XHDTYPE, 3_000_000
+    many = io.BytesIO()
+    with tarfile.open(fileobj=many, mode="w:gz") as tar:
+        for number in range(1100):
+            tar.addfile(tarfile.TarInfo(f"{number}"))
+    headers = [gzip.compress(each.tobuf() + bytes(3_000_320) + bytes(1024)) for each in (long_name, pax)]
+    # A map of holes that always goes on.
+    extended = bytearray(hole("weights.pt", 1).tobuf(tarfile.GNU_FORMAT))
+    extended[482] = 1
+    extended[148:156] = b" " * 8
+    extended[148:156] = b"%06o\0 " % sum(extended)
+    endless = gzip.compress(bytes(extended) + (bytes(504) + b"\x01" + bytes(7)) * 40_000)
+    chain = gzip.compress((pax_of(10) * 3000) + bytes(1024))
+    for archive in (*headers, many.getvalue(), endless, chain):
+        began = time.process_time()
+        with pytest.raises(InvalidInputError):
+            adopt(archive)
+        assert time.process_time() - began < 10
+
+
+def pax_of(size: int) -> bytes:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, size
+    return info.tobuf() + b"10 a=bcde\n"[:size].ljust(512, b"\0")
+
+
+@pytest.mark.fault("H07")
+def test_an_object_that_is_larger_than_any_model_is_not_even_fetched(fake_service) -> None:
+    storage.write("given/model.tar.gz", b"x")
+    real = fake_service("s3", head_object={"ContentLength": 10**10}, get_object=refused("NoSuchKey"))
+    with pytest.raises(InvalidInputError, match="10000000000 bytes, at most"):
+        handle("adopt_model", model_uri=storage.uri("given/model.tar.gz"), job=JOB)
+    assert "given/model.tar.gz" not in {request["Key"] for request in real.requests_of("get_object")}
+
+
+def test_a_file_that_stands_there_twice_or_as_a_link_is_no_file_of_a_model() -> None:
+    link = tarfile.TarInfo("model.json")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+    files = model()
+    with pytest.raises(InvalidInputError, match=r"lacks model\.json"):
+        adopt(packed({name: body for name, body in files.items() if name != "model.json"}, link))
+    twice = io.BytesIO()
+    with tarfile.open(fileobj=twice, mode="w:gz") as tar:
+        for name, body in [*files.items(), ("./model.json", files["model.json"])]:
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            tar.addfile(info, io.BytesIO(body))
+    with pytest.raises(InvalidInputError, match=r"model\.json twice"):
+        adopt(twice.getvalue())
+
+
+# --- Anything
+
+
+@pytest.mark.fault("H07", "H09")
+def test_two_thousand_damaged_files_end_in_a_sentence_or_are_read_rightly() -> None:
+    """Fixed seeds; each file has some bytes changed, cut or doubled, and the hash must tell."""
+    from labelloop import model_archives
+
+    chance = random.Random(9)
+    told = json.dumps(description()).encode()
+    sources = {"weights.safetensors": safetensors(), "weights.pt": detector_checkpoint()}
+    outcomes = {"refused": 0, "whole": 0}
+    began = time.process_time()
+    for number in range(2000):
+        name = ("weights.safetensors", "weights.pt")[number % 2]
+        body = bytearray(sources[name])
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(body))
+            match chance.randrange(4):
+                case 0:
+                    body[place] = chance.randrange(256)
+                case 1:
+                    body[place : place + 4] = chance.randbytes(4)
+                case 2:
+                    del body[place : place + chance.randint(1, 40)]
+                case 3:
+                    body[place:place] = body[place : place + chance.randint(1, 40)]
+        files = {name: bytes(body), "model.json": told, "architecture.yaml": b"nc: 2\n"}
+        try:
+            assert model_archives.describe(files, "model").weights_sha256 == tensors_sha256()
+            outcomes["whole"] += 1
+        except InvalidInputError as error:
+            assert len(str(error)) < 600
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > 1500 and time.process_time() - began < 60
