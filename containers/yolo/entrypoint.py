@@ -3,12 +3,16 @@
 import importlib
 import sys
 
+import ordinary_user
+import paths
+
 PROGRAMS = ("serve", "train")
 
 
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in PROGRAMS:
         sys.exit(f"usage: entrypoint.py {'|'.join(PROGRAMS)}")
+    ordinary_user.become(paths.base_dir(), trains=sys.argv[1] == "train")
     importlib.import_module(sys.argv[1]).main()
 
 
