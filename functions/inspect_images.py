@@ -117,7 +117,7 @@ def _inspect_bytes(item: InventoryItem, data: bytes, batch_id: str, limits: Limi
 
 def _limits() -> Limits:
     knobs = settings()
-    return Limits(knobs.max_image_bytes, knobs.max_image_pixels, knobs.min_image_side)
+    return Limits(knobs.max_image_bytes, knobs.max_image_pixels, knobs.min_image_side, knobs.pixel_window)
 
 
 def _rejected(item: InventoryItem, reason: str, detail: str, sha256: str | None = None) -> Inspection:

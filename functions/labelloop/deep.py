@@ -23,6 +23,9 @@ _TAIL = 0.005
 # Tails that reach no further than this share of the window beyond it are part of the picture.
 _REACH = 0.5
 
+# A few bright colours are no fill value.
+_COLOURS_APART = 8
+
 Window = tuple[float, float]
 
 
@@ -33,7 +36,7 @@ def grey(image: Image.Image, fixed: Window | None, no_data: float | None) -> tup
     """
     image = image.convert("I") if image.mode.startswith("I;16") else image
     values = _usable(_sample(image), no_data)
-    low, high = fixed or _window(values)
+    low, high = fixed or _robust(_without_sentinels(values))
     if low == high:
         raise RejectedImage("unreadable", f"every pixel that has a value holds {low:g}: there is nothing to see in it")
     factor = 255 / (high - low)
@@ -49,7 +52,8 @@ def colours(high: Image.Image, low: Image.Image, fixed: Window | None) -> tuple[
     """
     pairs = [(_small(high).getchannel(name).tobytes(), _small(low).getchannel(name).tobytes()) for name in "RGB"]
     values = _usable((256.0 * one + other for pair in pairs for one, other in zip(*pair, strict=True)), None)
-    window = fixed or (0.0, float(2 ** max(8, int(_window(values)[1]).bit_length()) - 1))
+    brightest = _robust(_without_sentinels(values, _COLOURS_APART))[1]
+    window = fixed or (0.0, float(2 ** max(8, int(brightest).bit_length()) - 1))
     table = [_level(value, window) for value in range(65_536)]
     return Image.merge("RGB", [_channel(high, low, name).point(table, "L") for name in "RGB"]), window
 
@@ -85,10 +89,6 @@ def _usable(values: Iterable[float], no_data: float | None) -> list[float]:
     return usable
 
 
-def _window(values: Sequence[float]) -> Window:
-    return _robust(_without_sentinels(values))
-
-
 def _robust(values: Sequence[float]) -> Window:
     """From the darkest to the brightest, but for tails of half a percent that reach far."""
     low, high = values[int(_TAIL * len(values))], values[-1 - int(_TAIL * len(values))]
@@ -101,14 +101,14 @@ def _robust(values: Sequence[float]) -> Window:
     )
 
 
-def _without_sentinels(values: Sequence[float]) -> Sequence[float]:
-    """Without single values at either end that are further from the rest than the rest is wide: -9999, 0, 65535."""
+def _without_sentinels(values: Sequence[float], apart: int = 1) -> Sequence[float]:
+    """Without single values at either end that are further from the rest than `apart` times its width: -9999, 65535."""
     while True:
         above = values[bisect_right(values, values[0]) :]
         below = values[: bisect_left(values, values[-1])]
-        if above and above[0] - values[0] > _width(above) > 0:
+        if above and above[0] - values[0] > apart * _width(above) > 0:
             values = above
-        elif below and values[-1] - below[-1] > _width(below) > 0:
+        elif below and values[-1] - below[-1] > apart * _width(below) > 0:
             values = below
         else:
             return values

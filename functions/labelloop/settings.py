@@ -4,6 +4,7 @@ The names are the fields in upper case; `template.yaml` hands them all to the re
 parameters, which hold the bounds. settings_documents.py knows where they are kept, and who has pinned which.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -45,6 +46,7 @@ class Settings:
     max_image_bytes: int
     max_image_pixels: int
     min_image_side: int
+    deep_pixel_window: str
     # rounds, sample, budget
     shard_size: int
     sample_rate: float
@@ -119,6 +121,7 @@ class Settings:
                 problems.append(f"{name} is not set")
             except ValueError as error:
                 problems.append(f"{name}: {error}")
+        problems += _wrong_window(environment.get("DEEP_PIXEL_WINDOW", ""))
         problems += filter(None, (_wrong_machine(environment, work) for work in ("TRAINING", "INFERENCE")))
         if problems:
             raise MissingSettingError(
@@ -130,6 +133,12 @@ class Settings:
         """These settings with the choices of a pinned document: what it does not know, and where things are, stays."""
         known = {field for field in fields(self) if field.name not in LIVE and field.name.upper() in document}
         return replace(self, **{field.name: _parse(document[field.name.upper()], field) for field in known})  # type: ignore[arg-type]
+
+    @property
+    def pixel_window(self) -> tuple[float, float] | None:
+        """The stored values that are black and white in every picture of more than 8 bits; None looks at each one."""
+        low, _, high = self.deep_pixel_window.partition(",")
+        return (float(low), float(high)) if high else None
 
     @property
     def inference_timeout_seconds(self) -> int:
@@ -212,6 +221,15 @@ def _parse(text: str, field: Field[object]) -> object:
         raise ValueError("expected a comma-separated list of names, found none")
     _refuse_ambiguous(names, field.name)
     return names
+
+
+def _wrong_window(text: str) -> list[str]:
+    low, _, high = text.partition(",")
+    try:
+        fits = not text or -math.inf < float(low) < float(high) < math.inf
+    except ValueError:
+        fits = False
+    return [] if fits else [f"DEEP_PIXEL_WINDOW is {text!r}: parameter DeepPixelWindow is empty or '<black>,<white>'"]
 
 
 def _wrong_machine(environment: Mapping[str, str], work: str) -> str:

@@ -71,8 +71,9 @@ def test_the_scans_of_a_progressive_jpeg_are_counted_before_it_is_decoded(monkey
         raise AssertionError("a picture of hundreds of scans was decoded")
 
     assert canonicalise(progressive_scans(0, SIDE)).width == SIDE, "the usual number is fine"
+    made = (progressive_scans(100_000, SIDE), progressive_scans(400_000, 7_000))
     monkeypatch.setattr(Image.Image, "load", decode)
-    for data in (progressive_scans(100_000, SIDE), progressive_scans(400_000, 7_000)):
+    for data in made:
         with pytest.raises(RejectedImage, match="scans"):
             canonicalise(data)
 

@@ -1,0 +1,246 @@
+"""Pictures of more than 8 bits, and transparent ones: shown as a person would want them, or refused in words."""
+
+import io
+import math
+import struct
+
+import pytest
+from labelloop.pixels import Limits, RejectedImage, canonicalise
+from PIL import Image, TiffImagePlugin
+
+from tests.support.odd_headers import chunk
+
+SIDE = 64
+COUNT = SIDE * SIDE
+NAN, INFINITY = float("nan"), float("inf")
+GDAL_NO_DATA = 42113
+
+
+def tiff(values: list[float], kind: str = "F", no_data: str | None = None) -> bytes:
+    """A square grey TIFF; `kind`: F (float), I (32 bits), I;16."""
+    code = {"F": "f", "I": "i", "I;16": "H"}[kind]
+    image = Image.frombytes(kind, (SIDE, SIDE), struct.pack(f"={COUNT}{code}", *values))
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    if no_data is not None:
+        tags[GDAL_NO_DATA] = no_data
+    body = io.BytesIO()
+    image.save(body, "TIFF", tiffinfo=tags)
+    return body.getvalue()
+
+
+def ramp(low: float, high: float) -> list[float]:
+    return [low + (high - low) * place / (COUNT - 1) for place in range(COUNT)]
+
+
+def shades(canonical) -> int:
+    """How many greys a person can tell apart: those that at least three pixels have."""
+    return sum(count >= 3 for count in canonical.rgb.getchannel("R").histogram())
+
+
+def told(data: bytes, limits: Limits | None = None) -> str:
+    with pytest.raises(RejectedImage) as refusal:
+        canonicalise(data, limits or Limits())
+    assert refusal.value.reason == "unreadable"
+    return refusal.value.detail
+
+
+WITHOUT_VALUE = [-9999.0, -32768.0, -3.4028234663852886e38, 9.969209968386869e36, 1e20, NAN, INFINITY, -INFINITY]
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("nothing", WITHOUT_VALUE)
+@pytest.mark.parametrize("share", [0.01, 0.4, 0.9])
+def test_what_means_no_data_does_not_decide_what_is_black_and_white(nothing, share):
+    values = ramp(10.0, 20.0)
+    for place in range(int(share * COUNT)):
+        values[place * 7919 % COUNT] = nothing
+    canonical = canonicalise(tiff(values))
+    low, high = canonical.scale
+    assert 9.9 <= low < 11 and 19 < high <= 20.1
+    assert shades(canonical) > 30
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("nothing", [0, 65535])
+def test_in_16_bits_0_and_65535_far_from_all_else_mean_nothing(nothing):
+    values = [int(value) for value in ramp(1_000, 1_900)]
+    values[: COUNT // 3] = [nothing] * (COUNT // 3)
+    canonical = canonicalise(tiff(values, "I;16"))
+    assert 1_000 < canonical.scale[0] < 1_350 and 1_890 < canonical.scale[1] <= 1_900
+    assert canonical.rgb.getpixel((0, 0))[0] == (0 if nothing == 0 else 255)
+
+
+@pytest.mark.fault("K05")
+def test_both_ends_may_mean_nothing_at_once():
+    values = [*[-9999.0] * 500, *[NAN] * 100, *[65535.0] * 500, *ramp(10, 20)[1100:]]
+    assert 10 < canonicalise(tiff(values)).scale[0] < canonicalise(tiff(values)).scale[1] <= 20
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("no_data", ["0", "-1 ", "1.5"])
+def test_what_the_file_itself_declares_as_no_data_is_believed(no_data):
+    """Within reach of the other values nobody could tell."""
+    values = ramp(2.0, 3.0)
+    values[:1_000] = [float(no_data)] * 1_000
+    assert canonicalise(tiff(values, no_data=no_data)).scale[0] > 2.0
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("hot", [60_000, 0])
+@pytest.mark.parametrize("count", [1, 5, 18])
+def test_hot_and_dead_pixels_do_not_make_the_rest_one_grey(hot, count):
+    values = [int(value) for value in ramp(20_000, 21_000)]
+    for number in range(count):
+        values[number * 211 % COUNT] = abs(hot - 100 * number)
+    assert shades(canonicalise(tiff(values, "I;16"))) > 200
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize(
+    ("kind", "values"), [("F", ramp(0, 1)), ("I;16", [v // 1 for v in range(COUNT)]), ("I", [*range(-COUNT, 0)])]
+)
+def test_a_picture_without_outliers_is_shown_from_its_darkest_to_its_brightest(kind, values):
+    values = [int(value) if kind != "F" else value for value in values]
+    assert canonicalise(tiff(values, kind)).scale == (pytest.approx(values[0]), pytest.approx(values[-1]))
+
+
+@pytest.mark.fault("K05")
+def test_a_small_bright_thing_on_an_even_ground_stays_in_sight():
+    values = [100] * COUNT
+    values[:8] = [5_000] * 8
+    canonical = canonicalise(tiff(values, "I;16"))
+    assert canonical.rgb.getpixel((0, 0)) == (255,) * 3 and canonical.rgb.getpixel((40, 40)) == (0,) * 3
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("value", [*WITHOUT_VALUE[2:4], NAN, INFINITY, -INFINITY])
+def test_a_picture_without_any_value_is_refused_in_words(value):
+    assert "no pixel holds a value" in told(tiff([value] * COUNT))
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("kind", ["F", "I", "I;16"])
+def test_a_picture_of_one_value_is_refused_in_words(kind):
+    assert "holds 7: there is nothing to see" in told(tiff([7] * COUNT, kind))
+
+
+@pytest.mark.fault("K05")
+def test_a_declared_no_data_value_everywhere_is_refused_in_words():
+    assert "no data" in told(tiff([5.0] * COUNT, no_data="5"))
+
+
+def png_16(colours: int, pixel: bytes, extra: bytes = b"", second: bytes | None = None) -> bytes:
+    """Left half of one value, right half of another; 16 bits in each channel."""
+    row = b"\0" + pixel * (SIDE // 2) + (second or pixel) * (SIDE // 2)
+    import zlib
+
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 16, colours, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + extra
+        + chunk(b"IDAT", zlib.compress(row * SIDE))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("colours", [2, 6])
+def test_the_bits_that_are_used_of_16_become_the_8_that_are_shown(bits, colours):
+    most = 2**bits - 1
+    alpha = (0xFFFF,) * (colours == 6)
+    bright = struct.pack(f">{3 + len(alpha)}H", most, most // 2, 0, *alpha)
+    dark = struct.pack(f">{3 + len(alpha)}H", most // 4, 0, most // 8, *alpha)
+    canonical = canonicalise(png_16(colours, bright, second=dark))
+    assert canonical.scale == (0, most) and not canonical.unchanged
+    for seen, expected in (
+        (canonical.rgb.getpixel((0, 0)), (255, 127, 0)),
+        (canonical.rgb.getpixel((50, 0)), (63, 0, 31)),
+    ):
+        assert max(abs(one - other) for one, other in zip(seen, expected, strict=True)) <= 1
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [1, 8])
+def test_12_bits_in_a_16_bit_colour_tiff_are_seen(order, compression):
+    import zlib
+
+    pixels = struct.pack(f"{order}3H", 4095, 2048, 16) * COUNT
+    pixels = zlib.compress(pixels) if compression == 8 else pixels
+    at = 8 + len(pixels)
+    entries = [(256, 3, 1, SIDE), (257, 3, 1, SIDE), (258, 3, 3, at), (259, 3, 1, compression), (262, 3, 1, 2)]
+    entries += [(273, 4, 1, 8), (277, 3, 1, 3), (278, 3, 1, SIDE), (279, 4, 1, len(pixels))]
+    directory = struct.pack(f"{order}H", len(entries))
+    for tag, kind, count, value in entries:
+        short = kind == 3 and count == 1
+        directory += struct.pack(f"{order}HHI", tag, kind, count)
+        directory += struct.pack(f"{order}HH", value, 0) if short else struct.pack(f"{order}I", value)
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, at + 6)
+    data = head + pixels + struct.pack(f"{order}3H", 16, 16, 16) + directory + bytes(4)
+    canonical = canonicalise(data)
+    assert canonical.scale == (0, 4095)
+    assert canonical.rgb.getpixel((5, 5)) == (255, 128, 1)
+
+
+@pytest.mark.fault("K05")
+def test_12_bits_of_grey_with_alpha_are_seen():
+    canonical = canonicalise(png_16(4, struct.pack(">2H", 4000, 0xFFFF), second=struct.pack(">2H", 100, 0xFFFF)))
+    assert (canonical.rgb.getpixel((0, 0)), canonical.rgb.getpixel((50, 0))) == ((255,) * 3, (0,) * 3)
+    assert canonical.scale == (100, 4000)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_alpha_that_hides_everything_is_dropped(mode, image_format):
+    """Some tools write 0 into a fourth channel and mean nothing by it."""
+    if (mode == "P") != (image_format == "GIF"):
+        pytest.skip("another format")
+    pixels = Image.linear_gradient("L").resize((SIDE, SIDE))
+    if mode == "P":
+        image = pixels.point(lambda value: value // 128).convert("P")
+        image.putpalette([0, 0, 0, 200, 200, 200])
+        image = image.point(lambda _: 1)
+        options = {"transparency": 1}
+    else:
+        image = Image.merge(mode, [*[pixels] * (len(mode) - 1), Image.new("L", pixels.size, 0)])
+        options = {"exact": True, "lossless": True} if image_format == "WEBP" else {}
+    body = io.BytesIO()
+    image.save(body, image_format, **options)
+    canonical = canonicalise(body.getvalue())
+    assert not canonical.unchanged
+    assert canonical.rgb.getextrema()[0] == ((200, 200) if mode == "P" else pixels.getextrema())
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("alpha", [1, 128, 255])
+def test_alpha_that_shows_something_counts(alpha):
+    """1 of 255 is a mask of zeros and ones; half is half."""
+    image = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, alpha))
+    body = io.BytesIO()
+    image.save(body, "PNG")
+    seen = canonicalise(body.getvalue()).rgb.getpixel((3, 3))[0]
+    assert abs(seen - {1: 0, 128: 127, 255: 0}[alpha]) <= 1
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("kind", ["F", "I", "I;16"])
+def test_a_fixed_window_shows_the_same_value_as_the_same_grey_in_every_picture(kind):
+    """Of time-of-flight cameras the value is a distance: near and far pictures must not look alike."""
+    limits = Limits(window=(1_000, 3_000))
+    near, far = ([int(value) for value in ramp(*ends)] for ends in ((1_000, 2_000), (2_000, 3_000)))
+    shown = [canonicalise(tiff(values, kind), limits) for values in (near, far)]
+    assert [each.scale for each in shown] == [(1_000, 3_000)] * 2
+    assert [each.rgb.getpixel((0, 0))[0] for each in shown] == [0, 128]
+    assert [each.rgb.getpixel((63, 63))[0] for each in shown] == [128, 255]
+    flat = canonicalise(tiff([9_000] * COUNT, kind), limits)
+    assert flat.rgb.getpixel((0, 0)) == (255, 255, 255), "beyond the window is white"
+
+
+@pytest.mark.fault("K05")
+def test_a_fixed_window_holds_for_colours_of_16_bits_too():
+    canonical = canonicalise(png_16(2, struct.pack(">3H", 1_000, 2_000, 3_000)), Limits(window=(1_000, 3_000)))
+    assert (canonical.rgb.getpixel((0, 0)), canonical.scale) == ((0, 128, 255), (1_000, 3_000))
+    assert math.isclose(canonical.scale[0], 1_000)
