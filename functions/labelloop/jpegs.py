@@ -29,6 +29,7 @@ MOST_SCANNED_PIXELS = 1_000_000_000
 # What may follow the last byte of a picture whose end mark is missing: decoders look ahead that far, and a picture that
 # needs any of it is not whole.
 _FILLERS = (b"\x55" * 32, b"\xa6" * 32)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 @dataclass
@@ -56,7 +57,7 @@ def read(data: bytes, limits: Limits) -> Stored:
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),
-        endings=() if walk.ended else tuple(fill + END for fill in _FILLERS),
+        endings=() if walk.ended else _endings(walk.scans[-1]),
     )
 
 
@@ -131,6 +132,14 @@ def _is_read_everywhere(walk: _Walk) -> bool:
     code, frame = walk.frames[0]
     channels = frame[5] if len(frame) > 5 else 0
     return code in _READ_EVERYWHERE and channels in (1, 3) and len(frame) == 6 + 3 * channels and frame[0] == 8
+
+
+def _endings(scan: bytes) -> tuple[bytes, ...]:
+    """Bytes that a decoder takes for what is missing, after restart marks too, and then the end mark."""
+    marks = _RESTART.findall(scan)
+    following = marks[-1][1] + 1 if marks else 0xD0
+    restarts = [bytes([0xFF, 0xD0 | (following + number) & 7]) for number in range(8)]
+    return tuple(fill + b"".join(mark + fill for mark in restarts) + END for fill in _FILLERS)
 
 
 def _every_scan_is_there(walk: _Walk) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
-from PIL import Image, ImageChops, ImageCms, ImageFile
+from PIL import Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from labelloop import blocks, deep, jpegs, other_formats, pngs, tiffs
 from labelloop.stored import Limits, RejectedImage, Stored
@@ -265,7 +265,8 @@ def _unreadable(data: bytes, error: Exception) -> RejectedImage:
     named = _magic_format(data) or "image"
     if "truncated" in str(error).lower() or _ends_early(data, named):
         return RejectedImage("truncated", f"the {named} data ends before the picture does; upload it again")
-    return RejectedImage("unreadable", f"the {named} data is damaged or of an unsupported kind ({error})")
+    told = "its header makes no sense" if isinstance(error, UnidentifiedImageError) else str(error)
+    return RejectedImage("unreadable", f"the {named} data is damaged or of an unsupported kind ({told})")
 
 
 def _magic_format(data: bytes) -> str | None:
