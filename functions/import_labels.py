@@ -64,7 +64,12 @@ def _read(
             body = storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES)
         lines = supplied.objects(body)
         limits.check_labels(len(lines))
-    except (InvalidInputError, InaccessibleObjectError) as error:
+    except InaccessibleObjectError as error:
+        raise InvalidInputError(
+            f"{labels_uri} may not be read: put the manifest beside the images, below incoming/, or give it a name "
+            f"that ends in .manifest. Nobody was asked; put the marker again. {error}"
+        ) from error
+    except InvalidInputError as error:
         raise InvalidInputError(f"{labels_uri}: {error}. Nobody was asked; put the marker again") from error
     for number, line in lines:
         try:

@@ -41,9 +41,11 @@ def _one_partition(project: Project) -> Iterator[str]:
 
 
 def allow_statements(template: dict[str, Any]) -> Iterator[tuple[str, Statement]]:
-    """Every Allow statement that gives a role something, with the resource it stands in."""
+    """Every Allow statement that gives somebody something, with the resource it stands in."""
     for name, resource in template["Resources"].items():
-        for policy in resource.get("Properties", {}).get("Policies", []):
+        properties = resource.get("Properties", {})
+        own = [properties] if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") else []
+        for policy in [*properties.get("Policies", []), *own]:
             for statement in policy.get("PolicyDocument", policy).get("Statement", []):
                 if statement["Effect"] == "Allow":
                     yield name, statement

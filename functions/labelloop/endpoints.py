@@ -29,6 +29,7 @@ def create(name: str, model_version: str, image: str, settings: Settings) -> Non
         sagemaker.create_model,
         ModelName=name,
         ExecutionRoleArn=settings.inference_role_arn,
+        **settings.network,
         PrimaryContainer={
             "Image": image,
             "ModelDataUrl": storage.uri(f"models/{model_version}/model.tar.gz"),

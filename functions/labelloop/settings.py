@@ -91,6 +91,8 @@ class Settings:
     inference_concurrency: int
     inspect_concurrency: int
     kept_endpoints: int
+    vpc_subnets: str
+    vpc_security_groups: str
     # people
     labeling_backend: str
     work_team_arn: str
@@ -165,6 +167,14 @@ class Settings:
         return 2 * self.whole_training_seconds
 
     @property
+    def network(self) -> dict[str, dict[str, list[str]]]:
+        """`VpcConfig` as CreateModel and CreateTrainingJob take it; empty without a VPC."""
+        if not self.vpc_subnets:
+            return {}
+        groups, subnets = self.vpc_security_groups.split(","), self.vpc_subnets.split(",")
+        return {"VpcConfig": {"SecurityGroupIds": groups, "Subnets": subnets}}
+
+    @property
     def marks_key_points(self) -> bool:
         """Key points are labelled by people only: no model proposes them, none is trained."""
         return self.task == "key-points"
@@ -185,6 +195,7 @@ LIVE = frozenset(
         *("data_bucket", "callbacks_table", "ledger_table", "notification_topic", "success_topic", "error_topic"),
         *("resource_prefix", "label_batch_arn", "train_model_arn", "training_image", "training_role_arn"),
         *("inference_image", "inference_role_arn", "work_team_arn", "labeling_role_arn"),
+        *("vpc_subnets", "vpc_security_groups"),
         *("pre_annotate_function_arn", "consolidate_function_arn"),
     ]
 )

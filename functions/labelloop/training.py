@@ -62,6 +62,7 @@ def job_request(
         "ResourceConfig": {"InstanceType": settings.training_instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100},
         "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_timeout_seconds},
         "EnableNetworkIsolation": True,
+        **settings.network,
         "HyperParameters": {
             **_in_parts("classes", json.dumps(list(settings.classes))),
             "instance-type": settings.training_instance_type,

@@ -73,6 +73,13 @@ def handle(world: World, request: Request) -> Response:
         return fault_response(ServiceFault("InternalFailure", f"The embedded AWS broke: {error!r}", 500))
 
 
+def _conditions(call: Call) -> dict[str, str]:
+    """Condition keys of SageMaker that policies may ask of a request; a network is isolated only where it says so."""
+    if call.operation not in ("CreateTrainingJob", "CreateModel"):
+        return {}
+    return {"sagemaker:NetworkIsolation": str(call.get("EnableNetworkIsolation") is True).lower()}
+
+
 def _perform(world: World, call: Call) -> Response:
     operation = OPERATIONS.get((call.service, call.operation))
     if operation is None:
@@ -84,7 +91,7 @@ def _perform(world: World, call: Call) -> Response:
     prefix = _ACTION_PREFIX.get(call.service, call.service)
     arns = operation.arns(world, call)
     for arn in arns:
-        world.context.authorize(call.request, f"{prefix}:{call.operation}", arn)
+        world.context.authorize(call.request, f"{prefix}:{call.operation}", arn, context=_conditions(call))
     if call.service == "sagemaker" and call.operation.startswith("Create") and call.get("Tags"):
         world.context.authorize(call.request, "sagemaker:AddTags", arns[0])
     answer = operation.handler(world, call)

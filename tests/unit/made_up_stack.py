@@ -78,6 +78,8 @@ SETTINGS = {
     "INVOCATION_TIMEOUT_SECONDS": "900",
     "INFERENCE_CONCURRENCY": "8",
     "INSPECT_CONCURRENCY": "8",
+    "VPC_SUBNETS": "",
+    "VPC_SECURITY_GROUPS": "",
     "KEPT_ENDPOINTS": "2",
     "LABELING_BACKEND": "ground-truth",
     "WORK_TEAM_ARN": arn("sagemaker", "workteam/private-crowd/labelloop"),

@@ -49,8 +49,8 @@ def test_every_kind_that_holds_data_is_known() -> None:
         "AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role", "AWS::S3::BucketPolicy",
         "AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SNS::Subscription", "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy", "AWS::Serverless::LayerVersion", "AWS::CloudWatch::Alarm",
-        "AWS::CodeBuild::Project", "AWS::Logs::LogGroup", "Custom::CleanUp",
-        "Custom::Prefix", "Custom::SettingsDocument", "Custom::StopExecutions",
+        "AWS::CodeBuild::Project", "AWS::Logs::LogGroup", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy",
+        "Custom::CleanUp", "Custom::Prefix", "Custom::SettingsDocument", "Custom::StopExecutions",
     }  # fmt: skip
     assert {body["Type"] for body in RESOURCES.values()} == STATEFUL | without_data
 
@@ -274,6 +274,8 @@ def test_permissions_name_exact_resources() -> None:
     assert set(whole) == {
         "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken",
         "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+        "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
         "logs:GetLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
         "sagemaker:ListEndpoints", "sagemaker:ListLabelingJobs", "sagemaker:ListTrainingJobs",
     }  # fmt: skip
@@ -315,30 +317,49 @@ def test_the_largest_images_that_are_allowed_can_be_inspected_at_once(figure: st
     assert inspect_images.BYTES_PER_PIXEL * 50_000_000 == 1_000_000_000, "the description of MaxImagePixels says 1 GB"
 
 
+BATCH = "batches/*"
+# Exactly the keys that a function writes; acting.py has every test that runs a handler keep to them.
 WRITES = {
-    "InferenceRole": {"batches/*/predictions/*", "batches/inference-failures/*"},
+    "InferenceRole": {f"{BATCH}/predictions/*", "batches/inference-failures/*"},
     "TrainingRole": {"training/*/output/*", "training/*/profiler-output/*"},
-    "LabelingRole": {"batches/*/labeling/*"},
-    "RegisterBatchFunction": {"batches/*"},
-    "InspectImagesFunction": {"batches/*", "canonical/*"},
-    "ImportLabelsFunction": {"batches/*"},
-    "BeginRoundFunction": {"batches/*", "canonical/*"},
-    "FindMissingPredictionsFunction": {"batches/*"},
-    "JudgeBatchFunction": {"batches/*"},
-    "RequestLabelsFunction": {"batches/*", "worker_ui/*", "labeling-jobs/*"},
+    "LabelingRole": {f"{BATCH}/labeling/*"},
+    "RegisterBatchFunction": {
+        *(f"{BATCH}/{each}" for each in ("settings.json", "inventory.jsonl", "estimate.json", "shards/inspect*")),
+        *(f"{BATCH}/{each}" for each in ("beside.json", "side-files.jsonl")),
+    },
+    "InspectImagesFunction": {f"{BATCH}/inspected/*", "canonical/*"},
+    "ImportLabelsFunction": {f"{BATCH}/labeling/0/*", f"{BATCH}/decisions/0.jsonl"},
+    "BeginRoundFunction": {
+        *(f"{BATCH}/rounds/{each}" for each in ("*.json", "*-copies.jsonl", "*-uninspected.jsonl")),
+        *(f"{BATCH}/inspected/moved-*", f"{BATCH}/shards/infer-*", "canonical/*"),
+    },
+    "FindMissingPredictionsFunction": {
+        *(f"{BATCH}/{each}" for each in ("rounds/*-inference.json", "shards/single-*", "shards/control-*")),
+    },
+    "JudgeBatchFunction": {
+        f"{BATCH}/decisions/*.jsonl",
+        *(f"{BATCH}/labeling/{each}" for each in ("*/jobs/*.json", "*/honeypots.jsonl", "*.manifest")),
+    },
+    "RequestLabelsFunction": {f"{BATCH}/labeling/*/label-categories-*.json", "worker_ui/*", "labeling-jobs/*"},
     "PlanTrainingFunction": {"training/*/settings.json"},
     "StoreSettingsFunction": {"settings/*"},
     "ImageBuildRole": {"images/current"},
-    "CollectLabelsFunction": {"batches/*"},
-    "MergeAnnotationsFunction": {"batches/*", "datasets/*"},
-    "ReportBatchFunction": {"batches/*"},
-    "AdoptModelFunction": {"training/*", "models/*"},
-    "AssembleDatasetFunction": {"training/*", "training-images/*"},
-    "CompareWithChampionFunction": {"training/*"},
-    "RecalibrateChampionFunction": {"models/*"},
-    "CalibrateThresholdsFunction": {"models/*"},
-    "RegisterModelFunction": {"models/*"},
-    "PromoteModelFunction": {"models/*"},
+    "CollectLabelsFunction": {
+        *(f"{BATCH}/labeling/{each}" for each in ("*/jobs/*.json", "*.manifest", "*/workers/*.json")),
+    },
+    "MergeAnnotationsFunction": {f"{BATCH}/annotations/*.manifest", f"{BATCH}/rounds/*-changed.jsonl", "datasets/*"},
+    "ReportBatchFunction": {f"{BATCH}/{each}" for each in ("annotations.manifest", "summary.json", "report.html")},
+    "AdoptModelFunction": {"training/*/comparison.json", "models/*/thresholds/*"},
+    "AssembleDatasetFunction": {
+        *(f"training/*/{each}" for each in ("dataset/*", "images.manifest", "left-out.jsonl")),
+        "training-images/*",
+    },
+    "CompareWithChampionFunction": {"training/*/scores/*", "training/*/comparison.json"},
+    "RecalibrateChampionFunction": {"models/*/thresholds/*", "models/champion"},
+    "CalibrateThresholdsFunction": {"models/*/thresholds/*"},
+    "RegisterModelFunction": {f"models/*/{each}" for each in ("model.tar.gz", "metrics.json", "card.json")},
+    "PromoteModelFunction": {"models/champion"},
+    "UploaderPolicy": {"incoming/*"},
 }
 
 
@@ -393,6 +414,94 @@ def test_only_what_reads_models_may_read_them() -> None:
     assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "RequestInferenceFunction"}
 
 
+@pytest.mark.fault("J05")
+def test_nobody_reads_the_whole_bucket_and_nobody_writes_any_file_of_a_batch_or_a_training() -> None:
+    whole = {"*", "batches/*", "batches/*/*", "training/*", "training/*/*", "models/*"}
+    for name, statement in allow_statements(TEMPLATE):
+        resources = [each.get("Fn::Sub", "") for each in listed(statement["Resource"]) if isinstance(each, dict)]
+        keys = {each.partition("/")[2] for each in resources if each.startswith("${DataBucket.Arn}/")}
+        if "s3:GetObject" in listed(statement["Action"]):
+            assert "*" not in keys, f"{name} reads every object"
+        if "s3:PutObject" in listed(statement["Action"]):
+            assert not keys & whole, f"{name} writes {sorted(keys & whole)}"
+
+
+@pytest.mark.fault("J05")
+def test_whoever_uploads_may_put_below_incoming_and_nothing_else() -> None:
+    policy = RESOURCES.get("UploaderPolicy", {"Properties": {"PolicyDocument": {"Statement": []}}})["Properties"]
+    allowed = {
+        (action, json.dumps(each["Resource"]))
+        for each in policy["PolicyDocument"]["Statement"]
+        for action in listed(each["Action"])
+        if each["Effect"] == "Allow"
+    }
+    below = json.dumps({"Fn::Sub": "${DataBucket.Arn}/incoming/*"})
+    assert allowed == {
+        (f"s3:{each}", below) for each in ("PutObject", "AbortMultipartUpload", "ListMultipartUploadParts")
+    }
+    assert TEMPLATE["Outputs"]["UploaderPolicyArn"]["Value"] == {"Ref": "UploaderPolicy"}
+
+
+@pytest.mark.fault("J05")
+def test_a_training_job_with_a_network_may_not_be_created() -> None:
+    conditions = [
+        statement.get("Condition")
+        for name, statement in allow_statements(TEMPLATE)
+        if "sagemaker:CreateTrainingJob" in listed(statement["Action"])
+    ]
+    assert conditions == [{"Bool": {"sagemaker:NetworkIsolation": "true"}}]
+
+
+@pytest.mark.fault("J05")
+def test_pages_elsewhere_may_not_read_pictures_unless_they_are_named() -> None:
+    (rule,) = RESOURCES["DataBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedMethods"], rule["AllowedHeaders"]) == (["GET"], [])
+    assert rule["AllowedOrigins"] != ["*"], "any page that has a signed address could read the picture"
+    condition, with_others, ground_truth = rule["AllowedOrigins"]["Fn::If"]
+    assert condition == "HasWorkerOrigins" and ground_truth == ["https://*.sagemaker.aws"]
+    assert with_others == {"Fn::Split": [",", {"Fn::Sub": "https://*.sagemaker.aws,${WorkerOrigins}"}]}
+    pattern = TEMPLATE["Parameters"]["WorkerOrigins"]["AllowedPattern"]
+    for good in ("", "*", "https://labels.example.com", "http://localhost:8080,https://a.b"):
+        assert re.fullmatch(pattern, good), good
+    for bad in ("labels.example.com", "https://a/b", "https://a b", ",", "https://a,", "javascript:x"):
+        assert not re.fullmatch(pattern, bad), bad
+
+
+@pytest.mark.fault("J05")
+def test_whatever_a_service_assumes_or_sends_is_for_this_account() -> None:
+    """Roles of ours, and of functions; what a service sends to us comes from what is ours."""
+    for name, body in DEPLOYED.items():
+        properties = body.get("Properties", {})
+        made_by_sam = re.search(r"(StateMachine|Schedule|MarkerUploaded)Role$", name)
+        for kind in ("AssumeRolePolicyDocument", "PolicyDocument"):
+            for statement in properties.get(kind, {}).get("Statement", []):
+                if statement["Effect"] == "Allow" and "Principal" in statement and not made_by_sam:
+                    assert re.search("aws:Source(Account|Arn)", json.dumps(statement.get("Condition", {}))), name
+    for name, permission in of_type("AWS::Lambda::Permission").items():
+        assert "SourceArn" in permission or "SourceAccount" in permission, name
+
+
+@pytest.mark.fault("J05")
+def test_a_network_is_given_whole_or_not_at_all() -> None:
+    (rule,) = TEMPLATE.get("Rules", {"none": {"Assertions": []}}).values()
+    assert rule["Assertions"], "one of both would be found out by SageMaker, at the first deployment of a model"
+    (assertion,) = rule["Assertions"]
+    assert "Give both, or none" in assertion["AssertDescription"]
+    both = TEMPLATE["Parameters"]
+    assert re.fullmatch(both["VpcSubnets"]["AllowedPattern"], "subnet-0123456789abcdef0,subnet-01234567")
+    assert re.fullmatch(both["VpcSecurityGroups"]["AllowedPattern"], "sg-0123456789abcdef0")
+    for bad in (
+        "subnet-",
+        "subnet-0123456789abcdef0,",
+        "sg-0123456789abcdef0",
+        "subnet-0123456789abcdef0, subnet-01234567",
+    ):
+        assert not re.fullmatch(both["VpcSubnets"]["AllowedPattern"], bad), bad
+    policy = RESOURCES["NetworkPolicy"]
+    assert policy["Condition"] == "HasVpc", "without a network of one's own nobody needs it"
+    assert policy["Properties"]["Roles"] == [{"Ref": "InferenceRole"}, {"Ref": "TrainingRole"}]
+
+
 @pytest.mark.parametrize(
     ("name", "operator"),
     [("InferenceRole", "StringEquals"), ("TrainingRole", "StringEquals"), ("LabelingRole", "StringEqualsIfExists")],
@@ -403,7 +512,11 @@ def test_sagemaker_assumes_its_roles_for_this_account_only(name: str, operator: 
     """
     (statement,) = RESOURCES[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "sagemaker.amazonaws.com"}
-    assert statement["Condition"] == {operator: {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert statement["Condition"][operator] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    named = statement["Condition"].get("ArnLikeIfExists", {"aws:SourceArn": {"Fn::Sub": ""}})["aws:SourceArn"][
+        "Fn::Sub"
+    ]
+    assert named == "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:*"
 
 
 def test_every_alarm_tells_somebody_and_says_what_to_do() -> None:
