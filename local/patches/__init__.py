@@ -31,6 +31,7 @@ from local.patches import (
     table_settings,
     task_limits,
     throttling,
+    whole_wildcards,
 )
 
 
@@ -55,3 +56,4 @@ def apply_all(lambda_python: Path, lambda_slots: int, root: Key, account: str) -
     event_versions.apply()
     metric_math_alarms.apply()
     table_settings.apply()
+    whole_wildcards.apply()

@@ -93,3 +93,22 @@ def test_integrations_are_checked_or_refused(aws: Toys) -> None:
     unknown = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:ssm:getParameter", "Parameters": {"Name": "x"}}
     refused = aws.run(aws.machine(only({**unknown, "End": True})))
     assert "no role check for the integration ssm:getParameter" in refused["cause"]
+
+
+def test_a_wildcard_stands_for_line_ends_too(aws: Toys) -> None:
+    """The embedded AWS is another process: what it does to this module there is done here."""
+    from ministack.core import iam_evaluator
+
+    from local.patches import whole_wildcards
+
+    key = "arn:aws:s3:::bucket/incoming/a\nb\u2028c.png"
+    assert not iam_evaluator.fnmatch_iam_cs(key, "arn:aws:s3:::bucket/incoming/*"), "not needed any more"
+    before = iam_evaluator._fnmatch_compile
+    whole_wildcards.apply()
+    try:
+        assert iam_evaluator.fnmatch_iam_cs(key, "arn:aws:s3:::bucket/incoming/*")
+        assert not iam_evaluator.fnmatch_iam_cs(f"{key}\n", "arn:aws:s3:::bucket/incoming/*.png")
+        assert not iam_evaluator.fnmatch_iam_cs(key, "arn:aws:s3:::other/*")
+        assert iam_evaluator.fnmatch_iam("S3:getobject", "s3:Get*")
+    finally:
+        iam_evaluator._fnmatch_compile = before
