@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         everything, open_images = _open(files, number)
     pin_uninspected(files.batch_id, number, everything)
     pinned = immutable.find_json(files.round(number)) or immutable.create_json(files.round(number), _pin(number))
-    known = copies.pin(files, number, open_images)
+    known = copies.among(copies.pin(files, number, open_images), open_images)
     unknown = [image for image in open_images if image.item.key not in known]
     unseen = _unseen(files, number, pinned["model"], everything, unknown)
     trouble = endpoints.trouble(pinned["endpoint"]) if unseen else ""

@@ -10,7 +10,7 @@ from labelloop.naming import JOB_KINDS
 from labelloop.observability import count, entry, logger
 from labelloop.predictions import Seen
 from labelloop.proposals import proposal_line
-from labelloop.records import Decision, Prediction
+from labelloop.records import DECISIONS, Decision, Prediction
 from labelloop.settings import settings
 
 
@@ -33,10 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     asked = [decision for decision in decisions if copies.asks_people(decision)]
     by_kind = _by_kind(asked, open_images, seen.usable, rounds.keep_confidence(pinned))
     planned = jobs.plan(files, number, by_kind, pinned["model"])
-    counts = {
-        name: sum(decision.decision == name for decision in decisions)
-        for name in ("auto", "human", "rejected", "deferred")
-    }
+    counts = {name: sum(decision.decision == name for decision in decisions) for name in DECISIONS}
     count("AutoAccepted", counts["auto"])
     count("SentToHuman", len(asked))
     count("PredictionsRefused", len(seen.refused))
@@ -55,11 +52,11 @@ def _decide(
     """
     moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
     outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
-    known = copies.of_round(files, number)
+    known = copies.among(copies.of_round(files, number), open_images.values())
     judged = judgement.judge(
         [
-            _candidate(image, seen, bool(outage), image.source_ref in moved)
-            for image in open_images.values()
+            _candidate(image, seen, bool(outage), reference in moved)
+            for reference, image in open_images.items()
             if image.item.key not in known
         ],
         rounds.policy(pinned),
@@ -67,9 +64,7 @@ def _decide(
         number,
         rounds.keep_confidence(pinned),
     )
-    by_key = {open_images[decision.source_ref].item.key: decision for decision in judged}
-    same = [(image, known[image.item.key]) for image in open_images.values() if image.item.key in known]
-    return sorted([*judged, *copies.decide(same, by_key, moved, number)], key=lambda decision: decision.source_ref)
+    return copies.decide(judged, known, open_images, moved, number)
 
 
 def _candidate(image: Image, seen: Seen, outage: bool, changed: bool) -> Candidate:

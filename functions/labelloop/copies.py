@@ -10,7 +10,7 @@ Copies are no evidence: what measures people or models, or trains, takes each co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,26 +73,42 @@ def find(open_images: Sequence[Image], dataset: Iterable[str], names: Sequence[s
     return sorted(found, key=lambda copy: copy.key)
 
 
-def decide(
-    copies: Iterable[tuple[Image, Copy]], decided: Mapping[str, Decision], changed: set[str], number: int
-) -> list[Decision]:
-    """What becomes of the copies: what becomes of the image that they have the bytes of, by key in `decided`.
+def among(known: Mapping[str, Copy], open_images: Iterable[Image]) -> dict[str, Copy]:
+    """Without those whose original is not open any more, because it is gone: they are looked at themselves."""
+    keys = {image.item.key for image in open_images}
+    return {key: copy for key, copy in known.items() if copy.label or copy.of in keys}
 
-    One in `changed` (source-refs) holds other bytes by now, and waits for the next round.
+
+def decide(
+    decided: Iterable[Decision],
+    known: Mapping[str, Copy],
+    open_images: Mapping[str, Image],
+    changed: Container[str],
+    number: int,
+) -> list[Decision]:
+    """The round's decisions in source-ref order: those on the images that were looked at, and on the `known` copies
+    what was decided on the image that they have the bytes of. `open_images` go by source-ref; one in `changed` holds
+    other bytes by now, and waits for the next round.
     """
-    made = []
-    for image, copy in copies:
-        reference, chance = image.source_ref, image.item.inclusion_probability
-        if reference in changed:
-            same = Decision(reference, "deferred", None, ("image-changed",), chance, SAME_CONTENT, number)
-        elif copy.label:
-            same = Decision(reference, "human", None, (SAME_CONTENT,), chance, SAME_CONTENT, number)
-        else:
-            other = decided[copy.of]
-            reasons = (SAME_CONTENT, *(other.reasons if other.decision == "rejected" else ()))
-            same = replace(other, source_ref=reference, reasons=reasons, inclusion_probability=chance)
-        made.append(same)
-    return made
+    made = list(decided)
+    by_key = {open_images[decision.source_ref].item.key: decision for decision in made}
+    for reference, image in open_images.items():
+        if image.item.key in known:
+            made.append(_copied(known[image.item.key], reference, image, by_key, reference in changed, number))
+    return sorted(made, key=lambda decision: decision.source_ref)
+
+
+def _copied(
+    copy: Copy, reference: str, image: Image, decided: Mapping[str, Decision], changed: bool, number: int
+) -> Decision:
+    chance = image.item.inclusion_probability
+    if changed:
+        return Decision(reference, "deferred", None, ("image-changed",), chance, SAME_CONTENT, number)
+    if copy.label:
+        return Decision(reference, "human", None, (SAME_CONTENT,), chance, SAME_CONTENT, number)
+    other = decided[copy.of]
+    reasons = (SAME_CONTENT, *(other.reasons if other.decision == "rejected" else ()))
+    return replace(other, source_ref=reference, reasons=reasons, inclusion_probability=chance)
 
 
 def asks_people(decision: Decision) -> bool:

@@ -31,7 +31,8 @@ PER_IMAGE = {
 }
 # Labels of people are merged at 9.2 ms each: the role of each is a row of its own.
 MOST_LABELS_IMPORTED = 88_000
-# The dataset of all batches lies in memory beside the batch: where it is merged, and where honeypots are drawn from it.
+# The dataset of all batches lies in memory beside the batch: where it is merged, where honeypots are drawn from it, and
+# where images are found that people labelled before.
 BYTES_PER_IMAGE_IN_DATASET = 5_500
 USABLE_BYTES = 2_750_000_000
 # A function reads up to three objects of each shard, one after the other, at up to 0.1 s each.

@@ -17,13 +17,13 @@ SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
 # These decide; they never call. `pixels` and `deep` need Pillow, the rest only Python.
 PURE = [
-    *("adjustments", "answers", "archives", "audit", "augmented", "blocks", "calibration", "collected"),
-    *("conservation", "consolidation", "consolidation_boxes", "consolidation_key_points", "consolidation_objects"),
-    *("dawid_skene", "deep", "errors", "events", "fields", "fusion", "honeypots", "inference", "jpegs", "judgement"),
-    *("limits", "manifests", "markers", "naming", "other_formats", "pixels", "pngs", "stored", "tiffs"),
-    *("predictions", "promotion", "proposals", "quality", "records", "report", "sampling", "side_files"),
-    *("settings", "supplied", "task_input", "workers"),
-    *("checkpoints", "model_archives", "model_descriptions", "weights"),
+    *("adjustments", "answers", "archives", "audit", "augmented", "blocks", "calibration", "checkpoints"),
+    *("collected", "conservation", "consolidation", "consolidation_boxes", "consolidation_key_points"),
+    *("consolidation_objects", "dawid_skene", "deep", "errors", "events", "fields", "fusion", "honeypots"),
+    *("inference", "jpegs", "judgement", "limits", "manifests", "markers", "model_archives", "model_descriptions"),
+    *("naming", "other_formats", "pixels", "pngs", "predictions", "promotion", "proposals", "quality", "records"),
+    *("report", "sampling", "settings", "side_files", "stored", "supplied", "task_input", "tiffs", "weights"),
+    "workers",
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
@@ -88,21 +88,10 @@ def test_what_decides_imports_nothing_that_calls(name) -> None:
 
 def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
     adapters = {
-        *("__init__", "aws", "batches", "callbacks", "container_images", "custom_resources"),
-        *("copies", "datasets", "endpoints", "failures", "immutable", "inventory", "jobs", "labeling", "ledger"),
-        *(
-            "merging",
-            "models",
-            "neighbours",
-            "notices",
-            "observability",
-            "outcomes",
-            "pinned_bytes",
-            "rounds",
-            "scores",
-            "settings_documents",
-        ),
-        *("refusals", "storage", "training", "training_images"),
+        *("__init__", "aws", "batches", "callbacks", "container_images", "copies", "custom_resources", "datasets"),
+        *("endpoints", "failures", "immutable", "inventory", "jobs", "labeling", "ledger", "merging", "models"),
+        *("neighbours", "notices", "observability", "outcomes", "pinned_bytes", "refusals", "rounds", "scores"),
+        *("settings_documents", "storage", "training", "training_images"),
     }
     assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 

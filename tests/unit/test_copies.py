@@ -183,6 +183,21 @@ def test_a_copy_whose_bytes_changed_waits_and_one_of_changed_bytes_too() -> None
     assert asked(batch, 2) == []
 
 
+def test_a_copy_whose_original_is_gone_when_the_round_is_started_again_is_looked_at_itself() -> None:
+    batch = batch_of({"a.png": 10, "b.png": 10})
+    handle("begin_round", batch_id=batch, round=1)
+    (copy,) = storage.read_lines(Files(batch).copies(1))
+    pinned = next(item for item in storage.read_lines(Files(batch).inventory) if item["key"] == copy["of"])
+    client = boto3.client("s3")
+    client.delete_object(Bucket=BUCKET, Key=pinned["key"], VersionId=pinned["version-id"])
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    assert asked(batch) == [copy["key"].rpartition("/")[2]]
+    people.answer_round(batch, 1)
+    merged = merge(batch, 1)
+    assert merged["human"] == 1 and report(batch)["rejected"] == 1
+
+
 def test_labels_that_do_not_fit_any_more_are_asked_again(change_setting) -> None:
     run_round(batch_of({"a.png": 10}), 1)
     change_setting("CLASSES", "bag,cup")

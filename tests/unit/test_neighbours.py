@@ -3,7 +3,7 @@
 import boto3
 import pytest
 from handling import execution, handle, mark, picture, registered
-from labelloop import immutable, ledger, naming, sampling, storage
+from labelloop import ledger, naming, sampling, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, TransientError
 from made_up_stack import BUCKET
@@ -29,7 +29,7 @@ def register(prefix: str, name: str, body: bytes = b"{}") -> list[str]:
 
 
 def names(batch: str) -> list[str]:
-    return [line["key"].removeprefix(DAY) for line in immutable.read_lines(Files(batch).inventory)]
+    return [line["key"].removeprefix(DAY) for line in storage.read_lines(Files(batch).inventory)]
 
 
 def finish(prefix: str, delivery: int = 1, status: str = "finished") -> None:

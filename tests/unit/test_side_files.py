@@ -72,12 +72,15 @@ class TestBatch:
     @pytest.mark.fault("A14")
     @pytest.mark.fault("K07")
     def test_side_files_do_not_count_and_are_not_sampled(self) -> None:
-        state = registered(mark(b'{"count": 4}'))
+        state = registered()
         everything = batches.images(state["batch"]["id"])
         names = [image.item.key.removeprefix(PREFIX) for image in everything]
         assert names == ["IMG_1.jpg", "IMG_2", "not.jpg", "sub/IMG_3.JPG"]
         assert [image.inspection.status for image in everything] == ["ok", "ok", "rejected", "ok"]
         assert everything[2].inspection.reason == "not-an-image"
+
+    def test_a_count_of_the_pictures_is_right(self) -> None:
+        assert registered(mark(b'{"count": 4}'))["batch"]["objects"] == 4
 
     @pytest.mark.fault("K07")
     def test_they_are_told_in_summary_and_report(self) -> None:
