@@ -1,6 +1,7 @@
 """Functions around a task token: those that ask the outside world, and those that hear from it."""
 
 import json
+from pathlib import Path
 
 import boto3
 import pytest
@@ -38,6 +39,24 @@ def test_a_success_notice_delivered_five_times_is_told_once(states, runtime) -> 
     for _ in range(5):
         assert hear(notice(inference_id)) == []
     assert heard(states) == [("send_task_success", "t1")]
+
+
+@pytest.mark.fault("C18")
+@pytest.mark.parametrize("code", ["ThrottlingException", "ServiceUnavailable", "InternalFailure"])
+def test_a_throttled_request_is_made_again_under_the_same_id_and_queued_once(states, runtime, code) -> None:
+    accepted = {"OutputLocation": storage.uri(OUTPUT), "FailureLocation": storage.uri(FAILURE)}
+    runtime.answering(invoke_endpoint_async=refused(code))
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            ask_for_inference()
+    runtime.answering(invoke_endpoint_async=accepted)
+    assert ask_for_inference() == ask_for_inference()
+    asked = [request["InferenceId"] for request in runtime.requests_of("invoke_endpoint_async")]
+    assert len(asked) == 3 and len(set(asked)) == 1, "two refused, one accepted"
+    machine = json.loads((Path(__file__).resolve().parents[2] / "statemachines/label_batch.asl.json").read_text())
+    state = machine["States"]["Infer Shards"]["ItemProcessor"]["States"]["Request Inference"]
+    (rung,) = [each for each in state["Retry"] if "TransientError" in each["ErrorEquals"]]
+    assert rung["JitterStrategy"] == "FULL" and rung["BackoffRate"] > 1 and rung["MaxAttempts"] >= 1
 
 
 @pytest.mark.fault("C09")

@@ -142,6 +142,20 @@ def test_a_marker_does_not_wait_for_an_earlier_one_whose_execution_has_died() ->
     assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
 
 
+@pytest.mark.fault("A24")
+def test_an_upload_that_was_given_up_halfway_is_no_image_and_is_missed() -> None:
+    s3 = boto3.client("s3")
+    upload(1)
+    begun = s3.create_multipart_upload(Bucket=BUCKET, Key=f"{PREFIX}large.png")["UploadId"]
+    part = {"Bucket": BUCKET, "Key": f"{PREFIX}large.png", "UploadId": begun}
+    s3.upload_part(**part, PartNumber=1, Body=picture())
+    with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
+        handle("register_batch", event=mark(b'{"count": 2}'), execution=(first := execution("one")))
+    boto3.client("stepfunctions").stop_execution(executionArn=first)
+    s3.abort_multipart_upload(**part)
+    assert registered(mark(), "two")["batch"]["objects"] == 1
+
+
 def test_an_empty_prefix_is_a_batch_of_nothing() -> None:
     state = registered(mark())
     assert state["batch"]["objects"] == 0
