@@ -1,5 +1,11 @@
-"""Logger, metrics, and the one decorator around every handler."""
+"""Logger, metrics, and the one decorator around every handler.
 
+Logs are read by more people than may answer for an execution or read the bucket: what would let them is left out, also
+where it stands in an error that somebody else worded.
+"""
+
+import json
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,7 +16,23 @@ from aws_lambda_powertools.metrics import MetricUnit
 from labelloop import aws, settings_documents
 from labelloop.errors import TransientError
 
-logger = Logger()
+_LEFT_OUT = "<left out>"
+_IN_LINKS = re.compile(
+    r"(?i)((?:x-amz-(?:signature|credential|security-token)|signature|awsaccesskeyid)=)[^&\s\"'\\<>]+"
+)
+_NAMED = re.compile(
+    r"""(?i)((?:task_?|session_?|security-)?token|secret(?:_?access)?_?key|authorization|cookie)(\\?["']?\s*[:=]\s*\\?["']?)"""
+    r"""(?:Bearer )?[^"'\\,\s}&]+"""
+)
+
+
+def without_secrets(record: dict[str, Any]) -> str:
+    """A log record as JSON, without task tokens, keys, and what signs a link."""
+    text = json.dumps(record, default=str, separators=(",", ":"))
+    return _NAMED.sub(rf"\g<1>\g<2>{_LEFT_OUT}", _IN_LINKS.sub(rf"\g<1>{_LEFT_OUT}", text))
+
+
+logger = Logger(json_serializer=without_secrets)
 metrics = Metrics()
 
 Handler = Callable[[dict[str, Any], Any], Any]
