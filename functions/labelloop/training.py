@@ -91,7 +91,8 @@ def read_scores(output_uri: str) -> Scores:
     """
     metrics: dict[str, Any] | None = None
     predictions: dict[str, list[Prediction]] = {}
-    for name, body in _members(output_uri):
+    packed = io.BytesIO(storage.read(storage.own_key(output_uri), most=MOST_ARCHIVE_BYTES))
+    for name, body in archives.files(packed, output_uri, lambda _: MOST_METRICS_BYTES, MOST_FILES_BYTES).items():
         if name == "metrics.json":
             metrics = _metrics(body, f"{output_uri}: {name}")
         elif name.endswith(".jsonl"):
@@ -140,9 +141,3 @@ def _text(body: bytes, where: str) -> str:
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
-
-
-def _members(archive_uri: str) -> list[tuple[str, bytes]]:
-    """Names and bytes of an archive's files."""
-    body = storage.read(storage.own_key(archive_uri), most=MOST_ARCHIVE_BYTES)
-    return archives.files(body, archive_uri, MOST_METRICS_BYTES, MOST_FILES_BYTES, lambda name: True)

@@ -387,11 +387,18 @@ def pax_of(size: int) -> bytes:
 
 @pytest.mark.fault("H07")
 def test_an_object_that_is_larger_than_any_model_is_not_even_fetched(fake_service) -> None:
-    storage.write("given/model.tar.gz", b"x")
-    real = fake_service("s3", head_object={"ContentLength": 10**10}, get_object=refused("NoSuchKey"))
-    with pytest.raises(InvalidInputError, match="10000000000 bytes, at most"):
-        handle("adopt_model", model_uri=storage.uri("given/model.tar.gz"), job=JOB)
-    assert "given/model.tar.gz" not in {request["Key"] for request in real.requests_of("get_object")}
+    from labelloop import training
+
+    uri, body = storage.uri("given/model.tar.gz"), Unread()
+    fake_service("s3", head_object=refused("NoSuchKey"), get_object={"ContentLength": 10**10, "Body": body})
+    with pytest.raises(InvalidInputError, match=r"10,?000,?000,?000 bytes, at most"):
+        training.read_model(uri)
+    assert body.closed
+
+
+class Unread(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise AssertionError("it is not read")
 
 
 def test_a_file_that_stands_there_twice_or_as_a_link_is_no_file_of_a_model() -> None:
