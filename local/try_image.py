@@ -99,6 +99,9 @@ def _try(server: stack.Server, scratch: Path) -> tuple[float, int]:
     began = time.monotonic()
     _run(*_inside(container, ml, "train"))
     seconds = time.monotonic() - began
+    stored = {path.name: path.stat().st_uid for path in (ml / "model").iterdir()}
+    if set(stored) != {"weights.safetensors", "architecture.yaml", "model.json"} or 0 in stored.values():
+        raise RuntimeError(f"an ordinary user should have written the three files of a model, but found are {stored}")
     serving = subprocess.Popen(_inside(container, ml, "serve", stack.aws_environment(server)))
     try:
         answer = _ask("".join(json.dumps(request) + "\n" for request in requests))

@@ -1,7 +1,7 @@
 """model.tar.gz: a model's files, taken out in memory, whatever else the archive holds or declares.
 
     weights.safetensors, architecture.yaml, model.json     what the container writes
-    weights.pt, model.json                                 what it wrote until version 0.2, and what ultralytics writes
+    weights.pt, model.json                                 what version 0.1 wrote, and what ultralytics writes
 
 Nothing is extracted: no path, link or device of an archive means anything here.
 """

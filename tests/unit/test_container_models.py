@@ -40,7 +40,7 @@ def described(folder: Path, classes=HEAD, **changes) -> Path:
 
 
 def old_model(folder: Path, classes=HEAD, seed: int = 0) -> Path:
-    """weights.pt as the container wrote it until version 0.2, of random weights that see something."""
+    """weights.pt as version 0.1 wrote it, of random weights that see something."""
     torch.manual_seed(seed)
     architecture = detector.YAML.load(detector.check_yaml("yolov8.yaml"))
     del architecture["scales"]
@@ -74,7 +74,7 @@ def seen(engine) -> list[list[Box]]:
 
 
 def as_before(weights: Path, classes) -> Any:
-    """What an engine was until version 0.2: the unpickled network."""
+    """What an engine was in version 0.1: the unpickled network."""
     network, _ = tasks.load_checkpoint(weights, fuse=True)
     engine = detector.load(described(weights.parent, classes))
     engine.model = network.float()
