@@ -11,11 +11,12 @@ JOB = "labelloop-train-1-0123abcd"
 
 
 def label(gold: int = 2, train: int = 3, calibration: int = 2) -> str:
-    """Publishes a dataset of human labels; its version."""
+    """Publishes a dataset of human labels, whose images are there; its version."""
     counts = {"gold": gold, "train": train, "calibration": calibration}
-    return datasets.publish(
-        [line(f"{role} ü+{number}.jpg", role=role) for role, count in counts.items() for number in range(count)], {}
-    )
+    names = {f"{role} ü+{number}.jpg": role for role, count in counts.items() for number in range(count)}
+    for name in names:
+        storage.write(storage.own_key(reference(name)), b"picture")
+    return datasets.publish([line(name, role=role) for name, role in names.items()], {})
 
 
 def trainer(name: str) -> str:
