@@ -6,14 +6,14 @@ weights.pt, model.json                                 read as data and brought 
 
 import json
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import paths  # noqa: F401  first: makes labelloop importable
 import yaml
-from labelloop import checkpoints, fields, model_archives, model_descriptions, weights
+from labelloop import checkpoints, model_archives, model_descriptions, weights
 from labelloop.errors import InvalidInputError
 from labelloop.model_descriptions import ModelDescription
 from labelloop.weights import Tensor
@@ -34,12 +34,7 @@ def read_model(model_dir: Path) -> Model:
     model_archives.check_complete(present, str(model_dir))
     described = read_description(model_dir)
     if model_archives.is_old(present):
-        checkpoint = checkpoints.read(_content(model_dir, checkpoints.FILE), checkpoints.FILE)
-        if checkpoint.classes != described.classes:
-            raise InvalidInputError(
-                f"{checkpoints.FILE} was trained on the classes {_shortened(checkpoint.classes)}, model.json names "
-                f"{_shortened(described.classes)}: name those of the training, in their order"
-            )
+        checkpoint = model_archives.converted(_content(model_dir, checkpoints.FILE), described, checkpoints.FILE)
         tensors, architecture = checkpoint.tensors, checkpoint.architecture
     else:
         tensors = weights.read(_content(model_dir, weights.FILE), weights.FILE)
@@ -97,7 +92,3 @@ def _yaml(text: bytes, name: str) -> Any:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         raise InvalidInputError(f"{name} is no plain YAML: {' '.join(str(error).split())[:300]}") from None
-
-
-def _shortened(classes: Iterable[str]) -> str:
-    return fields.shown(json.dumps(list(classes), ensure_ascii=False))

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from labelloop import archives, checkpoints, model_descriptions, naming, weights
+from labelloop import archives, checkpoints, fields, model_descriptions, naming, weights
+from labelloop.checkpoints import Checkpoint
 from labelloop.errors import InvalidInputError
 from labelloop.model_descriptions import ModelDescription
 from labelloop.weights import Tensor
@@ -52,8 +53,20 @@ def describe(files: Mapping[str, bytes], context: str) -> ModelDescription:
     described = description(files, context)
     if not is_old(files):
         return verified(described, weights.read(files[weights.FILE], f"{context}: {weights.FILE}"), context)
-    checkpoint = checkpoints.read(files[checkpoints.FILE], f"{context}: {checkpoints.FILE}")
+    checkpoint = converted(files[checkpoints.FILE], described, f"{context}: {checkpoints.FILE}")
     return verified(described, checkpoint.tensors, context)
+
+
+def converted(body: bytes, described: ModelDescription, context: str) -> Checkpoint:
+    """A `.pt` as data. Raises InvalidInputError where it was trained on other classes than model.json names."""
+    checkpoint = checkpoints.read(body, context)
+    if checkpoint.classes != described.classes:
+        trained, named = (fields.shown(", ".join(names)) for names in (checkpoint.classes, described.classes))
+        raise InvalidInputError(
+            f"{context} was trained on the classes {trained}, model.json names {named}: name those of the training, in "
+            "their order"
+        )
+    return checkpoint
 
 
 def description(files: Mapping[str, bytes], context: str) -> ModelDescription:

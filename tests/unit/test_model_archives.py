@@ -202,6 +202,12 @@ def test_an_old_checkpoint_has_the_hash_of_its_tensors_and_is_verified_like_a_ne
         adopt(pt(detector_checkpoint(), **{"weights-sha256": "cd" * 32}))
 
 
+def test_a_checkpoint_of_other_classes_than_the_description_names_is_not_adopted() -> None:
+    for names in (("bag", "head"), ("head",), ("head", "bag", "hat"), ("0", "1")):
+        with pytest.raises(InvalidInputError, match="was trained on the classes"):
+            adopt(pt(detector_checkpoint(names=names)))
+
+
 def test_numbers_in_another_order_are_brought_into_rows() -> None:
     """channels_last: what lies next to one another in a row of the storage are the channels."""
     rows = [bytes([number, 0]) for number in range(24)]
