@@ -11,7 +11,7 @@ export UV_LINK_MODE ?= copy
 # Compiled once, here: the containers and functions of the embedded AWS start often and write no bytecode themselves.
 export UV_COMPILE_BYTECODE ?= 1
 
-.PHONY: help setup demo up down test lint bench image pins clean
+.PHONY: help setup demo up down test lint bench build image pins clean
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
@@ -48,6 +48,11 @@ lint: setup $(VENVS)/checkov/.ready
 ## make bench NAME=scenes                           a benchmark; writes build/bench/<goal>.json
 bench: setup
 	$(DEV) -m bench.$(NAME)
+
+## make build [CONFIG=prod] [RUNTIME=python3.13] [ARCHITECTURE=arm64]
+##                                                  `sam build`, with every package by its hash for any processor
+build: $(VENVS)/sam/.ready
+	sh requirements/sam_build.sh $(VENVS)/sam/bin/sam $(or $(CONFIG),default) $(or $(RUNTIME),python3.13) $(or $(ARCHITECTURE),arm64)
 
 ## make image                                       build the container image without Docker and try it (Linux, root, buildah)
 image: setup

@@ -11,7 +11,7 @@ from lint.project import Finding, Project
 
 # A file of any other name that pip reads would not be looked at: name it so.
 REQUIREMENTS = ("requirements/*.txt", "**/requirements*.txt", "containers/**/*.txt")
-COMMANDS = ("Makefile", "template.yaml", ".ci/run", "containers/**/Dockerfile", "containers/**/*.sh")
+COMMANDS = ("Makefile", "template.yaml", ".ci/run", "**/Dockerfile", "**/*.sh")
 NOT_OURS = {".venvs", ".aws-sam", "build", "node_modules"}
 PIN = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][\w.!+]*( ; [^\\]+?)?(?P<hashes>( --hash=sha256:[0-9a-f]{64}\b)*)")
 # What pip reads besides requirements: an index, folders, other files; each could bring what nobody hashed.

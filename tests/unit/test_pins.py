@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -26,20 +27,27 @@ REQUIREMENTS = [
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", requires: str = "", content: str = "x = 1\n") -> str:
+def wheel(
+    folder: Path,
+    name: str,
+    version: str = "1.0",
+    requires: str = "",
+    content: str = "x = 1\n",
+    tag: str = "py3-none-any",
+) -> str:
     """Writes a package of one module; returns its hash as requirements have it."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": content,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         + (f"Requires-Dist: {requires}\n" if requires else ""),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     sums = {path: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for path, text in files.items()}
     record = [f"{path},sha256={sums[path].rstrip(b'=').decode()},{len(files[path])}\n" for path in files]
     files[f"{info}/RECORD"] = "".join(record) + f"{info}/RECORD,,\n"
     folder.mkdir(exist_ok=True)
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for each in files:
             archive.writestr(zipfile.ZipInfo(each), files[each])
@@ -155,6 +163,42 @@ def test_what_sam_build_puts_beside_the_functions_has_its_hash(tmp_path: Path) -
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode == 0, bool(list(target.iterdir()))) == (given == right, given == right), done.stderr
         shutil.rmtree(target)
+
+
+@pytest.mark.fault("I13", "J07")
+@pytest.mark.parametrize("listed", ["right", "wrong"])
+def test_make_build_gives_sam_only_what_has_its_hash_for_the_processor_it_builds_for_too(
+    tmp_path: Path, listed: str
+) -> None:
+    script = ROOT / "requirements" / "sam_build.sh"
+    assert script.exists(), "sam downloads by name what another processor needs"
+    wheels = tmp_path / "wheels"
+    pure, other = wheel(wheels, "pure"), wheel(wheels, "other")
+    python = f"cp3{sys.version_info.minor}"
+    here = f"{python}-{python}-linux_{platform.machine()}"
+    ours = wheel(wheels, "compiled", tag=here, content="x = 2\n")
+    theirs = wheel(wheels, "compiled", tag=f"{python}-{python}-manylinux2014_aarch64", content="x = 3\n")
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "requirements.txt").write_text(f"pure==1.0 {pure}\n")
+    (tmp_path / "layers" / "one").mkdir(parents=True)
+    lines = f"compiled==1.0 {ours} {theirs if listed == 'right' else other}\n"
+    (tmp_path / "layers" / "one" / "requirements.txt").write_text(lines)
+    runtime = f"python3.{sys.version_info.minor}"
+    commands = {"sam": 'echo "$PIP_NO_INDEX $PIP_FIND_LINKS $*" > called', runtime: f'exec {sys.executable} "$@"'}
+    for name, command in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{command}\n")
+        (tmp_path / name).chmod(0o755)
+    python_path = {"PYTHONPATH": str(next((UV.parents[1]).glob("lib/python*/site-packages")))}
+    environment = {**os.environ, **python_path, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": os.devnull}
+    command = ["sh", str(script), f"{tmp_path}/sam", "prod", runtime, "arm64"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    called = (tmp_path / "called").read_text() if (tmp_path / "called").exists() else ""
+    assert (done.returncode == 0, bool(called)) == (listed == "right", listed == "right"), done.stderr
+    if called:
+        taken = {path.name for path in (tmp_path / "build" / "wheels").iterdir()}
+        assert called.startswith(f"1 {tmp_path}/build/wheels build --no-cached --config-env prod ")
+        assert f"compiled-1.0-{python}-{python}-manylinux2014_aarch64.whl" in taken and len(taken) == 3
 
 
 @pytest.mark.fault("I13", "J07")

@@ -482,6 +482,16 @@ def test_whatever_a_service_assumes_or_sends_is_for_this_account() -> None:
 
 
 @pytest.mark.fault("J05")
+def test_accesses_can_be_logged_and_a_tag_of_the_image_never_moves() -> None:
+    """checkov's CKV_AWS_18 and CKV_AWS_51. A log bucket of one's own choice, because its data must not log itself."""
+    logging = RESOURCES["DataBucket"]["Properties"].get("LoggingConfiguration", {"Fn::If": ["", {}, {}]})["Fn::If"]
+    assert logging[0] == "HasAccessLogBucket" and logging[1]["DestinationBucketName"] == {"Ref": "AccessLogBucket"}
+    assert RESOURCES["Repository"]["Properties"].get("ImageTagMutability") == "IMMUTABLE"
+    skipped = (ROOT / "lint" / "checkov.yaml").read_text()
+    assert "CKV_AWS_18 " not in skipped and "CKV_AWS_51" not in skipped
+
+
+@pytest.mark.fault("J05")
 def test_a_network_is_given_whole_or_not_at_all() -> None:
     (rule,) = TEMPLATE.get("Rules", {"none": {"Assertions": []}}).values()
     assert rule["Assertions"], "one of both would be found out by SageMaker, at the first deployment of a model"
