@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import events, inventory, ledger, markers, naming, settings_documents, storage
+from labelloop import events, inventory, ledger, markers, naming, refusals, settings_documents, storage
 from labelloop.batches import Files
 from labelloop.errors import InvalidInputError
 from labelloop.markers import Marker
@@ -25,14 +25,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     bucket, key = events.named(trigger, "bucket", "name"), events.named(trigger, "object", "key")
     pinned = events.named(trigger, "object", "version-id") if trigger["object"].get("version-id") else None
     prefix = markers.prefix_of(key)
-    found = storage.head(key, pinned)
+    with refusals.reading(storage.uri(key)):
+        found = storage.head(key, pinned)
+        body = storage.read(key, found.get("VersionId"), markers.MOST_BYTES) if found else b""
     if found is None or bucket != settings().data_bucket:
         raise InvalidInputError(f"there is no marker s3://{bucket}/{key} in the data bucket")
     version = found.get("VersionId") or found["ETag"].strip('"')
     delivery = ledger.delivery_number(bucket, prefix, version)
     batch_id = naming.batch_id(bucket, prefix, delivery)
     claim = ledger.claim_batch(batch_id, execution, resume=trigger.get("resume") is True)
-    marker = markers.parse(storage.read(key, found.get("VersionId"), markers.MOST_BYTES), storage.uri(key))
+    marker = markers.parse(body, storage.uri(key))
     if claim.status == "owned":
         settings_documents.pin_batch(batch_id, claim.attempt)
     state = _state(batch_id, marker, prefix, claim.attempt)
