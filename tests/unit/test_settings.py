@@ -60,3 +60,17 @@ def test_a_token_outlives_the_request_it_waits_for(environment) -> None:
 def test_the_shares_of_the_roles_add_up(environment) -> None:
     read = settings()
     assert read.train_share + read.calibration_share + read.gold_share == pytest.approx(1)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize(("text", "window"), [("", None), ("0,4000", (0, 4000)), ("-20.5,35", (-20.5, 35))])
+def test_the_window_of_deep_pictures_is_one_of_the_choices_that_a_batch_pins(text, window) -> None:
+    document = {**SETTINGS, "DEEP_PIXEL_WINDOW": text}
+    assert Settings.from_environment(document).pixel_window == window
+    assert Settings.from_environment(SETTINGS).with_choices(document).pixel_window == window
+
+
+@pytest.mark.parametrize("text", ["4000", "4000,0", "7,7", "a,b", "0,inf", "nan,1", "1,2,3"])
+def test_a_window_that_is_none_is_told(text) -> None:
+    with pytest.raises(MissingSettingError, match="DeepPixelWindow is empty or"):
+        Settings.from_environment({**SETTINGS, "DEEP_PIXEL_WINDOW": text})

@@ -62,6 +62,24 @@ def rotated(drawn: Picture) -> bytes:
     return encode(lying, "JPEG", exif=exif.tobytes(), quality=95, subsampling=0)
 
 
+def two_minds(drawn: Picture) -> bytes:
+    """Stored upright, with two EXIF blocks: the first says nothing of it, the second that it is to be turned."""
+    blocks = b""
+    for tag, value in ((0x0110, "a camera"), (0x0112, 6)):
+        exif = Image.Exif()
+        exif[tag] = value
+        body = exif.tobytes()
+        blocks += b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body
+    stored = encode(decoded(drawn), "JPEG", quality=95, subsampling=0)
+    return stored[:2] + blocks + stored[2:]
+
+
+def stated_elsewhere(drawn: Picture) -> bytes:
+    """Stored upright, with an orientation in its XMP and a profile that no decoder need follow."""
+    xmp = b'<x:xmpmeta xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="8"/>'
+    return encode(decoded(drawn), "JPEG", quality=95, subsampling=0, xmp=xmp)
+
+
 def deep(drawn: Picture) -> bytes:
     """16 bits in each of three channels, of which the darkest tenth and the brightest are not used."""
     values = np.asarray(decoded(drawn)).astype(np.uint16) * 200 + 6000
@@ -87,6 +105,8 @@ def odd_files() -> list[Picture]:
         renamed(plain, "deep-gray.png", deep_gray(plain)),
         renamed(plain, "cmyk.jpg", encode(decoded(plain).convert("CMYK"), "JPEG", quality=95, subsampling=0)),
         renamed(upright, "rotated.jpg", rotated(upright)),
+        renamed(upright, "two-minds.jpg", two_minds(upright)),
+        renamed(upright, "stated-elsewhere.jpg", stated_elsewhere(upright)),
         renamed(picture("twins", 0), "twin-a.png"),
         renamed(picture("twins", 0), "twin-b.png"),
         *(renamed(picture("names", number), name) for number, name in enumerate([*NAMES, *UNCARRIED])),
@@ -181,6 +201,43 @@ def test_an_image_with_an_orientation_note_is_labelled_in_upright_pixels(
             middle = box["left"] + box["width"] // 2, box["top"] + box["height"] // 2
             assert near(upright.convert("RGB").getpixel(middle), upright_pixel(middle))
         deployed.assert_conserved(run)
+
+
+@pytest.mark.fault("K01")
+@pytest.mark.parametrize("name", ["two-minds.jpg", "stated-elsewhere.jpg"])
+def test_a_photograph_that_decoders_turn_differently_is_one_picture_to_people_model_and_trainer(
+    deployed: Loop, by_people: Run, by_machine: Run, name: str
+) -> None:
+    """The labelling page, the container and the training channel all get the same stream without what turns it."""
+    for run in (by_people, by_machine):
+        line = label(deployed, run, name)
+        shown = rendition(deployed, line)
+        assert line["source-ref"].endswith(".jpg")
+        assert b"Exif" not in shown and b"tiff:Orientation" not in shown
+        assert shown == encode(decoded(picture("rotated", 3)), "JPEG", quality=95, subsampling=0)
+        assert overlap(named(name).boxes, line["boxes"]["annotations"]) > LEARNED_LITTLE
+        deployed.assert_conserved(run)
+    reference = label(deployed, by_people, name)["source-ref"]
+    asked = [
+        each["source-ref"]
+        for key in deployed.keys(f"batches/{by_people.batch}/labeling/")
+        if key.endswith(".manifest") and "/output/" not in key
+        for each in deployed.lines(key)
+    ]
+    assert reference in asked, "people were shown the rendition"
+    original = reference_of(deployed, by_people, name)
+    assert original not in asked
+    (job,) = (row["id"].partition("#")[2] for row in callbacks(deployed, "training"))
+    used = [
+        each["source-ref"]
+        for role in ("train", "calibration", "gold")
+        for each in deployed.lines(f"training/{job}/dataset/{role}.jsonl")
+    ]
+    assert reference in used and original not in used
+
+
+def reference_of(loop: Loop, run: Run, name: str) -> str:
+    return f"s3://{loop.bucket}/incoming/{run.prefix}/{name}"
 
 
 @pytest.mark.parametrize("name", ["cmyk.jpg", "deep.png"])
