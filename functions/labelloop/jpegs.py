@@ -47,6 +47,11 @@ class _Walk:
 def read(data: bytes, limits: Limits) -> Stored:
     """Raises RejectedImage for a file made to cost time, or one whose end is missing and whose picture is not whole."""
     walk = _walked(data)
+    bits = walk.frames[-1][1][:1] if walk.frames else b""
+    if bits not in (b"", b"\x08"):
+        raise RejectedImage(
+            "unreadable", f"JPEG of {bits[0]} bits in a channel is not read; export it as PNG of 16 bits"
+        )
     _refuse_costly(walk, limits)
     stated = (exif_orientation(block) for block in walk.exif)
     if not walk.ended and not _every_scan_is_there(walk):

@@ -265,7 +265,7 @@ def _unreadable(data: bytes, error: Exception) -> RejectedImage:
     named = _magic_format(data) or "image"
     if "truncated" in str(error).lower() or _ends_early(data, named):
         return RejectedImage("truncated", f"the {named} data ends before the picture does; upload it again")
-    told = "its header makes no sense" if isinstance(error, UnidentifiedImageError) else str(error)
+    told = "its header is not understood" if isinstance(error, UnidentifiedImageError) else str(error)
     return RejectedImage("unreadable", f"the {named} data is damaged or of an unsupported kind ({told})")
 
 

@@ -15,7 +15,7 @@ MOST_ENTRIES = 4_096
 MOST_STRIPS = 65_536
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 259, 322, 323
+_BITS, _COMPRESSION, _CHANNELS, _TILE_WIDTH, _TILE_HEIGHT = 258, 259, 277, 322, 323
 _PLACES, _LENGTHS = (273, 324), (279, 325)
 _PROFILE, _NO_DATA = 34675, 42113
 _KIND, _FURTHER, _DNG = 254, 330, 50706
@@ -78,7 +78,7 @@ def read(data: bytes, limits: Limits) -> Stored:
             found.setdefault(layout.number("H", data, place), entry)
     _refuse_raw(layout, data, found)
     following = layout.number(layout.word, data, start + entries * layout.entry)
-    _refuse_costly(layout, data, found, limits)
+    _refuse(layout, data, found, limits)
     kept = [entry.raw for tag, entry in sorted(found.items()) if tag in _KEPT]
     directory = struct.pack(f"{layout.order}{count_kind}", len(kept)) + b"".join(kept)
     directory += bytes(struct.calcsize(f"={layout.word}"))
@@ -117,11 +117,18 @@ def _numbers(layout: _Layout, found: dict[int, _Entry], tag: int) -> tuple[int, 
     return struct.unpack(f"{layout.order}{entry.count}{_WHOLE_NUMBERS[entry.kind]}", entry.value)
 
 
-def _refuse_costly(layout: _Layout, data: bytes, found: dict[int, _Entry], limits: Limits) -> None:
+def _refuse(layout: _Layout, data: bytes, found: dict[int, _Entry], limits: Limits) -> None:
+    """What no reader takes, and what would cost its time."""
     compression = next(iter(_numbers(layout, found, _COMPRESSION)), 1)
     if compression not in _COMPRESSIONS:
         known = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
         raise RejectedImage("unreadable", f"TIFF compression {compression} is not supported; save it as one of {known}")
+    bits, channels = (max(_numbers(layout, found, tag), default=1) for tag in (_BITS, _CHANNELS))
+    if bits > 32 or (bits == 32 and channels > 1):
+        kinds = "1 to 16 in colours, up to 32 in grey"
+        raise RejectedImage(
+            "unreadable", f"TIFF of {bits} bits in each of {channels} channels is not read, only {kinds}"
+        )
     strips = max((found[tag].count for tag in (*_PLACES, *_LENGTHS) if tag in found), default=0)
     if strips > MOST_STRIPS:
         raise too_costly(f"{strips} strips or tiles in one TIFF picture")

@@ -6,12 +6,13 @@ import io
 
 import numpy as np
 import pytest
-from labelloop.pixels import ORIENTATION_TAG, canonicalise, png_bytes
+from labelloop.pixels import canonicalise, png_bytes
 from painter import Painter, near
 from PIL import Image
 from served_portal import wait_until
 
 SIZE = (720, 540)
+ORIENTATION_TAG = 0x0112
 SQUARE = (401, 187, 60, 60)  # left, top, width, height in canonical pixels
 PAINT, GROUND = (255, 0, 255), (60, 80, 60)
 # How a picture that is seen upright was stored, by EXIF orientation (TIFF 6.0, tag 274).

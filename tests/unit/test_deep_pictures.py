@@ -4,6 +4,8 @@ import io
 import math
 import struct
 
+import cv2
+import numpy as np
 import pytest
 from labelloop.pixels import Limits, RejectedImage, canonicalise
 from PIL import Image, TiffImagePlugin
@@ -244,3 +246,16 @@ def test_a_fixed_window_holds_for_colours_of_16_bits_too():
     canonical = canonicalise(png_16(2, struct.pack(">3H", 1_000, 2_000, 3_000)), Limits(window=(1_000, 3_000)))
     assert (canonical.rgb.getpixel((0, 0)), canonical.scale) == ((0, 128, 255), (1_000, 3_000))
     assert math.isclose(canonical.scale[0], 1_000)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("kind", ["12 bits", "64 bits", "32 bits in each of 3"])
+def test_a_depth_that_is_not_read_is_told_by_its_number(kind):
+    if kind == "12 bits":
+        body = io.BytesIO()
+        Image.new("L", (SIDE, SIDE), 9).save(body, "JPEG")
+        data = body.getvalue().replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c")
+    else:
+        values = np.zeros((SIDE, SIDE), np.float64) if kind == "64 bits" else np.zeros((SIDE, SIDE, 3), np.float32)
+        data = cv2.imencode(".tif", values)[1].tobytes()
+    assert kind in told(data)

@@ -1,5 +1,5 @@
 """Of 2,000 files with tampered headers none that the product calls unchanged, and no rendition, is shown differently by
-OpenCV (which the trainer reads with). tests/browser/test_odd_headers.py asks Chromium the same.
+OpenCV (which the trainer reads with). tests/browser/test_page_odd_headers.py asks Chromium the same.
 """
 
 import io
