@@ -62,7 +62,7 @@ def read(data: bytes, limits: Limits) -> Stored:
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),
-        endings=() if walk.ended else _endings(walk.scans[-1]),
+        endings=() if walk.ended else _endings(bytes(walk.kept[-1])),
     )
 
 

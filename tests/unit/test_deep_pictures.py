@@ -259,3 +259,25 @@ def test_a_depth_that_is_not_read_is_told_by_its_number(kind):
         values = np.zeros((SIDE, SIDE), np.float64) if kind == "64 bits" else np.zeros((SIDE, SIDE, 3), np.float32)
         data = cv2.imencode(".tif", values)[1].tobytes()
     assert kind in told(data)
+
+
+@pytest.mark.fault("K05")
+def test_inspection_looks_through_the_window_that_the_batch_has_pinned(aws):
+    from dataclasses import replace
+    from threading import BoundedSemaphore
+
+    import inspect_images
+    from labelloop import settings, storage
+    from labelloop.records import InventoryItem
+
+    data = tiff([int(value) for value in ramp(1_000, 2_000)], "I;16")
+    storage.write("incoming/b/depth.tif", data)
+    item = InventoryItem("incoming/b/depth.tif", None, "etag", len(data), 0.5, False, 0.5)
+    token = settings.pinned.set(replace(settings.settings(), deep_pixel_window="0,4000"))
+    try:
+        record = inspect_images.inspect(item, "b", BoundedSemaphore(1))
+    finally:
+        settings.pinned.reset(token)
+    assert tuple(record.scale) == (0, 4000)
+    shown = Image.open(io.BytesIO(storage.read(storage.own_key(record.source_ref))))
+    assert [shown.getpixel(place)[0] for place in ((0, 0), (63, 63))] == [64, 128]

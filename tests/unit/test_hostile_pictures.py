@@ -75,7 +75,9 @@ def test_a_file_of_another_kind_is_called_by_its_name_and_told_what_to_do(name, 
 
 
 @pytest.mark.fault("K05")
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"optimize": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 1}, {"optimize": True}]
+)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("missing", [1, 2])
 def test_a_jpeg_without_its_end_mark_is_whole_when_its_pixels_are(mode, options, missing):
@@ -86,7 +88,9 @@ def test_a_jpeg_without_its_end_mark_is_whole_when_its_pixels_are(mode, options,
 
 
 @pytest.mark.fault("K05", "B03")
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 1}]
+)
 def test_a_jpeg_that_lacks_any_of_its_pixels_is_refused(options):
     whole = encoded("JPEG", "RGB", quality=90, **options)
     pixels = png_bytes(canonicalise(whole, LIMITS))
