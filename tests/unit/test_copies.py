@@ -1,5 +1,6 @@
 """The same bytes again, under another name, in another batch or prefix: nobody is asked, or paid, twice."""
 
+import itertools
 import json
 
 import boto3
@@ -7,7 +8,7 @@ import people
 import pytest
 from batch_rounds import asked_in, merge, run_round
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from labelloop import batches, datasets, storage
 from labelloop.batches import Files
@@ -288,3 +289,38 @@ def image(key: str, content: str, sampled: bool) -> batches.Image:
 def line(content: str) -> str:
     label = Annotation(f"s3://b/old/{content}", None, 64, 48, (), True, "2026-01-01T00:00:00", "job")
     return json.dumps({**json.loads(label.to_line(("head",))), "provenance": {"sha256": content, "role": "train"}})
+
+
+EXAMPLES = map(str, itertools.count())  # each has a folder and contents of its own: they share one account
+UPLOADS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "a/", "a/b/"]),
+        st.lists(st.tuples(st.sampled_from(["", "a/", "a/b/"]), st.sampled_from("xyz"), st.integers(0, 3)), max_size=4),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.fault("K07")
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches_marked=UPLOADS)
+def test_however_uploads_and_markers_overlap_every_object_has_one_batch_and_every_content_one_question(
+    batches_marked,
+) -> None:
+    """Batches one after the other: (folder of the marker, files that were put before as (folder, name, shade))."""
+    example = next(EXAMPLES)
+    day, questions, seen = f"incoming/day {example}/", [], []
+    for number, (folder, files) in enumerate(batches_marked):
+        for place, name, shade in files:
+            storage.write(f"{day}{place}{name}.png", picture(10 + shade) + example.encode())
+        batch = registered(mark(prefix=day + folder), f"e{example}-{number}")["batch"]["id"]
+        everything = batches.images(batch)
+        seen += [(image.item.key, image.item.version_id) for image in everything]
+        if everything:
+            assert run_round(batch, 1)["human"] == len(everything)
+            contents = {image.source_ref: image.inspection.sha256 for image in everything}
+            questions += [contents[line["source-ref"]] for line in asked_in(batch, 1)]
+        handle("report_batch", batch_id=batch, execution=execution(f"r{example}-{number}"))
+    assert len(seen) == len(set(seen)), "no object has two batches"
+    assert len(questions) == len(set(questions)), "nobody is asked twice about the same content"
