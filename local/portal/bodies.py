@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from labelloop.fields import is_storable
+
 DEEPEST = 32
 # Beyond it a browser would read back another number than it sent.
 LARGEST_NUMBER = 2**53
@@ -77,5 +79,5 @@ def _check_value(name: str, value: Any) -> None:
     if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
         raise BadBody(f"field {name[:60]!r} holds an enormous number")
     for text in (name, value):
-        if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
+        if isinstance(text, str) and not is_storable(text):
             raise BadBody(f"field {name[:60]!a} holds half a character (a lone surrogate)")

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from handling import handle_event
+from handling import handle, handle_event, mark, upload
 from labelloop import callbacks, storage
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, hear, heard, notice
 
@@ -168,3 +168,12 @@ def test_a_start_that_names_no_marker_says_which_field(aws, trigger) -> None:
         problem = error
     assert type(problem).__name__ == "InvalidInputError", repr(problem)
     assert "the event cannot be read: " in str(problem)
+
+
+@pytest.mark.fault("A23")
+def test_a_start_with_more_fields_than_we_know_is_taken(aws) -> None:
+    upload(2)
+    trigger = mark()
+    more = {"etag": "9b2c", "eTag": '"9b2c"', "size": "2", "sequencer": None, "version-id": ""}
+    event = {**trigger, "version": "9", "reason": ["PutObject"], "object": {**trigger["object"], **more}}
+    assert handle("register_batch", event=event, execution=EXECUTION)["status"] == "registered"
