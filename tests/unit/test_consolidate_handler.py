@@ -47,9 +47,13 @@ def test_a_jobs_own_categories_win_over_the_stacks(aws) -> None:
 
 
 def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_or_not_ours(aws) -> None:
-    storage.write("answers/good.json", json.dumps(boxes(drawn())).encode())
-    storage.write("answers/odd.json", b"\xff\xfe")
-    places = (uri("answers/good.json"), uri("answers/odd.json"), "s3://another/answer.json")
+    storage.write("batches/b/labeling/1/answers/good.json", json.dumps(boxes(drawn())).encode())
+    storage.write("batches/b/labeling/1/answers/odd.json", b"\xff\xfe")
+    places = (
+        uri("batches/b/labeling/1/answers/good.json"),
+        uri("batches/b/labeling/1/answers/odd.json"),
+        "s3://another/answer.json",
+    )
     annotations = [{"workerId": str(n), "annotationData": {"s3Uri": place}} for n, place in enumerate(places)]
     (value,) = consolidate([{"datasetObjectId": "0", "annotations": annotations}])
     assert value["workers"] == 1 and [entry["worker"] for entry in value["refused"]] == ["1", "2"]
@@ -58,11 +62,11 @@ def test_an_answer_in_another_object_is_fetched_and_refused_where_it_is_no_text_
 @pytest.mark.fault("F19")
 def test_f19_a_payload_that_is_not_there_raises(aws) -> None:
     with pytest.raises(MissingObjectError, match=r"payload\.json"):
-        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName=BOXES)
+        handle("consolidate", payload={"s3Uri": uri("batches/b/labeling/1/payload.json")}, labelAttributeName=BOXES)
 
 
 def test_f19_an_answer_that_is_not_there_raises(aws) -> None:
-    annotation = {"workerId": "a", "annotationData": {"s3Uri": uri("answers/gone.json")}}
+    annotation = {"workerId": "a", "annotationData": {"s3Uri": uri("batches/b/labeling/1/answers/gone.json")}}
     with pytest.raises(MissingObjectError, match=r"gone\.json"):
         consolidate([{"datasetObjectId": "0", "annotations": [annotation]}])
 
@@ -70,12 +74,12 @@ def test_f19_an_answer_that_is_not_there_raises(aws) -> None:
 def test_f19_a_payload_that_is_forbidden_raises(fake_service) -> None:
     fake_service("s3", get_object=refused("AccessDenied"))
     with pytest.raises(Exception, match="AccessDenied"):
-        handle("consolidate", payload={"s3Uri": uri("x/payload.json")}, labelAttributeName=BOXES)
+        handle("consolidate", payload={"s3Uri": uri("batches/b/labeling/1/payload.json")}, labelAttributeName=BOXES)
 
 
 @pytest.mark.parametrize("content", [b"{}", b'{"a"', b"\xff"])
 def test_f19_a_payload_that_is_no_list_of_objects_raises(aws, content) -> None:
-    place = storage.write("x/payload.json", content)
+    place = storage.write("batches/b/labeling/1/payload.json", content)
     with pytest.raises((InvalidInputError, ValueError)):
         handle("consolidate", payload={"s3Uri": place}, labelAttributeName=BOXES)
 
