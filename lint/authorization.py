@@ -45,8 +45,11 @@ def check(project: Project) -> list[Finding]:
     kinds |= {f"{name}ScheduleRole": "AWS::IAM::Role" for name in kinds}  # SAM makes one for every schedule
     return [
         Finding(f"template.yaml: {name}", what)
-        for name, body in project.template["Resources"].items()
-        for statement in _statements(body.get("Properties", {}))
+        for name, properties in [
+            ("Globals", project.template["Globals"]),
+            *((name, body.get("Properties", {})) for name, body in project.template["Resources"].items()),
+        ]
+        for statement in _statements(properties)
         for what in _statement(statement, kinds)
     ]
 
