@@ -113,8 +113,6 @@ def test_a_model_without_weights_is_not_adopted() -> None:
 def test_each_role_is_its_own_file_and_machine_labels_never_train() -> None:
     label()
     version = datasets.publish([line("auto.jpg", human=False)], {})
-    for each in datasets.load(version).lines:
-        storage.write(storage.own_key(json.loads(each)["source-ref"]), b"a picture")
     answer = handle("assemble_dataset", job=JOB, dataset_version=version)
     assert (answer["train"], answer["calibration"], answer["gold"]) == (3, 2, 2)
     names = {role: storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl") for role in ("train", "gold")}
