@@ -53,12 +53,11 @@ def read(data: bytes, limits: Limits) -> Stored:
             "unreadable", f"JPEG of {bits[0]} bits in a channel is not read; export it as PNG of 16 bits"
         )
     _refuse_costly(walk, limits)
-    stated = (exif_orientation(block) for block in walk.exif)
     if not walk.ended and not _every_scan_is_there(walk):
         raise RejectedImage("truncated", "the JPEG data ends before the picture does; upload it again")
     return Stored(
         picture=b"".join([*walk.kept, END]),
-        orientation=next((value for value in stated if value), 1),
+        orientation=(exif_orientation(walk.exif[0]) if walk.exif else None) or 1,
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),

@@ -3,8 +3,7 @@
 Canonical pixels are upright, 8 bits per channel, sRGB; origin at the top left corner, x to the right, y down.
 Inspection (Lambda), inference and training (container) all come here, so that a box means the same pixels everywhere.
 
-Upright by one rule: the first EXIF block of the file with an orientation that browsers would follow (stored.py) turns
-the picture, nothing else does. What is not the picture itself is taken off first, so no decoder decides anything.
+Upright by one rule, that of browsers: the first EXIF block turns the picture (stored.py), nothing else does.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _look_at(walk: _Walk, name: bytes, body: bytes) -> None:
-    if name == b"eXIf" and walk.orientation is None:
-        walk.orientation = exif_orientation(body.removeprefix(b"Exif\0\0"))
+    if name == b"eXIf" and name not in walk.names[:-1]:
+        walk.orientation = exif_orientation(body)
     if name == b"iCCP" and name not in walk.names[:-1]:
         walk.profile = _profile(body)
     walk.harmless = walk.harmless and _is_harmless(name, body)

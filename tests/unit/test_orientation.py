@@ -122,3 +122,47 @@ def test_inspection_page_and_label_share_one_frame(aws, orientation, image_forma
     label = Annotation(record.source_ref, record.original_ref, record.width, record.height, (box,), True, "", "")
     (read,) = Annotation.from_line(label.to_line()).boxes
     assert_same_place((read.left, read.top, read.left + read.width, read.top + read.height), scene)
+
+
+def exif_block(*entries: tuple[int, int, int]) -> bytes:
+    """An APP1 segment with orientation tags of (type, count, value)."""
+    directory = len(entries).to_bytes(2, "little")
+    for kind, count, value in entries:
+        sizes = ((0x0112, 2), (kind, 2), (count, 4), (value, 4))
+        directory += b"".join(number.to_bytes(size, "little") for number, size in sizes)
+    body = b"Exif\0\0II*\0\x08\0\0\0" + directory + bytes(4)
+    return b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body
+
+
+SHORT, BYTE, LONG = 3, 1, 4
+# As Chromium shows them, measured: one SHORT in the first block counts, the first of several.
+DISAGREEING = {
+    "one tag": (exif_block((SHORT, 1, 6)), True),
+    "twice, 6 first": (exif_block((SHORT, 1, 6), (SHORT, 1, 1)), True),
+    "twice, 1 first": (exif_block((SHORT, 1, 1), (SHORT, 1, 6)), False),
+    "twice, nonsense first": (exif_block((SHORT, 1, 9), (SHORT, 1, 6)), True),
+    "two blocks, 6 first": (exif_block((SHORT, 1, 6)) + exif_block((SHORT, 1, 1)), True),
+    "two blocks, the first silent": (exif_block() + exif_block((SHORT, 1, 6)), False),
+    "a byte": (exif_block((BYTE, 1, 6)), False),
+    "a long": (exif_block((LONG, 1, 6)), False),
+    "two values": (exif_block((SHORT, 2, 6)), False),
+    "no value": (exif_block((SHORT, 0, 6)), False),
+}
+
+
+@pytest.mark.fault("K01")
+@pytest.mark.parametrize("name", DISAGREEING)
+def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
+    from labelloop.pixels import rendition
+
+    blocks, turned = DISAGREEING[name]
+    upright = Scene(96, 64, (10, 10, 40, 30)).stored(1, "PNG")
+    body = io.BytesIO()
+    Image.open(io.BytesIO(upright)).save(body, "JPEG", quality=95, subsampling=0)
+    stored = body.getvalue()
+    canonical = canonicalise(stored[:2] + blocks + stored[2:])
+    assert not canonical.unchanged, "some decoder reads it in another way"
+    assert (canonical.width, canonical.height) == ((64, 96) if turned else (96, 64))
+    written = rendition(canonical)
+    assert written.suffix == ("png" if turned else "jpg")
+    assert shown(written.body).tobytes() == canonical.rgb.tobytes()
