@@ -103,6 +103,8 @@ def _take(walk: _Walk, code: int, segment: bytes) -> None:
         walk.kept.append(segment)
     elif code != _COMMENT:
         walk.bare = False
+    if walk.scans:
+        return  # decoders look for metadata before the pixels
     if code == 0xE1 and body.startswith(b"Exif\0"):
         walk.exif.append(body[6:])
     if code == 0xE2 and body.startswith(b"ICC_PROFILE\0"):

@@ -151,10 +151,17 @@ DISAGREEING = {
 
 
 @pytest.mark.fault("K01")
+def test_metadata_behind_the_pixels_turns_and_recolours_nothing():
+    body = io.BytesIO()
+    Image.new("RGB", (96, 64), GROUND).save(body, "JPEG")
+    plain = body.getvalue()
+    canonical = canonicalise(plain[:-2] + exif_block((SHORT, 1, 6)) + plain[-2:])
+    assert (canonical.width, canonical.height, canonical.unchanged) == (96, 64, False)
+
+
+@pytest.mark.fault("K01")
 @pytest.mark.parametrize("name", DISAGREEING)
 def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
-    from labelloop.pixels import rendition
-
     blocks, turned = DISAGREEING[name]
     upright = Scene(96, 64, (10, 10, 40, 30)).stored(1, "PNG")
     body = io.BytesIO()
@@ -163,6 +170,8 @@ def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
     canonical = canonicalise(stored[:2] + blocks + stored[2:])
     assert not canonical.unchanged, "some decoder reads it in another way"
     assert (canonical.width, canonical.height) == ((64, 96) if turned else (96, 64))
+    from labelloop.pixels import rendition
+
     written = rendition(canonical)
     assert written.suffix == ("png" if turned else "jpg")
     assert shown(written.body).tobytes() == canonical.rgb.tobytes()
