@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import secrets
 import shutil
 import socket
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +19,15 @@ from local.sagemaker.models import model_data_unreadable
 from local.sagemaker.roles import AWS_ERRORS
 from local.sagemaker.store import Deployment, Endpoint, Server, World
 
-HOST = "127.0.0.1"
+
+def _loopback_address() -> str:
+    """Model servers ask nobody for a key. Linux answers on all of 127.0.0.0/8: one that no page can guess."""
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    return ".".join(["127", *(str(1 + secrets.randbelow(254)) for _ in range(3))])
+
+
+HOST = _loopback_address()
 STOP_GRACE_SECONDS = 30.0
 
 _HEALTH_CHECK_SECONDS = 240

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 from sagemaker_lab import Lab, allow, refusal, running_lab
@@ -164,6 +167,16 @@ def test_an_endpoint_that_cannot_start_fails_with_the_reason(lab: Lab) -> None:
     endpoint = lab.settled("mute")
     assert endpoint["EndpointStatus"] == "Failed"
     assert "test notification" in endpoint["FailureReason"] and "AuthorizationError" in endpoint["FailureReason"]
+
+
+@pytest.mark.fault("J02")
+def test_a_model_server_listens_where_no_web_page_finds_it(lab: Lab) -> None:
+    lab.endpoint("hidden")
+    process = psutil.Process(lab.control("GET", "state")["endpoints"]["hidden"]["pid"])
+    heard = {each.laddr.ip for each in process.net_connections() if each.status == psutil.CONN_LISTEN}
+    assert heard and all(ip_address(address).is_loopback for address in heard)
+    if sys.platform == "linux":
+        assert "127.0.0.1" not in heard
 
 
 def test_a_deleted_endpoint_is_gone_with_its_process(lab: Lab) -> None:
