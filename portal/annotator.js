@@ -5,11 +5,15 @@
  * and how marks are added, removed, shifted and emptied.
  */
 import { View } from "./canvas.js";
-import { colourOf } from "./colours.js";
+import { Choices } from "./choices.js";
+import { colourOf, dashOf, lineOf } from "./colours.js";
 import { button, h, putRows } from "./dom.js";
 import { History } from "./history.js";
+import { inText, shortNames, visible } from "./names.js";
 
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const MOST_DIGITS = 9;
+const LONGEST_TAG = 28;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 15_000;
 
@@ -20,6 +24,7 @@ export class Annotator extends HTMLElement {
     this.history = new History(this.start(this.json("initial-value", [])));
     this.label = this.labels[0];
     this.choices ??= this.labels;
+    this.short = shortNames(this.labels, LONGEST_TAG);
     this.rows = new Map();
     this.#build();
     this.shown = new Promise((shown) => {
@@ -60,6 +65,20 @@ export class Annotator extends HTMLElement {
 
   colour(label) {
     return colourOf(this.labels, label);
+  }
+
+  dash(label) {
+    return dashOf(this.labels, label);
+  }
+
+  /** The name as it stands on the picture. */
+  tagOf(label) {
+    return this.short.get(label) ?? inText(label);
+  }
+
+  /** The choices on the digits, from 1 on. */
+  get quick() {
+    return this.choices.slice(0, MOST_DIGITS);
   }
 
   /** The one way in which a worker changes anything. `kind` makes one undo step of equal changes in a row. */
@@ -120,24 +139,29 @@ export class Annotator extends HTMLElement {
 
   keys() {
     const { noun } = this;
-    const digits = this.choices.slice(0, 9).map((_, index) => String(index + 1));
     const arrows = Object.keys(ARROWS);
     const shift = (mark, dx, dy) => this.shifted(mark, dx, dy);
-    const run = ({ key }) => this.choose(Number(key) - 1);
-    const choose = { keys: digits, shown: "1 – 9", does: this.digits, run };
-    if (this.readOnly) return [choose];
+    const choose = this.quick.map((_, index) => ({ keys: [String(index + 1)], run: () => this.#chooseQuick(index) }));
+    Object.assign(choose[0] ?? {}, { shown: `1 – ${choose.length}`, does: this.digits });
+    if (this.readOnly) return choose;
     return [
-      choose,
+      ...choose,
+      { keys: ["c", "/"], does: `find a ${this.choiceNoun} by its name`, run: () => this.options.find() },
       { keys: ["b"], does: `add a ${noun} in the middle of the view`, run: () => this.idle || this.add() },
       { keys: ["Delete", "Backspace"], shown: "Delete", does: `delete the selected ${noun}`, run: () => this.remove() },
       { keys: ["n"], does: "nothing here", run: () => this.setNothing(!this.state.nothing) },
       {
         keys: arrows,
         shown: "Arrows",
+        repeats: true,
         does: `move the selected ${noun} by 1 pixel, with Shift by 10`,
         run: (event) => this.nudge(event, shift),
       },
     ];
+  }
+
+  #chooseQuick(index) {
+    this.choose(this.choices.indexOf(this.quick[index]));
   }
 
   say(text) {
@@ -150,7 +174,7 @@ export class Annotator extends HTMLElement {
     putRows(this.list, this.state.marks.map((mark, index) => this.#row(mark, index)));
     this.counted.textContent = this.count();
     this.#scrollToSelected();
-    for (const [name, chip] of this.chips) chip.setAttribute("aria-pressed", String(this.isChosen(name)));
+    this.options.refresh();
     this.view.draw();
   }
 
@@ -176,6 +200,7 @@ export class Annotator extends HTMLElement {
   }
 
   #build() {
+    this.options = new Choices(this);
     this.status = h("p", { class: "status", role: "status" });
     const name = `Picture. ${this.purpose} Press ? for the keys.`;
     this.canvas = h("div", { class: "canvas", tabindex: 0, role: "application", "aria-label": name });
@@ -194,35 +219,32 @@ export class Annotator extends HTMLElement {
     ];
     const change = [
       button("Undo", () => this.travel("undo"), { title: "Undo (U)" }),
+      button("Redo", () => this.travel("redo"), { title: "Redo (Ctrl + Y)" }),
       button(`Add ${noun}`, () => this.idle || this.add(), { title: `Add a ${noun} in the middle of the view (B)` }),
       button("Delete", () => this.remove(), { title: `Delete the selected ${noun} (Delete)` }),
+      ...this.ownTools(),
     ];
-    const tools = this.readOnly ? look : [...look, ...change];
+    const { current } = this.options;
+    const tools = this.readOnly ? look : [...(current ? [current] : []), ...look, ...change];
     return h("div", { class: "tools", role: "toolbar", "aria-label": "Picture tools" }, ...tools);
   }
 
+  ownTools() {
+    return [];
+  }
+
   #buildPanel() {
-    this.chips = new Map(this.choicesTitle ? this.choices.map((name, index) => [name, this.#chip(name, index)]) : []);
-    const chips = h("div", { class: "chips", role: "group", "aria-label": this.choicesTitle }, ...this.chips.values());
     this.list = h("ul", { class: "marks" });
     this.counted = h("span", { class: "count" });
+    this.notice = h("div", { class: "notice", role: "status" });
     this.nothingTick = this.closest("crowd-form")?.querySelector('crowd-checkbox[name="nothing-here"]')
       ?? h("crowd-checkbox", {}, "Nothing here: no object to mark");
     this.nothingTick.addEventListener("change", () => this.setNothing(this.nothingTick.checked));
     this.panel = h("section", { class: "work", "aria-label": this.plural },
-      ...(this.chips.size ? [h("h2", {}, this.choicesTitle), chips] : []),
-      h("h2", {}, `${this.plural} `, this.counted), this.list,
+      ...this.options.elements,
+      h("h2", {}, `${this.plural} `, this.counted), this.list, this.notice,
       ...(this.readOnly || this.nothingTick.isConnected ? [] : [this.nothingTick]));
     this.refresh();
-  }
-
-  #chip(name, index) {
-    const swatch = h("span", { class: "swatch" });
-    swatch.style.setProperty("--colour", this.colour(name));
-    const chip = button("", () => this.choose(index), { class: "chip", "aria-label": `${this.choicesTitle} ${name}` });
-    const key = index < 9 ? [h("kbd", {}, String(index + 1))] : [];
-    chip.append(...(this.readOnly ? [] : [swatch]), h("span", { class: "name" }, name), ...key);
-    return chip;
   }
 
   #row(mark, index) {
@@ -231,7 +253,9 @@ export class Annotator extends HTMLElement {
     const [swatch, text, detail] = row.firstChild.children;
     swatch.style.setProperty("--colour", this.colour(mark.label));
     swatch.className = `swatch ${mark.visibility ?? ""}`;
-    text.textContent = `${index + 1} ${mark.label}`;
+    swatch.dataset.line = lineOf(this.labels, mark.label);
+    text.textContent = `${index + 1} ${this.tagOf(mark.label)}`;
+    text.title = visible(mark.label);
     detail.textContent = this.detail(mark);
     row.firstChild.setAttribute("aria-label", `${index + 1}: ${this.describe(mark)}`);
     row.firstChild.setAttribute("aria-pressed", String(mark.id === this.selectedId));

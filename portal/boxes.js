@@ -1,7 +1,10 @@
 /** crowd-bounding-box. A mark is `{id, label, left, top, width, height}` in whole pixels of the natural image. */
 import { Annotator, ARROWS } from "./annotator.js";
 import { GRIP_REACH } from "./canvas.js";
-
+import { button, h } from "./dom.js";
+import { inText } from "./names.js";
+import { Recent } from "./recent.js";
+import { twinsIn } from "./twins.js";
 
 const within = (value, largest) => Math.min(Math.max(Math.round(value), 0), largest);
 
@@ -43,9 +46,10 @@ export function gripAt(box, at, reach) {
   return across === null || down === null ? null : [across, down];
 }
 
-export function smallestAt(boxes, at, reach) {
+/** The boxes under an image point, the smallest first: it lies on top. */
+export function boxesAt(boxes, at, reach) {
   const under = boxes.filter((box) => gripAt(box, at, reach));
-  return under.sort((a, b) => a.width * a.height - b.width * b.height)[0];
+  return under.sort((a, b) => a.width * a.height - b.width * b.height);
 }
 
 /** What is shown of boxes, whether they can be changed or not. */
@@ -55,14 +59,16 @@ export class BoxView extends Annotator {
 
   drawTag(view, box) {
     const number = this.state.marks.findIndex((mark) => mark.id === box.id) + 1;
-    const text = number ? `${number} ${box.label}` : box.label;
+    const name = this.tagOf(box.label);
+    const text = number ? `${number} ${name}` : name;
     view.tag({ x: box.left, y: box.top }, text, this.colour(box.label), -1, -2);
   }
 
   drawMark(view, box, selected) {
     const colour = this.colour(box.label);
     view.rectangle(box, { stroke: "#000a", strokeWidth: selected ? 5 : 4 });
-    view.rectangle(box, { stroke: colour, strokeWidth: selected ? 3 : 2, fill: selected ? `${colour}22` : null });
+    const line = { stroke: colour, strokeWidth: selected ? 3 : 2, dash: this.dash(box.label) };
+    view.rectangle(box, { ...line, fill: selected ? `${colour}22` : null });
     if (!selected || this.locked || this.readOnly) return;
     for (const x of [0, 0.5, 1]) for (const y of [0, 0.5, 1]) {
       if (x !== 0.5 || y !== 0.5) view.grip({ x: box.left + x * box.width, y: box.top + y * box.height }, colour);
@@ -70,7 +76,7 @@ export class BoxView extends Annotator {
   }
 
   describe(box) {
-    return `${box.label}, ${box.width} × ${box.height} at ${box.left}, ${box.top}`;
+    return `${inText(box.label)}, ${box.width} × ${box.height} at ${box.left}, ${box.top}`;
   }
 
   detail(box) {
@@ -88,15 +94,32 @@ export class BoxView extends Annotator {
   reach(event) {
     return (GRIP_REACH[event.pointerType] ?? GRIP_REACH.mouse) / this.view.scale;
   }
+
+  /** Selects the smallest box under `at`; at the same place once more the next larger one, and around. */
+  pick(at, reach) {
+    const under = boxesAt(this.state.marks, at, reach);
+    const { picked } = this;
+    const isThere = picked && Math.hypot(at.x - picked.at.x, at.y - picked.at.y) < reach;
+    const next = isThere && picked.id === this.selectedId ? (under.indexOf(this.selected) + 1) % under.length : 0;
+    const id = under[next]?.id ?? null;
+    this.picked = { id, at };
+    this.select(id);
+    if (under.length < 2) return;
+    this.say(`${this.describe(under[next])}. ${next + 1} of ${under.length} here: again for the next.`);
+  }
 }
 
 export class CrowdBoundingBox extends BoxView {
   purpose = "Drag to draw a box, click a box to select it.";
   choicesTitle = "Label";
+  choiceNoun = "label";
+  drawing = false; // whether every drag draws, whatever lies below
+  freshId = null; // the box just drawn: its inside is room for the next one, until it is clicked
   digits = "choose the label, of the selected box or for the next";
 
   start(initial) {
     this.initial = initial;
+    this.recent = new Recent(document.body.dataset.job, this.labels);
     return { marks: initial.map((box) => this.#mark(box)), nothing: false };
   }
 
@@ -124,29 +147,84 @@ export class CrowdBoundingBox extends BoxView {
     return "No box is drawn. Draw one, or tick “Nothing here” (N) if there is no object to mark.";
   }
 
-  press(at, event) {
+  /** Boxes that mark the same thing twice, told before they are submitted: {text, key, actions}, or nothing. */
+  doubt() {
+    const { twins } = this;
+    if (!twins.length) return null;
+    const number = (box) => this.state.marks.indexOf(box) + 1;
+    const told = twins.slice(0, 5).map(([one, other]) => `${number(other)} like ${number(one)} (${inText(one.label)})`);
+    const more = twins.length > told.length ? ` and ${twins.length - told.length} more` : "";
+    const many = twins.length > 1 ? `these ${twins.length} boxes` : `box ${number(twins[0][1])}`;
+    const text = `The same thing is boxed twice: ${told.join(", ")}${more}. `
+      + `Delete ${many}, or submit again if both are right.`;
+    const later = new Set(twins.map(([, other]) => other));
+    const remove = () => this.commit({ marks: this.state.marks.filter((mark) => !later.has(mark)) });
+    return { text, key: JSON.stringify(twins), actions: [{ text: `Delete ${many}`, run: remove }] };
+  }
+
+  get twins() {
+    const { marks } = this.state;
+    if (this.twinsOf !== marks) [this.twinsOf, this.foundTwins] = [marks, twinsIn(marks)];
+    return this.foundTwins;
+  }
+
+  refresh() {
+    super.refresh();
+    const { twins } = this;
+    if (this.noticed === twins) return;
+    this.noticed = twins;
+    const number = (box) => this.state.marks.indexOf(box) + 1;
+    this.notice.replaceChildren(...twins.slice(0, 20).map(([one, other]) => h("p", {},
+      `${number(other)} is like ${number(one)} `,
+      button("Show", () => this.select(other.id, true), { "aria-label": `Show box ${number(other)}` }),
+      button(`Delete ${number(other)}`, () => this.remove(other.id)))));
+  }
+
+  /** What a drag from here does to the selected box: sides to move, [0, 0] for all of it, null for a new box. */
+  #grip(at, event) {
+    const box = this.selected;
+    if (!box || event.shiftKey || this.drawing) return null;
     const reach = this.reach(event);
-    const box = event.shiftKey ? null : this.selected;
-    const grip = box && gripAt(box, at, reach);
+    const grip = gripAt(box, at, reach);
+    if (!grip || this.selectedId !== this.freshId) return grip;
+    const handle = { x: box.left + ((grip[0] + 1) / 2) * box.width, y: box.top + ((grip[1] + 1) / 2) * box.height };
+    const isOnHandle = Math.max(Math.abs(at.x - handle.x), Math.abs(at.y - handle.y)) <= reach;
+    return grip.some(Boolean) && isOnHandle ? grip : null;
+  }
+
+  press(at, event) {
+    const box = this.selected;
+    let grip = this.#grip(at, event);
     const shaped = (to) => {
       if (!grip) return { label: this.label, ...boxBetween(at, to, this.size) };
       const [dx, dy] = [to.x - at.x, to.y - at.y];
       return grip.some(Boolean) ? resized(box, grip, dx, dy, this.size) : moved(box, dx, dy, this.size);
     };
+    const hold = () => {
+      grip = null;
+      this.say("Drag to draw a new box here.");
+      navigator.vibrate?.(15);
+    };
     return {
+      hold: grip && !grip.some(Boolean) ? hold : null,
       move: (to) => !this.locked && this.show(shaped(to)),
       cancel: () => this.show(null),
       end: (to, dragged) => {
         this.show(null);
-        if (!dragged) return this.select(smallestAt(this.state.marks, at, reach)?.id ?? null);
+        if (!dragged) return this.pick(at, this.reach(event));
         if (grip) return this.replace(shaped(to));
-        return this.#create(shaped(to));
+        return this.#create(shaped(to), true);
       },
     };
   }
 
+  select(id, reveal) {
+    this.freshId = null;
+    super.select(id, reveal);
+  }
+
   hover(at, event) {
-    const grip = this.selected && !event.shiftKey && gripAt(this.selected, at, this.reach(event));
+    const grip = this.#grip(at, event);
     this.crossed = !grip;
     if (!grip) return "crosshair";
     const [across, down] = grip;
@@ -154,9 +232,25 @@ export class CrowdBoundingBox extends BoxView {
     return across ? "ew-resize" : down ? "ns-resize" : "move";
   }
 
+  ownTools() {
+    const title = "Every drag draws a new box, inside of others too (D)";
+    this.drawTool = button("Draw", () => this.#draw(!this.drawing), { "aria-pressed": "false", title });
+    return [this.drawTool];
+  }
+
+  #draw(drawing) {
+    this.drawing = drawing;
+    this.drawTool.setAttribute("aria-pressed", String(drawing));
+    this.say(drawing ? "Every drag draws a new box." : "A drag inside of the selected box moves it.");
+  }
+
   draw(view) {
     super.draw(view);
     if (this.crossed && !this.locked) view.crosshair();
+  }
+
+  get quick() {
+    return this.recent.slots;
   }
 
   isChosen(label) {
@@ -167,9 +261,10 @@ export class CrowdBoundingBox extends BoxView {
   choose(index) {
     if (!this.labels[index]) return;
     this.label = this.labels[index];
+    this.recent.use(this.label);
     if (this.selected && this.selected.label !== this.label) this.replace({ ...this.selected, label: this.label });
     else this.refresh();
-    if (!this.selected) this.say(`Next box: ${this.label}`);
+    if (!this.selected) this.say(`Next box: ${inText(this.label)}`);
   }
 
   add() {
@@ -210,13 +305,19 @@ export class CrowdBoundingBox extends BoxView {
     const stretch = (box, dx, dy) => resized(box, [side(dx), side(dy)], dx, dy, this.size);
     const keys = Object.keys(ARROWS).map((key) => `Ctrl+${key}`);
     const does = "move its right or lower side, with Shift by 10";
-    return [...super.keys(), { keys, shown: "Ctrl + arrows", does, run: (event) => this.nudge(event, stretch) }];
+    return [
+      ...super.keys(),
+      { keys, shown: "Ctrl + arrows", does, run: (event) => this.nudge(event, stretch), repeats: true },
+      { keys: ["d"], does: "every drag draws a new box, or no longer", run: () => this.#draw(!this.drawing) },
+    ];
   }
 
-  #create(box) {
+  #create(box, isFresh = false) {
     if (!box.width || !box.height || this.locked) return;
     const mark = this.#mark(box);
     this.selectedId = mark.id;
+    this.freshId = isFresh ? mark.id : null;
+    this.recent.use(mark.label);
     this.commit({ marks: [...this.state.marks, mark], nothing: false });
   }
 }

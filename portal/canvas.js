@@ -9,22 +9,28 @@ import { inkOn } from "./colours.js";
 const { Konva } = globalThis;
 const LARGEST_SCALE = 40;
 const KEPT_IN_SIGHT = 40;
-const LONGEST_TAG = 28;
+const MOST_TAGS_APART = 300; // tags of boxes on each other stand below each other, as long as that is quick
+const MOST_TAGS_STACKED = 4;
+const HOLD_MS = 450;
+const PALM_MS = 500; // for so long after a pen was near, a touch is the hand that holds it
 const CLICK_REACH = { touch: 10, pen: 6, mouse: 4 };
-export const GRIP_REACH = { touch: 18, pen: 10, mouse: 8 };
+export const GRIP_REACH = { touch: 22, pen: 12, mouse: 8 };
 
 export class View {
   #pointers = new Map();
   #gesture = null;
   #fitted = true;
   #frame = 0;
+  #penSeen = -Infinity;
   scale = 1;
   x = 0;
   y = 0;
   panning = false;
   pointerAt = null;
 
-  /** `tool`: press(at, event) -> {move(at), end(at), cancel()}, hover(at, event) -> CSS cursor, draw(view). */
+  /** `tool`: press(at, event) -> {move(at), end(at, moved), cancel(), hold()?}, hover(at, event) -> CSS cursor,
+   * draw(view). `cancel` leaves everything as it was before; `hold`: a finger or pen that rests before it moves.
+   */
   constructor(container, tool) {
     this.container = container;
     this.tool = tool;
@@ -37,7 +43,9 @@ export class View {
     on("pointermove", (event) => this.image && this.#move(event));
     on("pointerup", (event) => this.#up(event));
     on("pointercancel", (event) => this.#cancel(event));
+    on("lostpointercapture", (event) => this.#cancel(event));
     on("pointerleave", () => this.#leave());
+    on("contextmenu", (event) => event.preventDefault()); // of a finger that rests
     container.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     new ResizeObserver(() => this.#resize()).observe(container);
   }
@@ -56,9 +64,9 @@ export class View {
     const fitting = (room, length) => Math.max(room - 2 * margin, 1) / length;
     const { width, height } = this.image;
     this.scale = Math.min(fitting(this.stage.width(), width), fitting(this.stage.height(), height), LARGEST_SCALE);
+    this.smallest = Math.min(this.scale / 2, 1);
     this.x = (this.stage.width() - width * this.scale) / 2;
     this.y = (this.stage.height() - height * this.scale) / 2;
-    this.smallest = Math.min(this.scale / 2, 1);
     this.#fitted = true;
     this.draw();
   }
@@ -111,6 +119,7 @@ export class View {
       this.node.setAttrs({ x: this.x, y: this.y, scaleX: this.scale, scaleY: this.scale });
       this.picture.imageSmoothingEnabled(this.scale < 3);
       this.marks.destroyChildren();
+      this.tags = [];
       this.tool.draw(this);
       this.stage.draw();
       Object.assign(this.container.dataset, { scale: this.scale, x: this.x, y: this.y });
@@ -134,14 +143,18 @@ export class View {
   }
 
   /** A label on its colour, its lower left corner at an image point plus (dx, dy) screen pixels, kept on the stage. */
-  tag(at, name, colour, dx = 0, dy = 0) {
-    const text = name.length > LONGEST_TAG ? `${name.slice(0, LONGEST_TAG - 1)}…` : name;
+  tag(at, text, colour, dx = 0, dy = 0) {
     const { x, y } = this.toScreen(at);
     const label = new Konva.Label();
     label.add(new Konva.Tag({ fill: colour, cornerRadius: 2 }));
     const font = { fontSize: 12, fontFamily: "system-ui, sans-serif", padding: 3 };
     label.add(new Konva.Text({ text, ...font, fill: inkOn(colour) }));
-    label.position({ x: Math.max(0, x + dx), y: Math.max(0, y + dy - label.height()) });
+    const [width, height] = [label.width(), label.height()];
+    const place = { x: Math.max(0, x + dx), y: Math.max(0, y + dy - height), width, height };
+    const isTaken = (other) => Math.abs(other.x - place.x) < width / 2 && Math.abs(other.y - place.y) < height;
+    for (let tries = 0; tries < MOST_TAGS_STACKED && this.tags.some(isTaken); tries += 1) place.y += height;
+    if (this.tags.length < MOST_TAGS_APART) this.tags.push(place);
+    label.position(place);
     this.marks.add(label);
   }
 
@@ -155,43 +168,74 @@ export class View {
   }
 
   #down(event) {
+    event.preventDefault();
+    if (this.#isPalm(event)) return;
+    if (event.isPrimary) this.#forget(event.pointerType);
     this.container.focus({ preventScroll: true });
     this.container.setPointerCapture(event.pointerId);
     const at = this.#screen(event);
-    this.#pointers.set(event.pointerId, at);
+    this.#pointers.set(event.pointerId, { ...at, type: event.pointerType });
     if (this.#pointers.size === 2) this.#start({ ...this.#pinch(), cancel() {} });
+    else if (this.#pointers.size > 2) return;
     else if (event.button === 1 || this.panning) this.#start(this.#panned(at));
     else if (event.button === 0) {
       this.#start(this.tool.press(this.toImage(at), event), at, CLICK_REACH[event.pointerType]);
+      if (event.pointerType !== "mouse") this.#awaitHold();
     }
-    event.preventDefault();
   }
 
   #move(event) {
+    this.#seePen(event);
     const at = this.#screen(event);
     this.pointerAt = event.pointerType === "touch" ? null : at;
-    if (this.#pointers.has(event.pointerId)) this.#pointers.set(event.pointerId, at);
+    const pointer = this.#pointers.get(event.pointerId);
+    if (pointer) this.#pointers.set(event.pointerId, { ...pointer, ...at });
     if (this.#gesture) {
+      if (!pointer) return;
       const { from, reach } = this.#gesture;
       this.#gesture.moved ||= !from || Math.hypot(at.x - from.x, at.y - from.y) >= reach;
       if (this.#gesture.moved) this.#gesture.move(this.toImage(at), at);
-    } else {
+    } else if (event.pointerType !== "touch") {
       this.container.style.cursor = this.panning ? "grab" : this.tool.hover(this.toImage(at), event);
     }
     this.draw();
   }
 
+  /** What a finger that stays after the other one of two has left does is no gesture. */
   #up(event) {
-    this.#pointers.delete(event.pointerId);
+    this.#seePen(event);
+    if (!this.#pointers.delete(event.pointerId)) return;
     const gesture = this.#gesture;
     this.#gesture = null;
     gesture?.end?.(this.toImage(this.#screen(event)), gesture.moved);
     this.draw();
   }
 
+  /** An interrupted pointer takes back what it was about to do, and nothing else. */
   #cancel(event) {
-    this.#pointers.delete(event.pointerId);
+    if (this.#pointers.delete(event.pointerId)) this.#start(null);
+  }
+
+  #seePen(event) {
+    if (event.pointerType === "pen") this.#penSeen = performance.now();
+  }
+
+  #isPalm(event) {
+    this.#seePen(event);
+    return event.pointerType === "touch" && performance.now() - this.#penSeen < PALM_MS;
+  }
+
+  /** The first pointer of its type ends what is left of earlier ones whose end was never told; a pen ends touches. */
+  #forget(type) {
+    for (const [id, pointer] of this.#pointers) {
+      if (pointer.type === type || type === "pen") this.#pointers.delete(id);
+    }
     this.#start(null);
+  }
+
+  #awaitHold() {
+    const gesture = this.#gesture;
+    setTimeout(() => gesture === this.#gesture && !gesture.moved && gesture.hold?.(), HOLD_MS);
   }
 
   #leave() {

@@ -32,7 +32,7 @@ export class CrowdForm extends HTMLElement {
     const keys = pageKeys(this);
     this.frame = new Frame(this, this.annotator, {
       submit: () => this.submit(),
-      giveBack: () => this.#giveBack(),
+      giveBack: () => this.giveBack(),
       showKeys: () => showHelp(keys),
     });
     this.frame.allow({ leaving: true });
@@ -60,9 +60,20 @@ export class CrowdForm extends HTMLElement {
     if (this.phase !== "editing") return;
     const problem = this.seen ? this.annotator.problem() : this.unseen;
     if (problem && !this.cannotJudge?.checked) return this.frame.tell(problem);
+    if (!this.cannotJudge?.checked && this.#doubts()) return;
     const seconds = Math.round(this.seconds * 10) / 10;
     this.pending = { answer: this.answer, submission: crypto.randomUUID(), seconds };
     await this.#send();
+  }
+
+  /** What may be wrong is told once; submitted again, with the marks as they were, it was meant. */
+  #doubts() {
+    const doubt = this.annotator.doubt?.();
+    if (!doubt || (doubt.key === this.doubted && performance.now() - this.doubtedAt > DOUBLE_CLICK_MS)) return false;
+    if (doubt.key !== this.doubted) [this.doubted, this.doubtedAt] = [doubt.key, performance.now()];
+    const actions = doubt.actions.map(({ text, run }) => ({ text, run: () => (run(), this.frame.tell("")) }));
+    this.frame.tell(doubt.text, ...actions);
+    return true;
   }
 
   async #open() {
@@ -162,7 +173,8 @@ export class CrowdForm extends HTMLElement {
     location.assign(body.task ? `/tasks/${encodeURIComponent(body.task)}` : "/");
   }
 
-  async #giveBack() {
+  async giveBack() {
+    if (!["loading", "editing"].includes(this.phase)) return;
     this.#saveTheRest();
     this.phase = "leaving";
     this.frame.allow({});

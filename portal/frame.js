@@ -38,9 +38,10 @@ export class Frame {
     this.timeLeft.classList.toggle("little", left < LITTLE_TIME_S);
   }
 
-  /** `action`: {text, run} becomes a button behind the text. */
-  tell(text, action) {
-    this.message.replaceChildren(text, ...(action ? [button(action.text, () => action.run())] : []));
+  /** `actions`: {text, run} become buttons behind the text. */
+  tell(text, ...actions) {
+    const buttons = actions.filter(Boolean).map((action) => button(action.text, () => action.run()));
+    this.message.replaceChildren(text, ...buttons);
     this.message.hidden = !text;
   }
 

@@ -5,8 +5,11 @@
  */
 import { Annotator } from "./annotator.js";
 import { GRIP_REACH } from "./canvas.js";
+import { button } from "./dom.js";
+import { inText } from "./names.js";
 
 const OCCLUDED = " (occluded)";
+const ON_POINT = 10; // screen pixels: a tap that is farther off places the next point, if there is one
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
 const SHOWN = { undecided: "not set", outside: "outside", visible: "visible", occluded: "occluded" };
 
@@ -34,6 +37,7 @@ export function pointsFrom(marks) {
 export class CrowdKeypoint extends Annotator {
   noun = "point";
   plural = "Points";
+  choiceNoun = "point";
   purpose = "Click to place the next point, drag a point to move it.";
   digits = "choose the point to place or to work on";
 
@@ -53,7 +57,7 @@ export class CrowdKeypoint extends Annotator {
   }
 
   problem() {
-    const open = this.state.marks.filter((mark) => mark.visibility === "undecided").map((mark) => mark.label);
+    const open = this.state.marks.filter((mark) => mark.visibility === "undecided").map((mark) => inText(mark.label));
     if (this.state.nothing) return "";
     if (open.length) return `Place these points, or set them outside (V): ${open.join(", ")}.`;
     if (this.state.marks.some(isPlaced)) return "";
@@ -71,7 +75,8 @@ export class CrowdKeypoint extends Annotator {
 
   press(at, event) {
     const touched = this.#touched(at, event);
-    const mark = touched ?? this.target;
+    const { target } = this;
+    const mark = touched ?? target;
     const offset = touched ? { x: touched.x - at.x, y: touched.y - at.y } : { x: 0, y: 0 };
     const put = (to) => this.#placed(mark, { x: to.x + offset.x, y: to.y + offset.y });
     return {
@@ -79,6 +84,11 @@ export class CrowdKeypoint extends Annotator {
       cancel: () => this.show(null),
       end: (to, dragged) => {
         this.show(null);
+        const isBeside = touched && Math.hypot(touched.x - at.x, touched.y - at.y) > ON_POINT / this.view.scale;
+        if (!dragged && isBeside && target?.visibility === "undecided") {
+          this.select(target.id);
+          return this.replace(this.#placed(target, to));
+        }
         this.select(mark?.id ?? null);
         if (mark && (dragged || !touched)) this.replace(put(to));
       },
@@ -95,13 +105,13 @@ export class CrowdKeypoint extends Annotator {
     super.draw(view);
     if (!this.ghost || !view.pointerAt || this.preview || this.locked) return;
     view.crosshair();
-    view.tag(view.toImage(view.pointerAt), this.ghost.label, this.colour(this.ghost.label), 10, -6);
+    view.tag(view.toImage(view.pointerAt), this.tagOf(this.ghost.label), this.colour(this.ghost.label), 10, -6);
   }
 
   /** The number, as in the list; the selected point says its name. */
   drawTag(view, mark, selected) {
     if (!isPlaced(mark)) return;
-    const name = mark.visibility === "occluded" ? mark.label + OCCLUDED : mark.label;
+    const name = this.tagOf(mark.label) + (mark.visibility === "occluded" ? OCCLUDED : "");
     view.tag(mark, selected ? name : String(this.names.indexOf(mark.label) + 1), this.colour(mark.label), 9, -4);
   }
 
@@ -117,7 +127,7 @@ export class CrowdKeypoint extends Annotator {
   }
 
   describe(mark) {
-    return `${mark.label}, ${SHOWN[mark.visibility]}${isPlaced(mark) ? `, at ${mark.x}, ${mark.y}` : ""}`;
+    return `${inText(mark.label)}, ${SHOWN[mark.visibility]}${isPlaced(mark) ? `, at ${mark.x}, ${mark.y}` : ""}`;
   }
 
   detail(mark) {
@@ -131,6 +141,15 @@ export class CrowdKeypoint extends Annotator {
 
   anchor(mark) {
     return isPlaced(mark) ? mark : null;
+  }
+
+  isChosen(name) {
+    return name === (this.selected ?? this.target)?.label;
+  }
+
+  ownTools() {
+    const turn = () => this.#turn(this.selected ?? this.target);
+    return [button("Visibility", turn, { title: "The point is visible, occluded, outside (V)" })];
   }
 
   /** Digits choose a point: the next one to place, or the one to work on. */
@@ -152,7 +171,7 @@ export class CrowdKeypoint extends Annotator {
   sideButton(mark, element) {
     element.textContent = SHOWN[mark.visibility];
     const [now, next] = [mark.visibility, NEXT[mark.visibility]].map((visibility) => SHOWN[visibility]);
-    element.setAttribute("aria-label", `${mark.label} is ${now}: change to ${next}`);
+    element.setAttribute("aria-label", `${inText(mark.label)} is ${now}: change to ${next}`);
     element.className = `side visibility ${mark.visibility}`;
   }
 
@@ -190,7 +209,7 @@ export class CrowdKeypoint extends Annotator {
   /** The point under the pointer; none while a chosen one waits to be placed, however close the others are. */
   #touched(at, event) {
     if (this.selected?.visibility === "undecided") return undefined;
-    const reach = Math.max(10, GRIP_REACH[event.pointerType] ?? 0) / this.view.scale;
+    const reach = Math.max(ON_POINT, GRIP_REACH[event.pointerType] ?? 0) / this.view.scale;
     const apart = (mark) => Math.hypot(mark.x - at.x, mark.y - at.y);
     const near = this.state.marks.filter((mark) => isPlaced(mark) && apart(mark) <= reach);
     return near.sort((a, b) => apart(a) - apart(b))[0];

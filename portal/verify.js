@@ -1,9 +1,10 @@
 /** crowd-image-classifier with an overlay of boxes: they can be looked at, and one category is chosen. */
-import { BoxView, smallestAt } from "./boxes.js";
+import { BoxView } from "./boxes.js";
 
 export class CrowdImageClassifier extends BoxView {
   purpose = "The boxes can be looked at, not changed.";
   choicesTitle = "Verdict";
+  choiceNoun = "verdict";
   digits = "choose the verdict";
   readOnly = true;
 
@@ -28,7 +29,7 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   press(at, event) {
-    return { move() {}, end: () => this.select(smallestAt(this.state.marks, at, this.reach(event))?.id ?? null) };
+    return { move() {}, end: () => this.pick(at, this.reach(event)) };
   }
 
   hover() {

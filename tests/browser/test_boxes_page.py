@@ -98,6 +98,7 @@ def test_boxes_stay_inside_the_picture(open_task, task) -> None:
     painter = open_task(task)
     painter.drag((600, 440), (660, 500))
     assert near(painter.box(0), 600, 440, 40, 40)
+    painter.click(620, 460)
     painter.drag((620, 460), (700, 520))
     assert near(painter.box(0), 600, 440, 40, 40)
     painter.drag((620, 460), (300, 200))
