@@ -5,13 +5,15 @@
 
 import boto3
 import pytest
-from acting import acting_as, may, used
+from acting import ROOT, acting_as, may, used
 from batch_rounds import merge, refs, run_round
 from botocore.exceptions import ClientError
 from handling import crown, handle, mark, predict, registered, upload
 from labelloop import ledger
 from labelloop.errors import InvalidInputError
 from made_up_stack import BUCKET
+
+from lint.project import Project, all_states
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
@@ -46,6 +48,26 @@ def test_a_handler_that_wrote_elsewhere_would_be_denied(aws, key: str) -> None:
     with acting_as("judge_batch"), pytest.raises(ClientError, match="JudgeBatchFunction may not s3:PutObject"):
         boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"")
     boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"")
+
+
+@pytest.mark.fault("I07")
+@pytest.mark.parametrize(
+    ("given", "pinned"), [("batch_id", "batches/b/settings.json"), ("job", "training/j/settings.json")]
+)
+def test_whoever_is_called_about_a_batch_or_a_training_may_read_the_settings_that_it_pinned(given, pinned) -> None:
+    """A document that may not be read is taken for one that was deleted, and stops the execution."""
+    payloads = [
+        (str(state["Parameters"]["FunctionName"]).strip("${}").removesuffix("Arn"), state["Parameters"]["Payload"])
+        for machine in Project(ROOT).machines
+        for _, state in all_states(machine.definition)
+        if "Payload" in state.get("Parameters", {})
+    ]
+    # As settings_documents.of_event: what names its batch goes by that, and its `job` is a number within it.
+    about = {name: "batch_id" if "batch_id.$" in payload else "job" for name, payload in payloads if "job.$" in payload}
+    about |= {name: "batch_id" for name, payload in payloads if "batch_id.$" in payload}
+    asked = {name for name, kind in about.items() if kind == given}
+    assert len(asked) > 5
+    assert {name for name in asked if not may(name, "s3:GetObject", pinned)} == set()
 
 
 @pytest.mark.usefixtures("aws")
