@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from acting import as_the_service
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
@@ -53,7 +54,8 @@ class FakeService:
             answer = self.answers.get(method, {})
             if isinstance(answer, Exception):
                 raise answer
-            return answer(**request) if callable(answer) else answer
+            with as_the_service():
+                return answer(**request) if callable(answer) else answer
 
         return call
 
