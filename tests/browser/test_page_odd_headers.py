@@ -95,24 +95,6 @@ def test_chromium_shows_every_rendition_as_the_canonical_pixels(chromium, accept
 
 
 @pytest.mark.fault("B15")
-@pytest.mark.parametrize("tail", [b"<script>window.ran = true</script>", b"<svg onload='window.ran = true'/>"])
-def test_a_picture_with_a_script_behind_it_is_a_picture_and_runs_nothing(context, portal, open_task, tail) -> None:
-    """Both the upload itself and, opened by its address, what the portal serves of it."""
-    polyglot = encoded("JPEG") + b"<html><body>" + tail
-    task = portal.add_job("boxes", [polyglot], ["head"])[0]
-    painter = open_task(task)
-    address = "performance.getEntriesByType('resource').map(each => each.name).find(name => name.includes('/images/'))"
-    painter.page.wait_for_function(f"Boolean({address})")
-    page = context.new_page()
-    answer = page.goto(painter.page.evaluate(address))
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert page.evaluate("document.contentType") == "image/jpeg"
-    assert page.evaluate("window.ran") is None
-    page.close()
-
-
-@pytest.mark.fault("B15")
 def test_nothing_behind_the_picture_is_left_in_what_the_stack_shows() -> None:
     from labelloop.pixels import rendition
 

@@ -6,6 +6,7 @@ One batch of them all, labelled by people, teaches a model, which labels the sam
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,15 +129,10 @@ def saved_again(drawn: Picture) -> Picture:
     if drawn.name in REJECTED:
         return drawn
     if drawn.body.startswith(b"\x89PNG"):
-        pixels = cv2.imdecode(np.frombuffer(drawn.body, np.uint8), cv2.IMREAD_UNCHANGED)
-        done, stored = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        assert done
-        body = stored.tobytes()
-    else:
-        image = Image.open(io.BytesIO(drawn.body))
-        body = encode(image, "JPEG", quality=96, subsampling=0, exif=image.info.get("exif", b""))
-    assert body != drawn.body
-    return renamed(drawn, drawn.name, body)
+        text = b"tEXtComment\0saved again"
+        chunk = (len(text) - 4).to_bytes(4) + text + zlib.crc32(text).to_bytes(4)
+        return renamed(drawn, drawn.name, drawn.body[:33] + chunk + drawn.body[33:])
+    return renamed(drawn, drawn.name, drawn.body[:2] + b"\xff\xfe\x00\x0dsaved again" + drawn.body[2:])
 
 
 @pytest.fixture(scope="module")
@@ -305,9 +301,9 @@ def test_a_hostile_name_survives_the_way_into_the_manifest_and_the_training_chan
 def test_a_name_that_not_everything_can_carry_is_labelled_and_trained_on_under_a_name_of_ours(
     deployed: Loop, by_people: Run, by_machine: Run, name: str
 ) -> None:
-    for run in (by_people, by_machine):
+    for run, stored in ((by_people, named(name)), (by_machine, saved_again(named(name)))):
         line = label(deployed, run, name)
-        assert rendition(deployed, line) == named(name).body
+        assert rendition(deployed, line) == stored.body
         assert overlap(named(name).boxes, line["boxes"]["annotations"]) > LEARNED_LITTLE
         deployed.assert_conserved(run)
 

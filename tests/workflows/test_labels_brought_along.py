@@ -53,7 +53,7 @@ def test_the_output_of_an_adjustment_job_is_imported_whole_and_nobody_is_asked(l
     assert loop.control("GET", "state")["labeling_jobs"] == {}
     summary = loop.summary(run.batch)
     assert (summary["human"], summary["deferred"]) == (COUNT, 0)
-    assert summary["imported"] == {"labels": COUNT, "refused": 0, "reasons": []}
+    assert summary["imported"] == {"labels": COUNT, "refused": 0, "reasons": [], "mended": []}
     assert boxes_by_name(loop.dataset()) == {each.name: sides(list(each.boxes)) for each in drawn}
     assert f"{COUNT} supplied labels were imported." in notices(f"Batch {run.batch} is labelled")["Message"]
 
@@ -177,7 +177,9 @@ def said(line: dict[str, Any], name: str, told: str) -> None:
 
 
 def move(line: dict[str, Any], left: int) -> None:
-    line["adjusted"]["annotations"][0]["left"] = left
+    """All boxes: one of several that is impossible costs itself alone."""
+    for box in line["adjusted"]["annotations"]:
+        box["left"] = left
 
 
 def sides(boxes: list[dict[str, Any]]) -> list[list[int]]:
