@@ -2,9 +2,10 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labelloop import batches, immutable, ledger, limits, refusals, storage, supplied
+from labelloop import batches, immutable, ledger, limits, refusals, side_files, storage, supplied
 from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
@@ -29,8 +30,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     before = storage.find_json(files.imported)
     if before and immutable.find_lines(files.decisions(0)) is not None:
         return {"labels": before["labels"], "refused": before["refused"]}
-    everything = {image.source_ref: image for image in batches.images(files.batch_id, 0) if image.readable}
-    names = _names_of(everything, facts["prefix"])
+    pinned = batches.images(files.batch_id, 0)
+    everything = {image.source_ref: image for image in pinned if image.readable}
+    names = _names_of(pinned, facts["prefix"])
     labels, refused, mended = _read(event["labels_uri"], everything, names, facts.get("labels_attribute", ""))
     told = {
         "labels": len(labels),
@@ -74,7 +76,7 @@ def _read(
     for number, line in lines:
         try:
             label, lost = supplied.read_mended(line, attribute, settings().label_names, settings().task)
-            reference = names.find(label.source_ref)
+            reference = _readable(names.find(label.source_ref), label.source_ref, everything)
             fitted, cut = supplied.mended(label, everything[reference].size, settings().label_names, lost)
             mended += [Refused(number, why, supplied.kind_of(why)) for why in cut]
         except InvalidInputError as error:
@@ -88,14 +90,33 @@ def _read(
     return sorted(found.items()), sorted([*refused, *unclear], key=lambda each: each.line), mended
 
 
-def _names_of(everything: dict[str, Image], prefix: str) -> Names:
-    """An image may be named by its URI, by its canonical rendition, or relative to the batch's prefix."""
-    exact, relative = {}, {}
-    for reference, image in everything.items():
+def _names_of(pinned: Iterable[Image], prefix: str) -> Names:
+    """An image may be named by its URI, by its canonical rendition, or relative to the batch's prefix.
+
+    What else lies under the prefix has its names, too: unreadable images, those of other batches, and those that the
+    marker leaves out. A label of one of them is not that of an image with a similar name.
+    """
+    exact, relative, keys = {}, {}, set()
+    for image in pinned:
         below = image.item.key.removeprefix(prefix)
-        exact.update(dict.fromkeys((reference, storage.uri(image.item.key), below), reference))
-        relative[below] = reference
+        exact.update(dict.fromkeys((image.source_ref, storage.uri(image.item.key), below), image.source_ref))
+        relative[below] = image.source_ref
+        keys.add(image.item.key)
+    for key in storage.keys(prefix):
+        below = key.removeprefix(prefix)
+        if key not in keys and not side_files.kind(below):
+            exact.update(dict.fromkeys((storage.uri(key), below), storage.uri(key)))
+            relative[below] = storage.uri(key)
     return Names(exact, relative, storage.uri(""))
+
+
+def _readable(reference: str, named: str, everything: Mapping[str, Image]) -> str:
+    if reference not in everything:
+        raise InvalidInputError(
+            f"no readable image of this batch has that source-ref: {named!r} means {reference!r}, which is unreadable "
+            "or not of this batch"
+        )
+    return reference
 
 
 def _nothing(labels_uri: str, told: dict[str, Any]) -> str:

@@ -188,8 +188,8 @@ class Names:
     """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
 
     Letter case, `./`, percent-encoding and Unicode form do not matter, nor does another bucket or folder above the
-    batch's files, as long as exactly one image fits. A folder between the batch's prefix and a file does matter, and a
-    URI of the data bucket names one object and no other.
+    batch's files, as long as exactly one image fits. A folder between the batch's prefix and a file does matter. A
+    URI of the data bucket names one object and no other, to the letter; blanks around it do not matter.
     """
 
     def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str], home: str = "") -> None:
@@ -197,12 +197,8 @@ class Names:
         `home`: what every URI of the data bucket begins with.
         """
         self._exact, self._home = exact, home
-        self._at_home: dict[str, set[str]] = defaultdict(set)
         self._whole: dict[str, set[str]] = defaultdict(set)
         self._ends: dict[str, set[str]] = defaultdict(set)
-        for name, image in exact.items():
-            if home and name.startswith(home):
-                self._at_home[normal(name.removeprefix(home))].add(image)
         for name, image in relative.items():
             parts = normal(name).split("/")
             self._whole["/".join(parts)].add(image)
@@ -225,13 +221,14 @@ class Names:
         """The ids of the images that this name fits best: none, the one, or several."""
         if source_ref in self._exact:
             return {self._exact[source_ref]}
+        plain = INVISIBLE.sub("", source_ref).strip()
+        if self._home and plain.casefold().startswith(self._home):
+            image = self._exact.get(self._home + plain[len(self._home) :])
+            return set() if image is None else {image}
         return next(filter(None, self._fitting(source_ref)), set())
 
     def _fitting(self, source_ref: str) -> Iterator[set[str]]:
         """The images that fit, the best match first."""
-        if self._home and source_ref.startswith(self._home):
-            yield self._at_home.get(normal(source_ref.removeprefix(self._home)), set())
-            return
         path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
         parts = normal(path).split("/")
         yield self._ends.get("/".join(parts), set())

@@ -38,7 +38,7 @@ def lines(*records: dict) -> bytes:
     return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records).encode()
 
 
-def imported(body: bytes, count: int = 3, **marker: str) -> dict:
+def imported(body: bytes, count: int = 3, **marker: str | list[str]) -> dict:
     """What Import Labels says of the manifest; `error` where it stops the batch."""
     upload(count)
     storage.write(f"{PREFIX}labels.manifest", body)
@@ -450,6 +450,39 @@ def test_the_exact_name_of_an_image_wins_over_a_similar_one_wherever_it_stands()
     told = imported(lines(near, exact, record("cats/" + NAMES[1]), record("dogs/" + NAMES[1])))
     assert [box["left"] for box in boxes(told)] == [1], "and of two similar names nobody knows which is meant"
     assert len(told["errors"]) == 3 and all("means the same image as" in error for error in told["errors"])
+
+
+UNREADABLE = b"\x89PNG and nothing more"
+
+
+@loop
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("named", ["train/1.png", "s3://another-bucket/data/train/1.png"])
+@pytest.mark.parametrize("whose", ["nobody's", "another batch's", "not named by the marker"])
+def test_the_label_of_an_image_that_this_batch_has_not_goes_to_no_other(whose, named) -> None:
+    storage.write(f"{PREFIX}train/1.png", UNREADABLE if whose == "nobody's" else picture(30))
+    if whose == "another batch's":
+        registered(mark(prefix=f"{PREFIX}train/"), "nested")
+    for name in ("1.png", "2.png", "@eaDir/2.png"):
+        storage.write(PREFIX + name, picture(10))
+    marker = {"images": ["1.png", "2.png"]} if whose == "not named by the marker" else {}
+    told = imported(lines(record(named), record("x/2.png")), count=0, **marker)
+    assert [line["source-ref"] for line in told["made"]] == [f"s3://{BUCKET}/{PREFIX}2.png"]
+    assert len(told["errors"]) == 1 and "no readable image of this batch has that source-ref" in told["errors"][0]
+
+
+@loop
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("other", [UNREADABLE, None], ids=["unreadable", "not there"])
+@pytest.mark.parametrize("uri", ["{}IMG.png", "{}im%67.png", "{}./img.png", "\ufeff{}IMG.png", " {}IMG.png"])
+def test_a_uri_of_the_data_bucket_means_that_object_to_the_letter(uri, other) -> None:
+    for name, body in {"img.png": picture(10), "2.png": picture(20), "IMG.png": other}.items():
+        if body:
+            storage.write(PREFIX + name, body)
+    named = uri.format(f"s3://{BUCKET}/{PREFIX}")
+    told = imported(lines(record(named), record("2.png")), count=0)
+    assert [line["source-ref"] for line in told["made"]] == [f"s3://{BUCKET}/{PREFIX}2.png"]
+    assert "no readable image of this batch has that source-ref" in told["errors"][0]
 
 
 # --- independent files
