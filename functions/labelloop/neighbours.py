@@ -76,7 +76,7 @@ def take_over(given_up: Iterable[str], successor: str) -> None:
 
 def above(prefix: str) -> list[str]:
     """The folders above `incoming/<prefix>/` in which a marker may lie, the nearest first."""
-    parts = prefix.rstrip("/").split("/")
+    parts = prefix[:-1].split("/")  # a key may have slashes in a row
     return ["/".join(parts[:end]) + "/" for end in range(len(parts) - 1, 1, -1)]
 
 
