@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop import datasets, immutable
+from labelloop.augmented import own_attribute
 from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
@@ -148,10 +149,11 @@ def _content(image: Image) -> str:
 def _labels(
     dataset: Iterable[str], sizes: Mapping[str, tuple[int, int]], names: Sequence[str], task: str
 ) -> dict[str, str]:
-    """Content -> the line of people's label for it: the newest that still fits the stack's task and classes, and the
-    size that the image has today.
+    """Content -> the line of people's label for it: the best (`datasets.rank`) that still fits the stack's task and
+    classes, and the size that the image has today. Every class must have been on offer when people looked: for one that
+    was not, nobody looked.
     """
-    found: dict[str, tuple[tuple[bool, str, str], str]] = {}
+    found: dict[str, tuple[tuple[bool, str], str]] = {}
     for line in dataset:
         record = json.loads(line)
         content = record.get("provenance", {}).get("sha256", "")
@@ -162,8 +164,11 @@ def _labels(
         except InvalidInputError:  # of another version: people are asked
             continue
         marks = label.boxes if label.key_points is None else label.key_points
+        offered = record[f"{own_attribute(record)}-metadata"].get("class-map", {}).values()
         fits = (label.width, label.height) == sizes[content] and {mark.label for mark in marks} <= set(names)
-        rank = (not is_copied(label), label.creation_date, label.source_ref)
-        if fits and (label.key_points is not None) == (task == "key-points") and rank > found.get(content, ((),))[0]:
+        complete, rank = set(names) <= set(offered), datasets.rank(record)
+        if not (fits and complete and (label.key_points is not None) == (task == "key-points")):
+            continue
+        if content not in found or rank > found[content][0]:
             found[content] = rank, line
     return {content: line for content, (_, line) in found.items()}

@@ -109,6 +109,8 @@ def _load(version: str, sha256: str) -> Dataset:
 def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
     """Lines by source-ref, sorted by it: a human label replaces any, a machine label only a machine label.
 
+    A copy of a label replaces no label of the same content that people gave by looking at it, and no newer one: it was
+    pinned when its round began, and people may have corrected the label since.
     Labels of two contents that were stored under one key do not compete: that of the later batch counts.
     """
     lines = {_source_ref(line): line for line in parent}
@@ -130,18 +132,26 @@ def count_labels(lines: Iterable[str]) -> dict[str, int]:
 
 
 def evidence(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """(role, line) of the labels that train or judge, in their order: each content once, however often it was uploaded.
-
-    The line of the image that people looked at goes before those of its copies.
+    """(role, line) of the labels that train or judge, in their order: each content once, however often it was uploaded,
+    with its best label (`rank`), of several the first.
     """
-    found: dict[str, tuple[str, str, bool]] = {}
+    found: dict[str, tuple[tuple[bool, str], int, str, str]] = {}
     for number, line in enumerate(lines):
-        provenance = json.loads(line).get("provenance", {})
+        record = json.loads(line)
+        provenance = record.get("provenance", {})
         if role := str(provenance.get("role", "")):
-            content, copied = provenance.get("sha256") or f"line {number}", "same-as" in provenance
-            if content not in found or (found[content][2] and not copied):
-                found[content] = role, line, copied
-    return [(role, line) for role, line, _ in found.values()]
+            content, ranked = provenance.get("sha256") or f"line {number}", rank(record)
+            if content not in found or ranked > found[content][0]:
+                found[content] = ranked, number, role, line
+    return [(role, line) for _, _, role, line in sorted(found.values(), key=lambda each: each[1])]
+
+
+def rank(record: Mapping[str, Any]) -> tuple[bool, str]:
+    """Orders the labels of one content, the best last: copies come before what people saw of the image itself, then the
+    older before the newer.
+    """
+    date = record[f"{own_attribute(record)}-metadata"].get("creation-date", "")
+    return "same-as" not in record.get("provenance", {}), str(date)
 
 
 def is_human(line: str) -> bool:
@@ -158,7 +168,13 @@ def _replaces(line: str, known: str) -> bool:
     content, known_content = _sha256(line), _sha256(known)
     if content and known_content and content != known_content:
         return _creation_date(line) >= _creation_date(known)
+    if is_human(line) and is_human(known) and _is_copied(line):
+        return rank(json.loads(line)) >= rank(json.loads(known))
     return is_human(line) or not is_human(known)
+
+
+def _is_copied(line: str) -> bool:
+    return "same-as" in json.loads(line).get("provenance", {})
 
 
 def _sha256(line: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from labelloop import batches, datasets, storage
 from labelloop.batches import Files
 from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.records import Box, KeyPoint
 from made_up_stack import BUCKET
 
 pytestmark = [
@@ -208,6 +208,86 @@ def test_labels_that_do_not_fit_any_more_are_asked_again(change_setting) -> None
     assert asked(second) == ["b.png"]
 
 
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize(("before", "drawn"), [("head,bag", people.DRAWN), ("head", ()), ("cup", ())])
+def test_nobody_looked_for_a_class_that_the_stack_had_not(before, drawn, change_setting) -> None:
+    change_setting("CLASSES", before)
+    first = batch_of({"a.png": 10})
+    handle("begin_round", batch_id=first, round=1)
+    handle("judge_batch", batch_id=first, round=1)
+    people.answer_round(first, 1, lambda line: people.boxes(drawn))
+    assert merge(first, 1)["human"] == 1
+    change_setting("CLASSES", "head,bag,cup")
+    second = batch_of({"b.png": 10}, ELSEWHERE, "two")
+    run_round(second, 1)
+    assert asked(second) == ["b.png"]
+    change_setting("CLASSES", "head,bag")
+    third = batch_of({"c.png": 10}, "incoming/week 3/", "three")
+    assert run_round(third, 1)["human"] == 1
+    assert asked(third) == [], "they looked for more"
+
+
+@pytest.mark.fault("K07")
+def test_nobody_looked_for_a_key_point_that_the_stack_had_not() -> None:
+    from labelloop import copies
+
+    nose = KeyPoint("nose", 1.0, 1.0, "visible")
+    label = Annotation("s3://b/o", None, 64, 48, (), True, "2026-01-01T00:00:00", "job", {"sha256": "a"}, {}, (nose,))
+    images, lines = [image("new.png", "a", False)], [label.to_line(("nose", "tail"))]
+    for names, known in ((("nose",), 1), (("nose", "tail"), 1), (("nose", "tail", "ear"), 0)):
+        assert len(copies.find(images, lines, names, "key-points")) == known
+
+
+def supplied(box: Box, key: str, name: str) -> str:
+    """A batch of this picture of shade 10 with a label that came with it; merged."""
+    prefix, _, file = key.rpartition("/")
+    storage.write(key, picture(10))
+    label = Annotation(file, None, *people.SIZE, (box,), True, "2026-01-01T00:00:00", "job").to_line(("head", "bag"))
+    storage.write(f"{prefix}/labels.manifest", label.encode())
+    batch = registered(mark(b'{"labels": "labels.manifest"}', prefix=f"{prefix}/"), name)["batch"]["id"]
+    handle("import_labels", batch_id=batch, labels_uri=f"s3://{BUCKET}/{prefix}/labels.manifest")
+    merge(batch, 0)
+    return batch
+
+
+CORRECTION = Box("bag", 40, 20, 10, 10)
+
+
+def lefts_in_dataset() -> dict[str, list[int]]:
+    lines = map(json.loads, datasets.current().lines)
+    return {
+        line["source-ref"].rpartition("/")[2]: [box["left"] for box in line["boxes"]["annotations"]] for line in lines
+    }
+
+
+@pytest.mark.fault("K07")
+def test_a_copy_of_what_was_corrected_meanwhile_does_not_replace_the_correction() -> None:
+    run_round(first := batch_of({"a.png": 10}), 1)
+    handle("report_batch", batch_id=first, execution=execution("report"))
+    second = batch_of({"a.png": 10, "z.png": 77}, PREFIX, "two")
+    handle("begin_round", batch_id=second, round=1)
+    handle("judge_batch", batch_id=second, round=1)
+    supplied(CORRECTION, f"{PREFIX}a.png", "three")
+    assert lefts_in_dataset() == {"a.png": [40]}
+    people.answer_round(second, 1)
+    assert merge(second, 1)["human"] == 2
+    assert lefts_in_dataset()["a.png"] == [40]
+
+
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize("places", itertools.permutations(["a", "m", "z"]))
+def test_the_newest_label_that_people_gave_a_content_trains_and_is_copied_wherever_it_lies(places) -> None:
+    from labelloop import copies
+
+    old, new, copy = (
+        dated(place, date, **of)
+        for place, date, of in zip(places, ("01", "02", "03"), ({}, {}, {"same-as": {}}), strict=True)
+    )
+    lines = sorted([old, new, copy], key=lambda line: json.loads(line)["source-ref"])
+    assert datasets.evidence(lines) == [("train", new)]
+    assert [each.label for each in copies.find([image("x.png", "A", False)], lines, ("head",), "boxes")] == [new]
+
+
 def test_what_a_machine_labelled_before_is_judged_anew() -> None:
     crown()
     first = batch_of({f"{number}.png": 10 + number for number in range(4)})
@@ -289,6 +369,13 @@ def image(key: str, content: str, sampled: bool) -> batches.Image:
 def line(content: str) -> str:
     label = Annotation(f"s3://b/old/{content}", None, 64, 48, (), True, "2026-01-01T00:00:00", "job")
     return json.dumps({**json.loads(label.to_line(("head",))), "provenance": {"sha256": content, "role": "train"}})
+
+
+def dated(place: str, month: str, **provenance: object) -> str:
+    record = json.loads(line("A"))
+    record["boxes-metadata"]["creation-date"] = f"2026-{month}-01T00:00:00.000000"
+    record["provenance"] |= provenance
+    return json.dumps({**record, "source-ref": f"s3://b/{place}"})
 
 
 EXAMPLES = map(str, itertools.count())  # each has a folder and contents of its own: they share one account
