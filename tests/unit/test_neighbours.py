@@ -143,5 +143,5 @@ def test_the_report_says_which_other_batch_has_what_is_missing() -> None:
 @pytest.mark.parametrize("order", [(DAY, f"{DAY}/"), (f"{DAY}/", DAY)])
 def test_a_folder_without_a_name_lies_within_the_one_before_it(order) -> None:
     put("/x.png", "/y.png")
-    had = [name for place in order for name in register(place, f"of {len(place)}")]
+    had = [name for place in order for name in register(place, f"of-{len(place)}")]
     assert sorted(had) == ["/x.png", "/y.png", "4.png", "cam1/1.png", "cam1/2.png", "cam2/3.png"]
