@@ -29,6 +29,7 @@ __all__ = [
     "png_bytes",
     "refuse_by_size",
     "rendition",
+    "stored_shape",
 ]
 
 # Pillow's own guard against decompression bombs only warns up to 179 Mpx. Set once, here, because
@@ -112,6 +113,24 @@ def canonicalise(data: bytes, limits: Limits = USUAL) -> Canonical:
     as_stored = stored.portable and is_plain and not converted and stored.orientation == 1
     jpeg = stored.picture if as_stored and named == "JPEG" else None
     return Canonical(rgb.width, rgb.height, rgb, as_stored and stored.bare, scale, jpeg)
+
+
+def stored_shape(data: bytes, limits: Limits = USUAL) -> tuple[int, int, int]:
+    """Width and height, pixels, as stored, and the orientation, 1 to 8, by which `canonicalise` turns them.
+
+    No pixel is decoded. Raises RejectedImage as canonicalise does for what the header tells.
+    """
+    named = _magic_format(data)
+    if named is None:
+        raise RejectedImage("not-an-image", other_formats.refusal(data))
+    try:
+        stored = READERS[named](data, limits)
+        image = _opened(stored, named, limits)
+    except RejectedImage:
+        raise
+    except Exception as error:  # as in canonicalise
+        raise _unreadable(data, error) from error
+    return image.width, image.height, stored.orientation
 
 
 def rendition(canonical: Canonical) -> Rendition:

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelloop import side_files
-from PIL import Image
+from labelloop import pixels, side_files
 
 from local.demo.coco.classes import classes_of
 from local.demo.coco.document import parse
-from local.demo.coco.entries import ORIENTATION, CocoError, Notes, Size
-from local.demo.coco.files import find, shown
+from local.demo.coco.entries import CocoError, Notes, Size
+from local.demo.coco.files import find, settle, shown
 from local.demo.coco.marks import mark
 from local.scenes.truth import Truth
+
+ANY_SIZE = pixels.Limits(max_pixels=89_000_000, min_side=1)  # what is too large or small the loop will say
 
 __all__ = ["CocoError", "Size", "load_coco", "parse", "read"]
 
@@ -62,6 +63,7 @@ def read(
     known = {name: picture for name, picture in sized.items() if picture is not None}
     if not known:
         raise CocoError(f"No picture of {where} can be used. {' '.join(notes.sentences())}")
+    settle(known, notes)
     mark(document["annotations"], where, listed.ids, known, categories, notes)
     for name in sorted(set(pictures) - set(listed.by_file)):
         notes.add(f"Files of the folder that {where} does not list were left out", repr(name))
@@ -74,8 +76,8 @@ def read(
 
 
 def size_of(path: Path) -> Size | None:
+    """As the product reads the file, so that its pixels are those that people and models will see."""
     try:
-        with Image.open(path) as picture:
-            return Size(*picture.size, int(picture.getexif().get(ORIENTATION, 1)))
-    except Exception:
+        return Size(*pixels.stored_shape(path.read_bytes(), ANY_SIZE))
+    except (pixels.RejectedImage, OSError):
         return None

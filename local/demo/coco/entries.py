@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
+TURNED = (5, 6, 7, 8)
 
 
 class CocoError(ValueError):

@@ -14,13 +14,15 @@ from local.demo.coco.entries import CocoError, Ids, Notes, Size, number_of, plac
 
 @dataclass
 class Shown:
-    """One picture of the folder and what is marked in it. `turned`: the labels were made on pixels as stored."""
+    """One picture of the folder and what is marked in it. `turned`: the labels were made on pixels as stored, not on
+    the upright picture; None where its size tells neither.
+    """
 
     name: str
     width: int
     height: int
     size: Size | None = None
-    turned: bool = False
+    turned: bool | None = False
     boxes: list[dict[str, Any]] = field(default_factory=list)
     key_points: list[list[dict[str, Any]]] = field(default_factory=list)
 
@@ -114,10 +116,11 @@ def shown(name: str, entries: Sequence[tuple[str, Mapping[str, Any]]], size: Siz
         return Shown(name, *complete.pop())
     if not complete:
         notes.add("Sizes that are missing were taken from the pictures", place)
-        return Shown(name, *size.upright, size)
+        return Shown(name, *size.upright, size, turned=None if size.orientation > 1 else False)
     labelled = complete.pop()
     if labelled == size.upright:
-        return Shown(name, *size.upright, size)
+        either = size.orientation > 1 and labelled == (size.width, size.height)
+        return Shown(name, *size.upright, size, turned=None if either else False)
     if labelled == (size.width, size.height):
         notes.add("Labels were turned with their pictures, which are stored on their side (EXIF)", place)
         return Shown(name, *size.upright, size, turned=True)
@@ -126,6 +129,30 @@ def shown(name: str, entries: Sequence[tuple[str, Mapping[str, Any]]], size: Siz
         f"{place} is labelled at {labelled[0]} x {labelled[1]} and has {size.upright[0]} x {size.upright[1]} pixels",
     )
     return None
+
+
+def settle(pictures: Mapping[str, Shown], notes: Notes) -> None:
+    """What a picture's size does not tell (it is a square, upside down, mirrored), others of the same file do: the tool
+    that made it follows EXIF, or does not.
+    """
+    certain = {
+        each.turned
+        for each in pictures.values()
+        if each.size and each.turned is not None and each.size.upright != (each.size.width, each.size.height)
+    }
+    for name, picture in pictures.items():
+        if picture.turned is not None:
+            continue
+        picture.turned = certain == {True}
+        if picture.turned:
+            what = "Labels were turned with their pictures (EXIF), because those of others of the file were"
+            notes.add(what, repr(name))
+        elif certain != {False}:
+            notes.add(
+                "Nothing tells whether labels were made on the upright picture or as it is stored (EXIF); they were "
+                "taken as made on the upright one, look at them",
+                repr(name),
+            )
 
 
 def _side(value: object) -> int:

@@ -144,7 +144,15 @@ def _turn(point: Point, picture: Shown) -> Point:
     """A point of the stored pixels in the upright picture."""
     assert picture.size is not None  # turned
     (x, y), (width, height) = point, (picture.size.width, picture.size.height)
-    return {5: (y, x), 6: (height - y, x), 7: (height - y, width - x), 8: (y, width - x)}[picture.size.orientation]
+    return {
+        2: (width - x, y),
+        3: (width - x, height - y),
+        4: (x, height - y),
+        5: (y, x),
+        6: (height - y, x),
+        7: (height - y, width - x),
+        8: (y, width - x),
+    }[picture.size.orientation]
 
 
 def _inside(box: Box, picture: Shown, place: str, notes: Notes) -> Box:
