@@ -395,6 +395,26 @@ def test_boxes_that_were_written_as_corners_are_refused(set_of: Set) -> None:
 
 
 @pytest.mark.fault("K06")
+@pytest.mark.parametrize("odd", [(60, 24, 60, 44), (30, 24, 65.5, 44), (30, 44, 60, 44), (5, 5, 3, 3)])
+def test_one_odd_box_does_not_hide_that_the_others_are_corners(set_of: Set, odd: tuple[float, ...]) -> None:
+    set_of.coco["annotations"] = [box(n, n % 3, 1, (30 + n / 2, 24, 60, 44)) for n in range(20)]
+    set_of.coco["annotations"].append(box(99, 0, 1, odd))
+    assert "yours seem to be [left, top, right, bottom]" in set_of.refused()
+
+
+@pytest.mark.fault("K06")
+def test_corners_inside_the_picture_are_known_by_their_area(set_of: Set) -> None:
+    set_of.coco["annotations"] = [box(n, n, 1, (5, 4, 15, 14), area=100) for n in range(3)]
+    assert "have the area that they have as corners" in set_of.refused()
+
+
+@pytest.mark.parametrize("area", [None, 0, 150, 210, "210", 77.5])
+def test_areas_of_boxes_and_of_outlines_are_no_corners(set_of: Set, area: object) -> None:
+    set_of.coco["annotations"] = [box(n, n, 1, (5, 4, 15, 14), area=area) for n in range(3)]
+    assert boxes(set_of.own(), "a.jpg") == [("cat", 5, 4, 15, 14)]
+
+
+@pytest.mark.fault("K06")
 def test_boxes_in_shares_of_the_picture_are_refused(set_of: Set) -> None:
     set_of.coco["annotations"] = [box(n, n, 1, (0.1, 0.2, 0.3, 0.3)) for n in range(3)]
     said = set_of.refused()

@@ -26,6 +26,11 @@ class Shown:
     boxes: list[dict[str, Any]] = field(default_factory=list)
     key_points: list[list[dict[str, Any]]] = field(default_factory=list)
 
+    @property
+    def labelled_size(self) -> tuple[int, int]:
+        """Width and height, pixels, of the picture as its labels were made on it."""
+        return (self.size.width, self.size.height) if self.turned and self.size else (self.width, self.height)
+
 
 @dataclass
 class Listed:

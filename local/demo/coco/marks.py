@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from local.demo.coco.classes import Category
@@ -15,7 +16,43 @@ from local.scenes.truth import VISIBILITY
 SMALLEST_SIDE = 1.0  # pixels of a box
 SLACK = 1.0  # pixels that a box may reach over the edge without a word
 FEWEST_FOR_CORNERS = 3
+CORNERS_SHARE = 0.95  # of the boxes must fit as corners
+CORNERS_SLACK = 0.01  # of a side that corners may reach over the edge
+SAME_AREA = 0.02
 Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """A box as the file gives it, the size of its picture, and the area that the file states; 0 for none."""
+
+    left: float
+    top: float
+    third: float
+    fourth: float
+    width: int
+    height: int
+    area: float
+
+    @property
+    def reaches_out(self) -> bool:
+        return self.left + self.third > self.width + SLACK or self.top + self.fourth > self.height + SLACK
+
+    @property
+    def fits_as_corners(self) -> bool:
+        inside = self.third <= self.width * (1 + CORNERS_SLACK) + SLACK
+        inside = inside and self.fourth <= self.height * (1 + CORNERS_SLACK) + SLACK
+        return inside and self.left < self.third and self.top < self.fourth
+
+    @property
+    def has_area_of_corners(self) -> bool:
+        return _same_area(self.area, (self.third - self.left) * (self.fourth - self.top))
+
+    @property
+    def area_tells(self) -> bool:
+        """Polygons have other areas than their boxes, too: only where those of box and corners differ."""
+        box, corners = self.third * self.fourth, (self.third - self.left) * (self.fourth - self.top)
+        return self.area > 0 and not _same_area(box, corners)
 
 
 def mark(
@@ -32,7 +69,7 @@ def mark(
     by_id = Ids("categories")
     for value, category in categories.items():
         by_id.add(value, "", category)
-    raw: list[tuple[Box, Shown]] = []
+    raw: list[_Raw] = []
     tried = 0
     seen: set[tuple[object, ...]] = set()
     for index, entry in enumerate(entries):
@@ -53,7 +90,7 @@ def mark(
             continue
         try:
             box = _box(entry, place, notes)
-            raw.append((box, picture))
+            raw.append(_Raw(*box, *picture.labelled_size, number_of(entry.get("area")) or 0.0))
             box = _inside(_upright(box, picture), picture, place, notes)
         except LeftOut as why:
             notes.add(f"Annotations were left out, because {why}", f"{place} of {name!r}")
@@ -198,13 +235,23 @@ def _points(
     return found
 
 
-def _refuse_corners(raw: Sequence[tuple[Box, Shown]], where: str) -> None:
-    """At least half of the boxes reach out of their pictures, and all fit as corners: they are no COCO boxes."""
-    sized = [(box, *((p.size.width, p.size.height) if p.turned and p.size else (p.width, p.height))) for box, p in raw]
-    out = sum(x + w > width + SLACK or y + h > height + SLACK for (x, y, w, h), width, height in sized)
-    corners = all(x < x1 <= width + SLACK and y < y1 <= height + SLACK for (x, y, x1, y1), width, height in sized)
-    if len(sized) >= FEWEST_FOR_CORNERS and corners and 2 * out >= len(sized):
+def _same_area(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME_AREA * max(abs(one), abs(other))
+
+
+def _refuse_corners(raw: Sequence[_Raw], where: str) -> None:
+    """At least half of the boxes reach out of their pictures, or have areas that they should not, and nearly all fit as
+    corners: they are no COCO boxes. What would be a line as corners says nothing.
+    """
+    judged = [each for each in raw if each.third != each.left and each.fourth != each.top]
+    out = sum(each.reaches_out for each in judged)
+    fit = sum(each.fits_as_corners for each in judged)
+    meant = "a COCO bbox is [left, top, width, height]; yours seem to be [left, top, right, bottom]"
+    if len(judged) >= FEWEST_FOR_CORNERS and 2 * out >= len(judged) and fit >= CORNERS_SHARE * len(judged):
         raise CocoError(
-            f"{where}: {out} of {len(sized)} boxes reach out of their pictures, and all fit as corners: a COCO bbox is "
-            "[left, top, width, height]; yours seem to be [left, top, right, bottom]."
+            f"{where}: {out} of {len(judged)} boxes reach out of their pictures, and {fit} fit as corners: {meant}."
         )
+    telling = [each for each in judged if each.area_tells]
+    areas = sum(each.fits_as_corners and each.has_area_of_corners for each in telling)
+    if len(telling) >= FEWEST_FOR_CORNERS and areas >= CORNERS_SHARE * len(telling):
+        raise CocoError(f"{where}: {areas} of {len(telling)} boxes have the area that they have as corners: {meant}.")
