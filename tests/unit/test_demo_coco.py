@@ -333,10 +333,44 @@ def test_no_text_that_says_it_is_a_mask_reads_beyond_its_end(counts: str, height
     from local.demo.coco.outlines import box_of_outline
 
     try:
-        left, top, across, down = box_of_outline({"size": [height, width], "counts": counts})
+        left, top, across, down = box_of_outline({"size": [height, width], "counts": counts}, (width, height))
     except LeftOut:
         return
     assert 0 <= left <= left + across <= width and 0 <= top <= top + down <= height
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize(
+    "outline",
+    [
+        {"size": [24, 32], "counts": [24 * 5 + 6, 8, 24 * 27 - 14]},
+        {"size": [64, 48], "counts": [64 * 10 + 12, 16, 64 * 38 - 28]},
+        {"size": [999_999, 999_999], "counts": [999_998_000_001]},
+    ],
+    ids=["half", "sides swapped", "huge"],
+)
+def test_a_mask_of_another_size_than_its_picture_is_left_out_and_told(set_of: Set, outline: Any) -> None:
+    set_of.coco["annotations"].append({"id": 13, "image_id": 0, "category_id": 2, "segmentation": outline})
+    own = set_of.own()
+    assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)]
+    assert "their mask has another size than their picture: annotations[3] (id 13) of 'a.jpg'" in notes(own)
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("counts", [[100_000 * 100_000], "o"])
+def test_a_mask_of_a_size_that_nothing_can_hold_is_left_out_and_told(set_of: Set, counts: Any) -> None:
+    (set_of.folder / "a.jpg").write_bytes(b"no picture")
+    set_of.coco["images"][0].update(width=100_000, height=100_000)
+    mask = {"size": [100_000, 100_000], "counts": counts}
+    set_of.coco["annotations"].append({"id": 13, "image_id": 0, "category_id": 2, "segmentation": mask})
+    own = set_of.own()
+    assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)] and "annotations[3] (id 13) of 'a.jpg'" in notes(own)
+
+
+def test_the_mask_of_a_picture_labelled_as_it_is_stored_has_that_size(set_of: Set) -> None:
+    set_of.put("a.jpg", exif=oriented(6))
+    set_of.coco["annotations"][0] = {"id": 10, "image_id": 0, "category_id": 1, "segmentation": RUNS}
+    assert boxes(set_of.own(), "a.jpg") == [("cat", 20, 10, 16, 20)]
 
 
 IMPOSSIBLE = {

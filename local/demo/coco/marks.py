@@ -89,7 +89,7 @@ def mark(
             notes.add("Crowd regions are no boxes and were left out", place)
             continue
         try:
-            box = _box(entry, place, notes)
+            box = _box(entry, picture.labelled_size, place, notes)
             raw.append(_Raw(*box, *picture.labelled_size, number_of(entry.get("area")) or 0.0))
             box = _inside(_upright(box, picture), picture, place, notes)
         except LeftOut as why:
@@ -132,7 +132,7 @@ def _category(
     return found
 
 
-def _box(entry: Mapping[str, Any], place: str, notes: Notes) -> Box:
+def _box(entry: Mapping[str, Any], labelled_size: tuple[int, int], place: str, notes: Notes) -> Box:
     """Left, top, width, height as the file says them, or of the outline where it has no such box. Raises LeftOut."""
     try:
         return _given(entry.get("bbox"), place, notes)
@@ -140,7 +140,7 @@ def _box(entry: Mapping[str, Any], place: str, notes: Notes) -> Box:
         if not entry.get("segmentation"):
             raise
         try:
-            box = box_of_outline(entry["segmentation"])
+            box = box_of_outline(entry["segmentation"], labelled_size)
         except LeftOut as further:
             raise LeftOut(f"{why}, and {further}") from further
     notes.add("Boxes were made from outlines", place)

@@ -12,12 +12,13 @@ from pycocotools import mask
 from local.demo.coco.entries import LeftOut, number_of
 
 Box = tuple[float, float, float, float]
+MOST_PIXELS = 2**32 - 1  # pycocotools counts in 32 bits
 
 
-def box_of_outline(outline: Any) -> Box:
-    """Raises LeftOut."""
+def box_of_outline(outline: Any, labelled_size: tuple[int, int]) -> Box:
+    """`labelled_size`: width and height of the picture, pixels, which a mask must have, too. Raises LeftOut."""
     if isinstance(outline, Mapping):
-        return _of_mask(outline)
+        return _of_mask(outline, labelled_size)
     if not isinstance(outline, list) or not outline:
         raise LeftOut("they have neither box nor outline")
     parts = [outline] if all(number_of(each) is not None for each in outline) else outline
@@ -30,12 +31,16 @@ def box_of_outline(outline: Any) -> Box:
     return min(across), min(down), max(across) - min(across), max(down) - min(down)
 
 
-def _of_mask(outline: Mapping[str, Any]) -> Box:
+def _of_mask(outline: Mapping[str, Any], labelled_size: tuple[int, int]) -> Box:
     """Of run lengths, compressed or not. Raises LeftOut."""
     counts, size = outline.get("counts"), outline.get("size")
     sides = [_side(each) for each in size] if isinstance(size, list) else []
     if len(sides) != 2 or not all(sides) or not isinstance(counts, list | str):
         raise LeftOut("their mask cannot be read")
+    if (sides[1], sides[0]) != labelled_size:
+        raise LeftOut("their mask has another size than their picture")
+    if sides[0] * sides[1] > MOST_PIXELS:
+        raise LeftOut("their mask is too large")
     if isinstance(counts, list):
         runs = [number_of(each) for each in counts]
         if any(run is None or run < 0 or not run.is_integer() for run in runs):
