@@ -238,6 +238,34 @@ def test_what_means_nothing_is_refused_with_its_entry(set_of: Set, spoil: Callab
     assert said in refusal and str(set_of.file) in refusal and "\n" not in refusal
 
 
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("part", ["image_id", "category_id"])
+def test_an_id_that_has_lost_digits_as_a_float_is_refused(set_of: Set, part: str) -> None:
+    one, other = 1_700_000_000_000_000_000, 1_700_000_000_000_000_001
+    named = "images" if part == "image_id" else "categories"
+    set_of.coco[named][0]["id"], set_of.coco[named][1]["id"] = one, other
+    set_of.coco["annotations"] = [{**box(10, other, other), "image_id": 2, "category_id": 1, part: float(other)}]
+    said = set_of.refused()
+    assert "annotations[0] (id 10) names the id 1.7e+18, which stands for several" in said
+
+
+@pytest.mark.fault("K06")
+def test_a_large_id_as_a_whole_number_names_its_own_picture(set_of: Set) -> None:
+    one, other = 1_700_000_000_000_000_000, 1_700_000_000_000_000_001
+    set_of.coco["images"][0]["id"], set_of.coco["images"][1]["id"] = one, other
+    set_of.coco["annotations"] = [box(10, str(other), 1), box(11, one, 2)]
+    own = set_of.own()
+    assert [boxes(own, name)[0][0] for name in ("a.jpg", "b.jpg")] == ["dog", "cat"]
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("part", ["images", "categories"])
+def test_a_float_that_cannot_be_an_id_is_refused_where_ids_are_given(set_of: Set, part: str) -> None:
+    set_of.coco[part][0]["id"] = 1.7e18
+    set_of.coco["annotations"] = [box(10, 1, 2)]
+    assert f"{part}[0] (id 1.7e+18) has no usable id" in set_of.refused()
+
+
 # --- classes
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TURNED = (5, 6, 7, 8)
+EXACT = 2**53  # from here on one float stands for several whole numbers
 
 
 class CocoError(ValueError):
@@ -84,8 +85,17 @@ def plain_id(value: object) -> object | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        return int(value) if value.is_integer() and abs(value) < EXACT else None
     return value
+
+
+def refuse_blurred(value: object, place: str) -> None:
+    """Raises CocoError for a number that was an id, and has lost its last digits on the way through a float."""
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= EXACT:
+        raise CocoError(
+            f"{place} names the id {short(value)}, which stands for several: whoever wrote it kept ids as floating "
+            "point numbers (pandas does). Write ids as whole numbers or as text."
+        )
 
 
 def loose_id(key: object) -> object:

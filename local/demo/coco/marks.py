@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.demo.coco.classes import Category
-from local.demo.coco.entries import CocoError, Ids, LeftOut, Notes, number_of, place_of, short
+from local.demo.coco.entries import CocoError, Ids, LeftOut, Notes, number_of, place_of, refuse_blurred, short
 from local.demo.coco.files import Shown
 from local.demo.coco.outlines import Box, box_of_outline
 from local.scenes.truth import VISIBILITY
@@ -74,6 +74,8 @@ def mark(
     seen: set[tuple[object, ...]] = set()
     for index, entry in enumerate(entries):
         place = place_of("annotations", index, entry)
+        for named in ("image_id", "category_id"):
+            refuse_blurred(entry.get(named), f"{where}: {place}")
         name = images.find(entry.get("image_id"))
         if name is None:
             notes.add(
