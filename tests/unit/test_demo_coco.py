@@ -19,6 +19,10 @@ from local.demo.errors import DemoFailed
 
 PREFIX = pictures.PREFIX
 Own = Callable[..., pictures.Pictures]
+ABOVE = (
+    *("C:\\Users\\me\\photos\\a.jpg", "/home/me/photos/a.jpg", "photos/a.jpg", "https://example.com/x/a.jpg"),
+    "../photos/sub/./a.jpg",
+)
 NFC, NFD = unicodedata.normalize("NFC", "Müller 1.jpg"), unicodedata.normalize("NFD", "Müller 1.jpg")
 
 
@@ -128,10 +132,22 @@ def test_a_name_in_another_spelling_or_place_is_found_and_told(set_of: Set, list
     set_of.remove("a.jpg")
     set_of.put(stored)
     set_of.rename(0, listed)
+    if listed in ABOVE:
+        set_of.rename(1, "photos/b.jpg")
+        set_of.rename(2, "photos/c.jpg")
     own = set_of.own()
     assert stored in own.names and boxes(own, stored) == [("cat", 10, 12, 20, 16)]
     if listed not in ("./a.jpg", ".\\a.jpg", "sub\\a.jpg"):
         assert f"images[0] (id 0) {listed!r} is {stored!r}" in notes(own)
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("listed", ["train/a.jpg", "train\\a.jpg", "https://example.com/x/A.jpg"])
+def test_a_picture_below_another_folder_is_not_taken_for_one_of_its_name(set_of: Set, listed: str) -> None:
+    set_of.rename(0, listed)
+    said = set_of.refused()
+    assert f"images[0] (id 0) {listed!r} is not in the folder" in said and "the file 'a.jpg'" in said
+    assert "images[1] (id 1) 'b.jpg' lies where its path says" in said
 
 
 @pytest.mark.fault("K06")

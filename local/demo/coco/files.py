@@ -63,6 +63,7 @@ def find(entries: Sequence[Mapping[str, Any]], where: str, pictures: Sequence[st
         else:
             notes.add("Pictures that are not in the folder were left out", f"{place} {entry['file_name']!r}")
     by_file = {name: _same(name, found, where, notes) for name, found in meant.items()}
+    _refuse_some_below_others(by_file, where)
     ids, file_of = Ids("images"), {place: name for name, found in by_file.items() for place, _ in found}
     for index, entry in enumerate(entries):
         place = place_of("images", index, entry)
@@ -106,6 +107,22 @@ def _same(
             "Pictures that are listed more than once count once, with all their annotations", f"{found[1][0]} {name!r}"
         )
     return found
+
+
+def _refuse_some_below_others(by_file: Mapping[str, list[tuple[str, Mapping[str, Any]]]], where: str) -> None:
+    """A path may begin above the folder. Where others begin in it, so does this one, and its file is not there."""
+    whole, below = [], []
+    for name, ((place, entry), *_) in by_file.items():
+        given = normal(entry["file_name"])
+        stripped = given != normal(name) and given.endswith(f"/{normal(name)}")
+        (below if stripped else whole).append((place, entry["file_name"], name))
+    if whole and below:
+        (place, given, name), (other, its_name, _) = below[0], whole[0]
+        raise CocoError(
+            f"{where}: {place} {given!r} is not in the folder, and whether it is the file {name!r} cannot be told: "
+            f"{other} {its_name!r} lies where its path says. Put {len(below)} such files where their paths say, or "
+            "mend their file_name."
+        )
 
 
 def shown(name: str, entries: Sequence[tuple[str, Mapping[str, Any]]], size: Size | None, notes: Notes) -> Shown | None:
