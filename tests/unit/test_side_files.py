@@ -14,6 +14,13 @@ SIDE = [
     *("labels.manifest", "output.MANIFEST", "coco.json", "labels.jsonl", "1.txt", "1.xml", "train.csv", "data.yaml"),
     *("README.md", "README", "LICENSE", "classes.names", "MD5SUMS", "checksums", "1.jpg.md5", "1.jpg.sha256"),
     *("_SUCCESS", "_committed_123", "_ready.json", "sub/_Ready.JSON", "IMG_1.aae", "IMG_1.xmp"),
+    *(".@__thumb/1.jpg", "@Recycle/1.jpg", "@Recently-Snapshot/a/1.jpg", "RECYCLER/S-1-5-21/1.jpg", ".cam1/0"),
+    *(".picasaoriginals/1.jpg", ".stversions/1~20240101-120000.jpg", ".dropbox.cache/1.jpg", "#snapshot/1.png"),
+    *(".venv/lib/python3.12/site-packages/matplotlib/mpl-data/images/home.png", "System Volume Information/1.jpg"),
+    *("1.jpg:Zone.Identifier", "~$labels.xlsx", "labels.xlsx", "notes.DOCX", "paper.pdf", "slides.pptx"),
+    *("labels.jsonl.gz", "all.zip", "a.tar.gz", "a.7z", "movie.mp4", "clip.MOV", "voice.m4a", "GOPR1.THM"),
+    *("best.pt", "model.onnx", "a.npy", "a.npz", "a.h5", "a.parquet", "train.tfrecord", "labels.db", "train.py"),
+    *("labels.manifest.bak", "voc.xml~", "coco.json.orig", "1.jpg.part", "1.jpg.crdownload", "1.jpg.tmp", "1.tfw"),
 ]
 PICTURES = [
     *(
@@ -29,8 +36,24 @@ PICTURES = [
         "foto ü+%20.png",
         ".jpg",
     ),
-    *(".hidden.png", "sub/.x.JPEG", "thumbs.db.png", "labels.json.png", "read me", ".cam1/0", "1.heic", "scan.TIFF"),
-    *("movie.mp4", "all.zip", "paper.pdf", "_READY.json.png", "..", "a/../b", "a//b.png", "success", "txt", "json"),
+    *(
+        ".hidden.png",
+        "1.jpg~",
+        "@1.jpg",
+        "~$1.png",
+        "recycled/1.jpg",
+        "a.b/.././1.jpg",
+        "1.avif",
+        "1.dng",
+        "1.CR2",
+        "sub/.x.JPEG",
+        "thumbs.db.png",
+        "labels.json.png",
+        "read me",
+        "1.heic",
+        "scan.TIFF",
+    ),
+    *("_READY.json.png", "..", "a/../b", "a//b.png", "success", "txt", "json"),
 ]
 
 
@@ -93,6 +116,18 @@ class TestBatch:
         assert "7 files" in page and "Thumbs.db" in page
         listed = storage.read_lines(f"batches/{batch}/side-files.jsonl")
         assert {line["key"].removeprefix(PREFIX) for line in listed} >= {"._IMG_1.jpg", "sub/", "n.txt"}
+
+    @pytest.mark.fault("K07")
+    def test_thumbnails_deleted_pictures_and_labels_of_an_office_do_not_count_and_are_told(self) -> None:
+        for name in (".@__thumb/IMG_1.jpg", "@Recycle/IMG_0.jpg", "sub/.picasaoriginals/IMG_3.JPG"):
+            storage.write(f"{PREFIX}{name}", picture(60, format="JPEG"))
+        storage.write(f"{PREFIX}labels.xlsx", b"PK\x03\x04")
+        state = registered(mark(b'{"count": 4}'))
+        batch = state["batch"]["id"]
+        handle("report_batch", batch_id=batch, execution="e")
+        told = storage.read_json(f"batches/{batch}/summary.json")["side_files"]
+        assert told["count"] == 11 and told["kinds"]["office file"] == 1
+        assert "labels.xlsx" in storage.read(f"batches/{batch}/report.html").decode()
 
     def test_a_count_that_counted_them_too_is_refused_and_says_so(self) -> None:
         with pytest.raises(InvalidInputError, match="announces 11 images, 4 are there beside 7 files that are no pict"):
