@@ -44,6 +44,7 @@ PICTURES = [
         "recycled/1.jpg",
         "a.b/.././1.jpg",
         "1.avif",
+        ".\n.jpg",
         "1.dng",
         "1.CR2",
         "sub/.x.JPEG",

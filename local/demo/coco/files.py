@@ -111,7 +111,8 @@ def _same(
 
 def _refuse_some_below_others(by_file: Mapping[str, list[tuple[str, Mapping[str, Any]]]], where: str) -> None:
     """A path may begin above the folder. Where others begin in it, so does this one, and its file is not there."""
-    whole, below = [], []
+    whole: list[tuple[str, str, str]] = []
+    below: list[tuple[str, str, str]] = []
     for name, ((place, entry), *_) in by_file.items():
         given = normal(entry["file_name"])
         stripped = given != normal(name) and given.endswith(f"/{normal(name)}")
