@@ -310,9 +310,47 @@ def test_one_name_in_two_unicode_forms_is_one_class(set_of: Set) -> None:
     assert set_of.own().truth.classes == ("M\u00fccke",)
 
 
-def test_letter_case_tells_classes_apart(set_of: Set) -> None:
-    set_of.coco["categories"] = [{"id": 1, "name": "a"}, {"id": 2, "name": "A"}]
-    assert set_of.own().truth.classes == ("a", "A")
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("twin", ["A b", "\uff41 b", "a_b", "a-B"])
+def test_names_that_look_alike_are_classes_of_their_own_and_are_told(set_of: Set, twin: str) -> None:
+    set_of.coco["categories"] = [{"id": 1, "name": "a b"}, {"id": 2, "name": twin}]
+    own = set_of.own()
+    assert own.truth.classes == ("a b", twin)
+    assert f"differ only in how they are written are classes of their own: 'a b', {twin!r}" in notes(own)
+
+
+@pytest.mark.parametrize("names", [("5", "-5"), ("C", "C++"), ("a+", "a-")])
+def test_names_that_mean_different_things_are_taken_without_a_word(set_of: Set, names: tuple[str, str]) -> None:
+    set_of.coco["categories"] = [{"id": 1, "name": names[0]}, {"id": 2, "name": names[1]}]
+    assert notes(set_of.own()) == ""
+
+
+ROBOFLOW = [
+    {"id": 0, "name": "animals", "supercategory": "none"},
+    {"id": 1, "name": "cat", "supercategory": "animals"},
+    {"id": 2, "name": "dog", "supercategory": "animals"},
+]
+
+
+@pytest.mark.fault("K06")
+def test_a_category_that_only_groups_the_others_is_no_class(set_of: Set) -> None:
+    set_of.coco["categories"] = copy.deepcopy(ROBOFLOW)
+    own = set_of.own()
+    assert own.truth.classes == ("cat", "dog") and "that nothing is of, is no class: 'animals'" in notes(own)
+
+
+@pytest.mark.parametrize("spoil", ["used", "groups one only", "alone"])
+def test_any_other_category_is_a_class_even_if_nothing_is_of_it(set_of: Set, spoil: str) -> None:
+    categories = copy.deepcopy(ROBOFLOW)
+    if spoil == "used":
+        set_of.coco["annotations"].append(box(13, 0, "0", (1, 1, 9, 9)))
+    if spoil == "groups one only":
+        categories[2]["supercategory"] = "none"
+    if spoil == "alone":
+        categories[1:], set_of.coco["annotations"] = [], [box(10, 0, 0), box(11, 1, 0), box(12, 2, 0)]
+    set_of.coco["categories"] = categories
+    own = set_of.own()
+    assert own.truth.classes[0] == "animals" and notes(own) == ""
 
 
 @pytest.mark.fault("K06")
@@ -518,6 +556,46 @@ def test_crowds_repeats_and_strays_are_left_out_and_told(set_of: Set) -> None:
     assert "pictures that are not listed were left out: annotations[5] (id 15), image_id 77 and 1 more" in told
 
 
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("more", [{"iscrowd": "true"}, {"iscrowd": "True "}, {"ignore": 1}, {"ignore": True}], ids=str)
+def test_what_is_marked_as_crowd_or_to_be_ignored_in_any_way_is_left_out_and_told(set_of: Set, more: Any) -> None:
+    set_of.coco["annotations"].append(box(13, 0, 1, (0, 0, 60, 40), **more))
+    own = set_of.own()
+    assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)]
+    assert "left out: annotations[3] (id 13)" in notes(own)
+
+
+@pytest.mark.parametrize("no", [0, False, None, "0", "false", "", 0.0])
+def test_what_is_no_crowd_and_not_to_be_ignored_stays(set_of: Set, no: object) -> None:
+    set_of.coco["annotations"][0].update(iscrowd=no, ignore=no)
+    own = set_of.own()
+    assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)] and notes(own) == ""
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize(
+    ("rotation", "around"),
+    [
+        (90, (12, 10, 16, 20)),
+        ("270", (12, 10, 16, 20)),
+        (-90.0, (12, 10, 16, 20)),
+        (45, (7.272, 7.272, 25.456, 25.456)),
+    ],
+)
+def test_a_rotated_box_becomes_the_upright_one_around_it_and_is_told(set_of: Set, rotation: Any, around) -> None:
+    set_of.coco["annotations"][0]["attributes"] = {"rotation": rotation, "occluded": False}
+    own = set_of.own()
+    assert boxes(own, "a.jpg")[0][1:] == pytest.approx(around, abs=0.001)
+    assert "rotated became the upright boxes around them: annotations[0] (id 10)" in notes(own)
+
+
+@pytest.mark.parametrize("attributes", [{"rotation": 0.0}, {"rotation": 180}, {"rotation": "x"}, {}, None, []])
+def test_a_box_that_is_not_rotated_stays(set_of: Set, attributes: Any) -> None:
+    set_of.coco["annotations"][0]["attributes"] = attributes
+    own = set_of.own()
+    assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)] and notes(own) == ""
+
+
 # --- sizes
 
 
@@ -696,6 +774,19 @@ def test_key_points_are_taken_whole_or_left_out(set_of: Set, given: Any, kept: l
 def test_any_unicode_encoding_is_read(set_of: Set, encoding: str) -> None:
     set_of.write(json.dumps(set_of.coco).encode(encoding))
     assert len(set_of.read().names) == 3
+
+
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize("part", ["annotations", "images", "bbox"])
+def test_a_key_that_stands_twice_in_one_object_is_refused(set_of: Set, part: str) -> None:
+    body = json.dumps(set_of.coco)
+    again = '"bbox": [1, 2, 3, 4], "bbox"' if part == "bbox" else f'"{part}": [], "{part}"'
+    set_of.write(body.replace(f'"{part}"', again, 1).encode())
+    try:
+        said = f"not refused: {set_of.read().truth}"
+    except DemoFailed as refusal:
+        said = str(refusal)
+    assert f'the key "{part}" twice' in said and str(set_of.file) in said
 
 
 @pytest.mark.fault("K06")

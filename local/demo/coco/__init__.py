@@ -14,7 +14,7 @@ from typing import Any
 
 from labelloop import pixels, side_files
 
-from local.demo.coco.classes import classes_of
+from local.demo.coco.classes import classes_of, without_group
 from local.demo.coco.document import parse
 from local.demo.coco.entries import CocoError, Notes, Size
 from local.demo.coco.files import find, settle, shown
@@ -51,6 +51,7 @@ def read(
     notes = Notes()
     pictures = [name for name in files if not side_files.kind(name)]
     categories = classes_of(document["categories"], where, notes)
+    categories = without_group(categories, document["annotations"], where, notes)
     listed = find(document["images"], where, pictures, notes)
     if not listed.by_file:
         first = next((repr(image["file_name"]) for image in document["images"] if image.get("file_name")), "(none)")

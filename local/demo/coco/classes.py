@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from local.demo.coco.entries import CocoError, Ids, Notes, loose_id, place_of, p
 class Category:
     label: str
     points: tuple[str, ...]
+    group: str = ""
 
 
 def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -> dict[object, Category]:
@@ -38,7 +40,7 @@ def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -
         twice = next((point for point in points if points.count(point) > 1), None)
         if twice is not None:
             raise CocoError(f"{where}: {place} has the key point {twice!r} twice: rename one.")
-        category = Category(label, tuple(points))
+        category = Category(label, tuple(points), str(entry.get("supercategory") or ""))
         before = ids.add(entry.get("id"), f"{where}: {place}", category)
         if before is not None and before.label != label:
             raise CocoError(
@@ -48,8 +50,32 @@ def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -
             if label in [known.label for _, known in by_place.values()]:
                 notes.add("Categories of one name are one class", f"{place} {label!r}")
             by_place[index] = (entry["id"], category)
+    _tell_twins([category.label for _, category in by_place.values()], notes)
     ordered = sorted(by_place.values(), key=lambda pair: _order(pair[0]))
     return {plain_id(value): category for value, category in ordered}
+
+
+def without_group(
+    categories: Mapping[object, Category], annotations: Sequence[Mapping[str, Any]], where: str, notes: Notes
+) -> dict[object, Category]:
+    """Roboflow lists the name of the project first, as a category that groups the others and that nothing is of."""
+    (first, group), *others = list(categories.items()) or [(None, Category("", ()))]
+    grouping = others and all(_label(each.group) == group.label for _, each in others)
+    if not grouping or any(loose_id(plain_id(each.get("category_id"))) == loose_id(first) for each in annotations):
+        return dict(categories)
+    notes.add(f"A category of {where} that groups the others, and that nothing is of, is no class", repr(group.label))
+    return dict(others)
+
+
+def _tell_twins(labels: Sequence[str], notes: Notes) -> None:
+    alike: dict[str, str] = {}
+    for label in dict.fromkeys(labels):
+        plain = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", label).casefold())
+        other = alike.setdefault(plain, label)
+        if other != label:
+            notes.add(
+                "Names that differ only in how they are written are classes of their own", f"{other!r}, {label!r}"
+            )
 
 
 def _label(name: str) -> str:

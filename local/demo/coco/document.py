@@ -21,7 +21,9 @@ def parse(body: bytes, where: str) -> dict[str, Any]:
     if body[:2] in (b"\x1f\x8b", b"PK"):
         raise CocoError(f"{where} is compressed: unpack it and pass the COCO file inside.")
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=lambda pairs: _object(pairs, where))
+    except CocoError:
+        raise
     except (ValueError, RecursionError) as error:
         raise CocoError(f"{where} is not a COCO file ({_other_text(body) or short(error)}). {INSTEAD}") from error
     missing = [name for name in LISTS if not isinstance(document, dict) or name not in document]
@@ -35,6 +37,19 @@ def parse(body: bytes, where: str) -> dict[str, Any]:
         if odd is not None:
             raise CocoError(f"{where}: {name}[{odd}] is {short(entries[odd])}, and must be an object.")
     return dict(document)
+
+
+def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    """Python's reader keeps the last of two equal keys. Raises CocoError where that loses anything."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        lost = next((key for key, value in pairs if found[key] != value), None)
+        if lost is not None:
+            raise CocoError(
+                f"{where} has one JSON object with the key {short(lost)} twice, and only one can be read: put them "
+                "together, or take one out."
+            )
+    return found
 
 
 def _other_text(body: bytes) -> str:

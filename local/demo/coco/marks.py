@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,8 +88,11 @@ def mark(
             continue
         picture, tried = known[name], tried + 1
         category = _category(entry, place, where, by_id, categories, notes)
-        if entry.get("iscrowd") in (1, True, "1", 1.0):
+        if _says_yes(entry.get("iscrowd")):
             notes.add("Crowd regions are no boxes and were left out", place)
+            continue
+        if _says_yes(entry.get("ignore")):
+            notes.add("Annotations that are marked to be ignored were left out", place)
             continue
         try:
             box = _box(entry, picture.labelled_size, place, notes)
@@ -137,7 +141,7 @@ def _category(
 def _box(entry: Mapping[str, Any], labelled_size: tuple[int, int], place: str, notes: Notes) -> Box:
     """Left, top, width, height as the file says them, or of the outline where it has no such box. Raises LeftOut."""
     try:
-        return _given(entry.get("bbox"), place, notes)
+        return _around(_given(entry.get("bbox"), place, notes), entry, place, notes)
     except LeftOut as why:
         if not entry.get("segmentation"):
             raise
@@ -147,6 +151,25 @@ def _box(entry: Mapping[str, Any], labelled_size: tuple[int, int], place: str, n
             raise LeftOut(f"{why}, and {further}") from further
     notes.add("Boxes were made from outlines", place)
     return box
+
+
+def _says_yes(value: object) -> bool:
+    """Tools write 1, true, "1", "true"; whatever else is not empty and not a no is meant as yes."""
+    no = isinstance(value, str) and value.strip().casefold() in ("", "0", "0.0", "false", "no", "none", "null")
+    return bool(value) and not no
+
+
+def _around(box: Box, entry: Mapping[str, Any], place: str, notes: Notes) -> Box:
+    """CVAT writes a rotated box as it was before, and its angle in degrees: the upright box around it is meant."""
+    attributes = entry.get("attributes")
+    angle = (number_of(attributes.get("rotation")) if isinstance(attributes, Mapping) else None) or 0.0
+    if angle % 180 == 0:
+        return box
+    notes.add("Boxes that are rotated became the upright boxes around them", place)
+    left, top, width, height = box
+    across, down = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
+    wide, high = width * across + height * down, width * down + height * across
+    return left + (width - wide) / 2, top + (height - high) / 2, wide, high
 
 
 def _given(box: Any, place: str, notes: Notes) -> Box:
