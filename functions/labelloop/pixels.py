@@ -17,7 +17,7 @@ from functools import cache
 
 from PIL import Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
-from labelloop import blocks, deep, jpegs, other_formats, pngs, tiffs
+from labelloop import blocks, deep, jpegs, other_formats, pngs, profiles, tiffs
 from labelloop.stored import Limits, RejectedImage, Stored
 
 __all__ = [
@@ -251,10 +251,11 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
     """The image brought from its embedded ICC profile to sRGB; None where there is nothing to do or no way to do it."""
-    if not profile:
+    usable = profiles.bounded(profile) if profile else None
+    if usable is None:
         return None
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        source = ImageCms.ImageCmsProfile(io.BytesIO(usable))
         transform = ImageCms.buildTransform(source, _srgb_profile(), image.mode, "RGB")
         if image.mode in ("RGB", "L") and _changes_nothing(transform, image.mode):
             return None

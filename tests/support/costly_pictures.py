@@ -124,6 +124,26 @@ def _animation(image_format: str) -> Callable[[int], bytes]:
     return made
 
 
+def profile_of_elements(names: int, base: bytes | None = None) -> bytes:
+    """An ICC profile whose multiProcessElements name one table of 33 x 33 x 33 colours many times."""
+    base = base or lying_profile(False)
+    table = b"clut\0\0\0\0" + struct.pack(">HH", 3, 3) + bytes([33] * 3 + [0] * 13)
+    table += struct.pack(">f", 0.5) * 33**3 * 3
+    body = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, names)
+    body += struct.pack(">II", 16 + 8 * names, len(table)) * names + table
+    (count,) = struct.unpack_from(">I", base, 128)
+    tags, moved = base[132 : 132 + 12 * count], b""
+    for at in range(0, len(tags), 12):
+        name, start, size = struct.unpack_from(">4sII", tags, at)
+        moved += struct.pack(">4sII", name, start + 48, size)
+    data = base[132 + 12 * count :]
+    data += bytes(-len(data) % 4)
+    for name in (b"D2B0", b"D2B1", b"D2B2", b"D2B3"):
+        moved += struct.pack(">4sII", name, 132 + 12 * (count + 4) + len(data), len(body))
+    whole = base[4:8] + b"\x04\x30\0\0" + base[12:128] + struct.pack(">I", count + 4) + moved + data + body
+    return struct.pack(">I", 4 + len(whole)) + whole
+
+
 BOMB = zlib.compress(bytes(50_000_000))
 COSTLY: dict[str, Callable[[int], bytes]] = {
     "tiff: directories": many_directories,
@@ -161,6 +181,9 @@ COSTLY: dict[str, Callable[[int], bytes]] = {
     "png: text that inflates": lambda size: _png(_repeated(chunk(b"zTXt", b"k\0\0" + BOMB), size)),
     "png: XMP that inflates": lambda size: _png(_repeated(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BOMB), size)),
     "png: profile that inflates": lambda size: _png(_repeated(chunk(b"iCCP", b"p\0\0" + BOMB), size)),
+    "png: profile of very many elements": lambda size: _png(
+        chunk(b"iCCP", b"p\0\0" + zlib.compress(profile_of_elements(min(size // 8, 20_000)), 9))
+    ),
     "png: data that inflates": lambda size: _png(b"", _repeated(chunk(b"IDAT", BOMB), size)),
     "png: animation": _animation("PNG"),
     "webp: animation": _animation("WEBP"),

@@ -21,8 +21,19 @@ PURE = [
     *("collected", "conservation", "consolidation", "consolidation_boxes", "consolidation_key_points"),
     *("consolidation_objects", "dawid_skene", "deep", "errors", "events", "fields", "fusion", "honeypots"),
     *("inference", "jpegs", "judgement", "limits", "manifests", "markers", "model_archives", "model_descriptions"),
-    *("naming", "other_formats", "pixels", "pngs", "predictions", "promotion", "proposals", "quality", "records"),
-    *("report", "sampling", "settings", "side_files", "stored", "supplied", "task_input", "tiffs", "weights"),
+    *("naming", "other_formats", "pixels", "pngs", "predictions", "profiles", "promotion", "proposals", "quality"),
+    *(
+        "records",
+        "report",
+        "sampling",
+        "settings",
+        "side_files",
+        "stored",
+        "supplied",
+        "task_input",
+        "tiffs",
+        "weights",
+    ),
     "workers",
 ]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.

@@ -2,15 +2,26 @@
 is read without what costs.
 """
 
+import io
 import os
 import resource
+import struct
+import time
 from pathlib import Path
 
 import pytest
 from labelloop.pixels import Limits, RejectedImage, canonicalise
 from PIL import Image, TiffImagePlugin
 
-from tests.support.costly_pictures import COSTLY, SIDE, costly, many_directories, progressive_scans, run_length_bmp
+from tests.support.costly_pictures import (
+    COSTLY,
+    SIDE,
+    costly,
+    many_directories,
+    profile_of_elements,
+    progressive_scans,
+    run_length_bmp,
+)
 
 SIZE = 6_000_000
 # Each takes below 1 s of a processor here; without bounds many take minutes, and gigabytes.
@@ -115,3 +126,41 @@ def test_ordinary_files_of_many_parts_are_read() -> None:
         png += b"".join(chunk(name, part) for part in parts)
     assert canonicalise(png).unchanged
     assert canonicalise(narrow_strips(50_000 * (SIDE + 8))).height == 50_000
+
+
+@pytest.mark.fault("J03", "K06")
+@pytest.mark.parametrize("names", [1, 20_000])
+def test_colours_do_not_depend_on_what_only_one_reader_follows_nor_on_free_memory(names: int) -> None:
+    """Browsers read the tags beside multiProcessElements; a library follows these first, as often as they name it."""
+    from tests.support.odd_headers import encoded, lying_profile
+
+    started = time.process_time()
+    image = Image.open(io.BytesIO(encoded("PNG")))
+    shown = []
+    for profile in (lying_profile(False), profile_of_elements(names)):
+        body = io.BytesIO()
+        image.save(body, "PNG", icc_profile=profile)
+        shown.append(canonicalise(body.getvalue()).rgb.tobytes())
+    assert shown[0] == shown[1] != image.convert("RGB").tobytes()
+    assert time.process_time() - started < CPU_SECONDS / 4
+
+
+@pytest.mark.fault("J03")
+@pytest.mark.parametrize("broken", ["tags beyond the end", "overlapping tags", "a table larger than its tag"])
+def test_a_profile_that_cannot_be_what_it_says_is_none(broken: str) -> None:
+    from labelloop import profiles
+
+    from tests.support.odd_headers import lying_profile
+
+    profile = bytearray(lying_profile(False))
+    assert profiles.bounded(bytes(profile)) == profile
+    (count,) = struct.unpack_from(">I", profile, 128)
+    if broken == "tags beyond the end":
+        struct.pack_into(">I", profile, 128, 1_000_000)
+    elif broken == "overlapping tags":
+        for number in range(count):
+            struct.pack_into(">II", profile, 136 + 12 * number, 128 + number, len(profile) - 128 - number)
+    else:
+        (start,) = struct.unpack_from(">I", profile, 136)
+        profile[start : start + 11] = b"mft2\0\0\0\0\x0f\x03\xff"
+    assert profiles.bounded(bytes(profile)) is None
