@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from labelloop import aws, models, naming, storage
 from labelloop.callbacks import Callback
 from labelloop.settings import Settings
+from labelloop.stored import Limits, rendition_bytes
 
 VARIANT = "AllTraffic"
 BACKLOG_PER_INSTANCE = 4.0
@@ -25,6 +26,7 @@ def create(name: str, model_version: str, image: str, settings: Settings) -> Non
     is.
     """
     sagemaker = aws.client("sagemaker")
+    limits = Limits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
     _unless_there(
         sagemaker.create_model,
         ModelName=name,
@@ -36,9 +38,10 @@ def create(name: str, model_version: str, image: str, settings: Settings) -> Non
             "Environment": {
                 "MODEL_VERSION": model_version,
                 "INSTANCE_TYPE": settings.inference_instance_type,
-                "MAX_IMAGE_BYTES": str(settings.max_image_bytes),
-                "MAX_IMAGE_PIXELS": str(settings.max_image_pixels),
-                "MIN_IMAGE_SIDE": str(settings.min_image_side),
+                # The batch's own limit holds for uploads; the endpoint is sent the renditions of those that passed.
+                "MAX_IMAGE_BYTES": str(rendition_bytes(limits)),
+                "MAX_IMAGE_PIXELS": str(limits.max_pixels),
+                "MIN_IMAGE_SIDE": str(limits.min_side),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.invocation_timeout_seconds),
             },
         },

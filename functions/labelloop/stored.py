@@ -30,6 +30,13 @@ class Limits:
     window: tuple[float, float] | None = None
 
 
+def rendition_bytes(limits: Limits) -> int:
+    """How many bytes a file may have that is written in place of an upload: a PNG of noise takes three for each pixel
+    and a few more, however small the JPEG was.
+    """
+    return max(limits.max_bytes, 4 * limits.max_pixels + 100_000)
+
+
 class RejectedImage(Exception):
     """The bytes are no image to label: `reason` is one of the Inspection reasons, `detail` is for people."""
 

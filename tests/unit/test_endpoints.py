@@ -1,11 +1,17 @@
 """Endpoints: requests AWS takes, made once, scaled to zero with a way to wake, taken away whatever is left of them."""
 
+import io
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
 from labelloop import endpoints
+from labelloop.pixels import Limits, canonicalise, rendition
 from labelloop.settings import settings
 from made_up_stack import IMAGE
+from PIL import Image
 
 NAME, VERSION = "labelloop-v000003-0123abcd", "v000003-0123abcd"
 THERE = refused("ValidationException", 'Cannot create already existing model "arn:..."')
@@ -31,6 +37,43 @@ def test_model_config_and_endpoint_are_requests_sagemaker_takes(services) -> Non
     assert model["PrimaryContainer"]["Environment"]["MODEL_VERSION"] == VERSION
     assert config["ProductionVariants"][0]["ModelName"] == model["ModelName"] == NAME
     assert endpoint == {"EndpointName": NAME, "EndpointConfigName": config["EndpointConfigName"]}
+
+
+@pytest.mark.fault("K07")
+def test_a_turned_photograph_that_passed_inspection_is_looked_at_although_its_rendition_is_larger_than_an_upload(
+    services, monkeypatch
+) -> None:
+    from shards import Answerer
+    from worker import Configuration
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    taken, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(taken, "JPEG", quality=80, exif=exif)
+    uploads = Limits(max_bytes=len(taken.getvalue()) + 1000, max_pixels=300 * 400)
+    shown = rendition(canonicalise(taken.getvalue(), uploads))
+    assert len(shown.body) > uploads.max_bytes
+    knobs = replace(settings(), max_image_bytes=uploads.max_bytes, max_image_pixels=uploads.max_pixels)
+    endpoints.create(NAME, VERSION, IMAGE, knobs)
+    (model,) = services[0].requests_of("create_model")
+    limits = Configuration.from_environment(model["PrimaryContainer"]["Environment"]).limits
+    look = Answerer(None, "m", limits)._decoded("s3://b/canonical/a.png", shown.body)
+    assert look.reason is None and look.pixels.size == (300, 400)
+
+
+@pytest.mark.fault("K07")
+def test_no_rendition_is_too_large_for_the_endpoint() -> None:
+    """The worst there is: noise, and rows as short as they may be."""
+    from labelloop.stored import rendition_bytes
+
+    for width, height in ((32, 4000), (4000, 32), (700, 700)):
+        noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
+        body = io.BytesIO()
+        Image.fromarray(noise).save(body, "BMP")
+        written = rendition(canonicalise(body.getvalue()))
+        assert written.suffix == "png"
+        assert len(written.body) <= rendition_bytes(Limits(max_bytes=1, max_pixels=width * height))
 
 
 def test_the_endpoint_answers_on_the_topics_and_writes_only_into_the_batches(services) -> None:
