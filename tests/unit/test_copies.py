@@ -275,7 +275,7 @@ def test_a_copy_of_what_was_corrected_meanwhile_does_not_replace_the_correction(
 
 
 @pytest.mark.fault("K07")
-@pytest.mark.parametrize("places", itertools.permutations(["a", "m", "z"]))
+@pytest.mark.parametrize("places", list(itertools.permutations(["a", "m", "z"])))
 def test_the_newest_label_that_people_gave_a_content_trains_and_is_copied_wherever_it_lies(places) -> None:
     from labelloop import copies
 
