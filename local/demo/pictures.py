@@ -16,6 +16,8 @@ PREFIX = "incoming/demo/"
 SMALL, MOST_ON_A_CPU = 160, 224
 SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
 """The template's values of ImageSize that a CPU trains on within minutes."""
+MOST_CLASS_BYTES = 4000
+"""The template's MaxLength of Classes; CloudFormation counts bytes, too."""
 NOISE_SHARE = 0.0025
 """Standard deviation of an annotator's box edges, as a share of the longer image side: 0.8 pixels of 320."""
 
@@ -62,6 +64,12 @@ def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
     odd = [name for name in known.classes if "," in name or '"' in name or not 1 <= len(name) <= 64]
     if odd:
         raise DemoFailed(f"Class names have 1 to 64 characters and neither comma nor quote; rename {odd} in {coco}.")
+    length = len(",".join(known.classes).encode("utf-8", "surrogatepass"))
+    if length > MOST_CLASS_BYTES:
+        raise DemoFailed(
+            f"{coco} has {len(known.classes)} classes, whose names and the commas between them take {length} bytes; "
+            f"the stack's parameter Classes holds {MOST_CLASS_BYTES}. Take out categories that you do not need."
+        )
     left_out = f", {known.left_out} more left out" if known.left_out else ""
     place = Path(*folder.resolve().parts[-2:])
     return _pictures(folder, known, f"{len(known.images)} own pictures from {place}{left_out}")

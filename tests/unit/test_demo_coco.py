@@ -363,6 +363,22 @@ def test_without_category_ids_everything_is_of_the_only_class(set_of: Set) -> No
     assert boxes(own, "a.jpg") == [("cell", 10, 12, 20, 16)] and "of the only class" in notes(own)
 
 
+@pytest.mark.fault("K06")
+@pytest.mark.parametrize(("name", "count"), [("class number", 1203), ("\u8eca\u4e21\u8eca\u4e21", 300)])
+def test_more_classes_than_the_stack_takes_are_refused_before_it_is_deployed(set_of: Set, name: str, count) -> None:
+    set_of.coco["categories"] = [{"id": number, "name": f"{name} {number}"} for number in range(count)]
+    said = set_of.refused()
+    assert f"has {count} classes" in said and "the stack's parameter Classes holds 4000" in said
+
+
+def test_as_many_classes_as_the_stack_takes_are_taken(set_of: Set) -> None:
+    set_of.coco["categories"] = [{"id": number, "name": f"{number:07}"} for number in range(500)]
+    own = set_of.own()
+    assert len(pictures.stack_parameters(own.truth.classes, [64], 3)["Classes"]) == 3999
+    template = (Path(__file__).parents[2] / "template.yaml").read_text()
+    assert "    MaxLength: 4000" in template.partition("\n  Classes:\n")[2].partition("\n  KeyPoints:")[0]
+
+
 # --- boxes
 
 
@@ -816,6 +832,18 @@ def test_another_format_is_called_by_its_name(set_of: Set, body: bytes, said: st
         set_of.read()
     assert said in str(refused.value) and len(str(refused.value)) < 600
     assert "export your labels as 'COCO detection'" in str(refused.value) or "unpack" in said
+
+
+@pytest.mark.fault("K06")
+def test_a_file_that_does_not_fit_into_memory_is_refused_in_a_sentence(set_of: Set, monkeypatch) -> None:
+    set_of.write()
+
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(json, "loads", full)
+    with pytest.raises(DemoFailed, match="does not fit into this machine's memory"):
+        set_of.read()
 
 
 # --- whatever the file says

@@ -32,9 +32,17 @@ def load_coco(images_dir: Path, coco_json: Path, limit: int | None = None) -> Tr
     At most `limit` pictures in file name order. Classes in category id order; crowd regions are no boxes. Raises
     CocoError (a ValueError) naming the entry and what to do, OSError where the file cannot be read.
     """
-    document = parse(coco_json.read_bytes(), str(coco_json))
     files = sorted(path.relative_to(images_dir).as_posix() for path in images_dir.rglob("*") if path.is_file())
-    return read(document, str(coco_json), images_dir, files, lambda name: size_of(images_dir / name), limit)
+    try:
+        document = parse(coco_json.read_bytes(), str(coco_json))
+        return read(document, str(coco_json), images_dir, files, lambda name: size_of(images_dir / name), limit)
+    except MemoryError:
+        # Raised below, where what was read is no longer held.
+        megabytes = coco_json.stat().st_size // 1_000_000
+    raise CocoError(
+        f"{coco_json} ({megabytes} MB) does not fit into this machine's memory: export fewer pictures, or leave the "
+        "outlines out, which are not needed where there are boxes."
+    )
 
 
 def read(
