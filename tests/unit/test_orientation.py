@@ -175,3 +175,16 @@ def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
     written = rendition(canonical)
     assert written.suffix == ("png" if turned else "jpg")
     assert shown(written.body).tobytes() == canonical.rgb.tobytes()
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", sorted(SIDES))
+def test_the_shape_that_the_header_tells_is_that_of_the_canonical_pixels(orientation, image_format):
+    from labelloop.pixels import stored_shape
+
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.new("RGB", (64, 48)).save(buffer, image_format, exif=exif)
+    assert stored_shape(buffer.getvalue()) == (64, 48, orientation)
+    seen = canonicalise(buffer.getvalue())
+    assert (seen.width, seen.height) == ((48, 64) if orientation > 4 else (64, 48))

@@ -121,8 +121,8 @@ def _refuse_some_below_others(by_file: Mapping[str, list[tuple[str, Mapping[str,
         (place, given, name), (other, its_name, _) = below[0], whole[0]
         raise CocoError(
             f"{where}: {place} {given!r} is not in the folder, and whether it is the file {name!r} cannot be told: "
-            f"{other} {its_name!r} lies where its path says. Put {len(below)} such files where their paths say, or "
-            "mend their file_name."
+            f"{other} {its_name!r} lies where its path says. Put such files ({len(below)}) where their paths "
+            "say, or mend their file_name."
         )
 
 
