@@ -153,13 +153,7 @@ def _audit(
     files: Files, everything: list[Image], rows: list[dict[str, Any]], annotations: list[Annotation]
 ) -> list[dict[str, Any]]:
     """Per model, and per rule that accepted its labels: what the random sample says about labels accepted so."""
-    gold = [
-        (annotation, float(annotation.provenance["inclusion-probability"]))
-        for annotation in annotations
-        if annotation.provenance.get("role") == "gold"
-        and annotation.provenance.get("sampled")
-        and not copies.is_copied(annotation)
-    ]
+    gold = _gold(everything, annotations)
     estimates = []
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
@@ -178,6 +172,25 @@ def _audit(
                 }
             )
     return estimates
+
+
+def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[Annotation, float, int]]:
+    """Of every gold content that the sample drew: people's label of it, the chance that one of its images was drawn,
+    and how many it has.
+    """
+    readable = [(image.inspection.sha256, image) for image in everything if image.inspection and image.readable]
+    often = Counter(content for content, _ in readable)
+    drawn = {content for content, image in readable if image.item.sampled}
+    sampled = sum(image.item.sampled for image in everything)
+    looked_at: dict[str, Annotation] = {}
+    for annotation in annotations:
+        content = annotation.provenance.get("sha256", "")
+        if annotation.provenance.get("role") == "gold" and content in drawn and not copies.is_copied(annotation):
+            looked_at.setdefault(content, annotation)
+    return [
+        (label, audit.chance_of_any(often[content], sampled, len(everything)), often[content])
+        for content, label in looked_at.items()
+    ]
 
 
 def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Policy, float], int]]:

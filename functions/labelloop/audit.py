@@ -2,6 +2,9 @@
 
 The sampled gold images that the current policy would accept are a random sample of everything it accepts: the sample
 was drawn from the whole batch before any judgement (a sample of accepted images only, picked later, is biased).
+
+The estimate is over images. Of images with the same bytes one is looked at, if any was drawn: it stands for all of
+them, and is weighted by their number and by the chance that any was drawn, which is larger than that of each.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ Z = 1.959964  # two-sided 95 %
 
 @dataclass(frozen=True)
 class Audited:
-    """One audited image: the quality (0..1) of the label the machine would have given, and its chance to be sampled."""
+    """One audited content: the quality (0..1) of the label the machine would have given, the chance that one of its
+    images was sampled, and how many images of the batch have it.
+    """
 
     quality: float
     inclusion_probability: float
+    images: int = 1
 
 
 @dataclass(frozen=True)
@@ -38,39 +44,47 @@ class Estimate:
 
 
 def audited_images(
-    gold: Iterable[tuple[Truth, float]],
+    gold: Iterable[tuple[Truth, float, int]],
     predictions: Mapping[str, Prediction],
     policy: Policy,
     keep_confidence: float,
 ) -> list[Audited]:
-    """What the policy would accept of the sampled gold images, given as (human label, inclusion probability)."""
+    """What the policy would accept of the sampled gold contents, given as (human label, chance that one of its images
+    was drawn, how many it has).
+    """
     audited = []
-    for truth, inclusion_probability in gold:
+    for truth, inclusion_probability, images in gold:
         prediction = predictions.get(truth.source_ref)
         if prediction is None or prediction.status != "ok":
             continue
         if policy.accepts(image_score(prediction, keep_confidence)):
             quality = image_quality(label_boxes(prediction, keep_confidence), truth.boxes)
-            audited.append(Audited(quality, inclusion_probability))
+            audited.append(Audited(quality, inclusion_probability, images))
     return audited
 
 
+def chance_of_any(images: int, sampled: int, everything: int) -> float:
+    """The chance that at least one of these images is among `sampled` that are drawn of `everything`."""
+    rest = everything - sampled
+    return 1 - math.prod(max(rest - number, 0) / (everything - number) for number in range(images))
+
+
 def estimate(audited: Iterable[Audited]) -> Estimate:
-    """The mean weighted by 1 / inclusion probability (Hajek), with a Student interval on the linearised variance.
+    """The mean weighted by images / inclusion probability (Hajek), with a Student interval on the linearised variance.
 
     Below 10 images there is a mean but no interval. The lower end is never above mean * (1 - 3 / n): labels that
     failed altogether and are rarer than 3 in n may all have missed the sample (the rule of three, Hanley and
     Lippman-Hand, JAMA 1983), and then the spread seen is too small. Raises InvalidInputError for a quality outside
     0..1 or a probability outside ]0, 1].
     """
-    images = sorted(audited, key=lambda image: (image.quality, image.inclusion_probability))
+    images = sorted(audited, key=lambda image: (image.quality, image.inclusion_probability, image.images))
     for image in images:
         if not (0 <= image.quality <= 1 and 0 < image.inclusion_probability <= 1):
             raise InvalidInputError(f"audit: fields 'quality' and 'inclusion-probability' lie in 0..1, not {image}")
     if not images:
         return Estimate(0)
     count = len(images)
-    weights = [1 / image.inclusion_probability for image in images]
+    weights = [image.images / image.inclusion_probability for image in images]
     total = math.fsum(weights)
     mean = math.fsum(w * image.quality for w, image in zip(weights, images, strict=True)) / total
     mean = min(max(mean, 0.0), 1.0)

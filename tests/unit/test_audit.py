@@ -1,10 +1,11 @@
 from dataclasses import replace
+from math import comb
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.audit import Audited, Estimate, _student, audited_images, estimate, sentence
+from labelloop.audit import Audited, Estimate, _student, audited_images, chance_of_any, estimate, sentence
 from labelloop.errors import InvalidInputError
 from labelloop.judgement import Policy
 from labelloop.records import Box, Prediction
@@ -38,6 +39,26 @@ def test_weights_undo_unequal_chances():
     assert estimate([often] * 10 + [rarely] * 2).mean == pytest.approx(0.5)
 
 
+def test_one_of_many_copies_stands_for_all_of_them_whichever_was_drawn():
+    """60 contents with 5 images each are labelled wrongly, 300 with one image rightly: half of the images."""
+    random, contents = Random(1), [(0.0, 5)] * 60 + [(1.0, 1)] * 300
+    images = [content for content, (_, often) in enumerate(contents) for _ in range(often)]
+    results = []
+    for _ in range(500):
+        drawn = {*random.sample(images, 120)}
+        looked_at = [(*contents[content], chance_of_any(contents[content][1], 120, 600)) for content in sorted(drawn)]
+        results.append(estimate([Audited(quality, chance, often) for quality, often, chance in looked_at]))
+    assert sum(result.mean for result in results) / 500 == pytest.approx(0.5, abs=0.01)
+    assert sum(result.low <= 0.5 <= result.high for result in results) / 500 >= 0.93
+
+
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
+def test_the_chance_that_one_of_several_is_drawn(images, sampled, more):
+    everything = max(images, sampled) + more
+    expected = 1 - comb(everything - images, sampled) / comb(everything, sampled)
+    assert chance_of_any(images, sampled, everything) == pytest.approx(expected)
+
+
 def test_students_quantiles():
     for freedom, quantile in ((9, 2.2622), (19, 2.0930), (119, 1.9801)):
         assert _student(freedom) == pytest.approx(quantile, abs=0.001)
@@ -66,6 +87,6 @@ def test_only_what_the_policy_would_accept_is_audited():
         "unsure": replace(sure, source_ref="unsure", boxes=(replace(box, confidence=0.5),)),
         "refused": Prediction("refused", "rejected", None, None, "v1", (), "truncated"),
     }
-    gold = [(Seen(ref, (replace(box, width=5),)), 0.2) for ref in ("sure", "unsure", "refused", "unseen")]
-    assert audited_images(gold, predictions, Policy("fixed", 0.7, "p"), 0.4) == [Audited(0.5, 0.2)]
+    gold = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]
+    assert audited_images(gold, predictions, Policy("fixed", 0.7, "p"), 0.4) == [Audited(0.5, 0.2, 3)]
     assert audited_images(gold, predictions, Policy("fixed", None, "p"), 0.4) == []

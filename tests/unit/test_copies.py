@@ -142,6 +142,28 @@ def test_the_audit_takes_no_copy_for_evidence(change_setting) -> None:
 
 
 @pytest.mark.fault("K07")
+def test_the_audit_is_of_images_one_that_was_looked_at_stands_for_its_copies(change_setting) -> None:
+    """Of 12 images 6 are drawn, so one of the 8 copies certainly is; the others have one chance in two."""
+    for share, value in (("GOLD_SHARE", "1"), ("CALIBRATION_SHARE", "0"), ("TRAIN_SHARE", "0")):
+        change_setting(share, value)
+    change_setting("SAMPLE_RATE", "0.5")
+    change_setting("SAMPLE_MINIMUM", "0")
+    crown()
+    batch = batch_of({f"copy {n}.png": 10 for n in range(8)} | {f"{n}.png": 20 + n for n in range(4)})
+    handle("begin_round", batch_id=batch, round=1)
+    predict(batch, 1, dict.fromkeys((image.source_ref for image in batches.images(batch)), 0.9))
+    handle("judge_batch", batch_id=batch, round=1)
+    right, wrong = people.boxes((Box("head", 1, 2, 30, 20),)), people.boxes((Box("head", 40, 30, 10, 10),))
+    people.answer_round(batch, 1, lambda line: right if "copy" in line["source-ref"] else wrong)
+    merge(batch, 1)
+    sampled = [image.item.key for image in batches.images(batch) if image.item.sampled]
+    others = sum("copy" not in key for key in sampled)
+    assert len(sampled) == 6 and others > 0
+    (estimate,) = report(batch)["audit"]
+    assert estimate["mean_iou"] == pytest.approx(8 / (8 + others * 2))
+
+
+@pytest.mark.fault("K07")
 @pytest.mark.parametrize("confidence", [0.9, 0.1])
 def test_copies_in_one_batch_end_as_the_one_that_is_looked_at(confidence, change_setting) -> None:
     change_setting("SAMPLE_RATE", "0")
