@@ -87,7 +87,9 @@ def _read(
             refused.append(supplied.repeated(earlier[0], number))
         named[reference][label.source_ref] = (number, fitted)
     found, unclear = supplied.unambiguous(named, names)
-    return sorted(found.items()), sorted([*refused, *unclear], key=lambda each: each.line), mended
+    contents = {ref: image.inspection.sha256 or ref for ref, image in everything.items() if image.inspection}
+    found, contradicting = supplied.agreeing(found, named, contents)
+    return sorted(found.items()), sorted([*refused, *unclear, *contradicting], key=lambda each: each.line), mended
 
 
 def _names_of(pinned: Iterable[Image], prefix: str) -> Names:

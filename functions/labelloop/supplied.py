@@ -267,6 +267,34 @@ def unambiguous(named: Mapping[str, Lines], names: Names) -> tuple[dict[str, Ann
     return found, refused
 
 
+def agreeing(
+    found: Mapping[str, Annotation], named: Mapping[str, Lines], contents: Mapping[str, str]
+) -> tuple[dict[str, Annotation], list[Refused]]:
+    """The labels without those that contradict an earlier line about an image with the same bytes, and those lines.
+
+    `found` is what `unambiguous` found in `named`; `contents`: image -> hash of its bytes.
+    """
+    line_of = {image: max(line for line, label in named[image].values() if label is found[image]) for image in found}
+    first: dict[str, str] = {}
+    kept, refused = {}, []
+    for image in sorted(found, key=lambda image: line_of[image]):
+        earlier = first.setdefault(contents[image], image)
+        if _marks(found[earlier]) == _marks(found[image]):
+            kept[image] = found[image]
+        else:
+            error = (
+                f"line {line_of[earlier]} labels an image with the same bytes, {earlier!r}, otherwise, and that counts"
+            )
+            refused.append(Refused(line_of[image], error, kind_of(error)))
+    return kept, refused
+
+
+def _marks(label: Annotation) -> Counter[Box | KeyPoint]:
+    """In no order, and however sure somebody was."""
+    marks: tuple[Box | KeyPoint, ...] = label.boxes if label.key_points is None else label.key_points
+    return Counter(replace(mark, confidence=None) for mark in marks)
+
+
 def repeated(line: int, again: int) -> Refused:
     error = f"line {again} labels the same image again, and the last label counts"
     return Refused(line, error, kind_of(error))

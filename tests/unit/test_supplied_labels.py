@@ -485,6 +485,25 @@ def test_a_uri_of_the_data_bucket_means_that_object_to_the_letter(uri, other) ->
     assert "no readable image of this batch has that source-ref" in told["errors"][0]
 
 
+@loop
+@pytest.mark.fault("K07")
+@pytest.mark.parametrize(("left", "labels"), [(9, 2), (1, 3)], ids=["they disagree", "they agree"])
+def test_labels_that_disagree_about_the_same_bytes_are_told_and_the_first_counts(left, labels) -> None:
+    for name, shade in (("a.png", 10), ("b.png", 20), ("c.png", 10)):
+        storage.write(PREFIX + name, picture(shade))
+    told = imported(lines(record("c.png"), record("b.png", box={"left": 5}), record("a.png", box={"left": left})), 0)
+    assert told["labels"] == labels
+    refused = f"line 1 labels an image with the same bytes, 's3://{BUCKET}/{PREFIX}c.png', otherwise, and that counts"
+    assert told["errors"] == ([refused] if labels == 2 else [])
+    merge(told["batch"], 0)
+    assert run_round(told["batch"], 1)["human"] == 3
+    made = [
+        line for number in (0, 1) for line in storage.find_text_lines(Files(told["batch"]).round_annotations(number))
+    ]
+    lefts = {record["source-ref"][-5:]: record["boxes"]["annotations"][0]["left"] for record in map(json.loads, made)}
+    assert lefts == {"a.png": 1, "b.png": 5, "c.png": 1}
+
+
 # --- independent files
 
 
