@@ -22,7 +22,10 @@ _NO_MEASUREMENT = 1e30
 _TAIL = 0.005
 # Tails that reach no further than this share of the window beyond it are part of the picture.
 _REACH = 0.5
-
+# Of the width of the window.
+_ROOM = 1 / 8
+# "No data" in maps and of sensors.
+_CUSTOMARY = frozenset([-99_999.0, -32_768.0, -32_767.0, -9_999.0, -999.0, 65_535.0])
 # A few bright colours are no fill value.
 _COLOURS_APART = 8
 
@@ -36,7 +39,7 @@ def grey(image: Image.Image, fixed: Window | None, no_data: float | None) -> tup
     """
     image = image.convert("I") if image.mode.startswith("I;16") else image
     values = _usable(_sample(image), no_data)
-    low, high = fixed or _robust(_without_sentinels(values))
+    low, high = fixed or _own_window(values)
     if low == high:
         raise RejectedImage("unreadable", f"every pixel that has a value holds {low:g}: there is nothing to see in it")
     factor = 255 / (high - low)
@@ -52,7 +55,7 @@ def colours(high: Image.Image, low: Image.Image, fixed: Window | None) -> tuple[
     """
     pairs = [(_small(high).getchannel(name).tobytes(), _small(low).getchannel(name).tobytes()) for name in "RGB"]
     values = _usable((256.0 * one + other for pair in pairs for one, other in zip(*pair, strict=True)), None)
-    brightest = _robust(_without_sentinels(values, _COLOURS_APART))[1]
+    brightest = _robust(_without_sentinels(values, _COLOURS_APART)[0])[1]
     window = fixed or (0.0, float(2 ** max(8, int(brightest).bit_length()) - 1))
     table = [_level(value, window) for value in range(65_536)]
     return Image.merge("RGB", [_channel(high, low, name).point(table, "L") for name in "RGB"]), window
@@ -89,6 +92,11 @@ def _usable(values: Iterable[float], no_data: float | None) -> list[float]:
     return usable
 
 
+def _own_window(values: Sequence[float]) -> Window:
+    rest, below, above = _without_sentinels(values)
+    return _with_room(_robust(rest), below, above)
+
+
 def _robust(values: Sequence[float]) -> Window:
     """From the darkest to the brightest, but for tails of half a percent that reach far."""
     low, high = values[int(_TAIL * len(values))], values[-1 - int(_TAIL * len(values))]
@@ -101,19 +109,49 @@ def _robust(values: Sequence[float]) -> Window:
     )
 
 
-def _without_sentinels(values: Sequence[float], apart: int = 1) -> Sequence[float]:
-    """Without single values at either end that are further from the rest than `apart` times its width: -9999, 65535."""
+def _without_sentinels(values: Sequence[float], apart: int = 1) -> tuple[Sequence[float], bool, bool]:
+    """Without single values at either end that are further from the rest than `apart` times its width: -9999, 65535.
+
+    And whether any was taken off below and above. A value of many pixels may mean something (the ground, the floor): of
+    those at most one is taken off at either end, so that no two look the same; dead and hot pixels have no such bound.
+    """
+    first, end = 0, len(values)
+    fewest = max(1, int(_TAIL * len(values)))
+    many_below = many_above = False
     while True:
-        above = values[bisect_right(values, values[0]) :]
-        below = values[: bisect_left(values, values[-1])]
-        if above and above[0] - values[0] > apart * _width(above) > 0:
-            values = above
-        elif below and values[-1] - below[-1] > apart * _width(below) > 0:
-            values = below
+        above = bisect_right(values, values[first], first, end)
+        below = bisect_left(values, values[end - 1], first, end)
+        low_counts, high_counts = (
+            _counts(values[first], above - first, fewest),
+            _counts(values[end - 1], end - below, fewest),
+        )
+        if (
+            above < end
+            and not (many_below and low_counts)
+            and values[above] - values[first] > apart * _width(values, above, end) > 0
+        ):
+            first, many_below = above, many_below or low_counts
+        elif (
+            first < below
+            and not (many_above and high_counts)
+            and values[end - 1] - values[below - 1] > apart * _width(values, first, below) > 0
+        ):
+            end, many_above = below, many_above or high_counts
         else:
-            return values
+            return values[first:end], first > 0, end < len(values)
 
 
-def _width(values: Sequence[float]) -> float:
-    cut = int(_TAIL * len(values))
-    return values[-1 - cut] - values[cut]
+def _counts(value: float, pixels: int, fewest: int) -> bool:
+    return pixels > fewest and value not in _CUSTOMARY
+
+
+def _width(values: Sequence[float], first: int, end: int) -> float:
+    cut = int(_TAIL * (end - first))
+    return values[end - 1 - cut] - values[first + cut]
+
+
+def _with_room(window: Window, below: bool, above: bool) -> Window:
+    """What was taken off keeps a grey of its own: it may be the ground under the houses after all."""
+    low, high = window
+    room = _ROOM * (high - low)
+    return low - room * below, high + room * above
