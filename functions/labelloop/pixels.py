@@ -39,6 +39,7 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 WHITE = (255, 255, 255)
+GREY = (128, 128, 128)
 SRGB_GAMMA = 1 / 2.2
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -240,13 +241,27 @@ def _of_low_bytes(tile: ImageFile._Tile) -> ImageFile._Tile:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Without its alpha where that hides everything: somebody's tool wrote 0 and meant nothing by it."""
+    """Without its alpha where that hides everything: somebody's tool wrote 0 and meant nothing by it.
+
+    A white drawing would be white on white: it is shown on grey.
+    """
     pixels = image.convert("RGBA")
     seen = sum(pixels.getchannel("A").histogram()[SEEN_ALPHA:])
     if seen < SEEN_SHARE * pixels.width * pixels.height:
         return pixels.convert("RGB")
-    canvas = Image.new("RGBA", pixels.size, (*WHITE, 255))
-    return Image.alpha_composite(canvas, pixels).convert("RGB")
+    shown = _on(WHITE, pixels)
+    if _is_one_colour(shown):
+        on_grey = _on(GREY, pixels)
+        return shown if _is_one_colour(on_grey) else on_grey
+    return shown
+
+
+def _on(colour: tuple[int, int, int], pixels: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", pixels.size, (*colour, 255)), pixels).convert("RGB")
+
+
+def _is_one_colour(image: Image.Image) -> bool:
+    return all(high - low <= SAME_COLOUR for low, high in (band.getextrema() for band in image.split()))
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:
