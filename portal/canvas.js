@@ -12,7 +12,7 @@ const KEPT_IN_SIGHT = 40;
 const MOST_TAGS_APART = 300; // tags of boxes on each other stand below each other, as long as that is quick
 const MOST_TAGS_STACKED = 4;
 const HOLD_MS = 450;
-const PALM_MS = 500; // for so long after a pen was near, a touch is the hand that holds it
+const PALM_MS = 500; // while a pen is down, and so long after it was near, a touch is the hand that holds it
 const CLICK_REACH = { touch: 10, pen: 6, mouse: 4 };
 export const GRIP_REACH = { touch: 22, pen: 12, mouse: 8 };
 
@@ -222,7 +222,13 @@ export class View {
 
   #isPalm(event) {
     this.#seePen(event);
-    return event.pointerType === "touch" && performance.now() - this.#penSeen < PALM_MS;
+    return event.pointerType === "touch" && (this.#penIsDown() || performance.now() - this.#penSeen < PALM_MS);
+  }
+
+  /** Also while it rests. The browser takes back the capture of a pen that is gone, even if its end was never told. */
+  #penIsDown() {
+    const isDown = ([id, { type }]) => type === "pen" && this.container.hasPointerCapture(id);
+    return [...this.#pointers].some(isDown);
   }
 
   /** The first pointer of its type ends what is left of earlier ones whose end was never told; a pen ends touches. */

@@ -121,6 +121,24 @@ def test_the_palm_beside_a_pen_draws_and_zooms_nothing(on_screen) -> None:
 
 
 @pytest.mark.fault("K08")
+def test_the_palm_that_comes_while_the_pen_rests_draws_and_zooms_nothing(on_screen) -> None:
+    hands = on_screen(TABLET)
+    painter = hands.painter
+    scale = painter.view()["scale"]
+    hands.pen("mousePressed", 400, 300)
+    hands.pen("mouseMoved", 430, 330)
+    painter.page.wait_for_timeout(800)
+    hands.touch("start", (600, 450))
+    hands.touch("move", (560, 400))
+    hands.pen("mouseMoved", 480, 380)
+    hands.pen("mouseMoved", 500, 400)
+    hands.pen("mouseReleased", 500, 400)
+    hands.touch("end")
+    assert len(painter.marks()) == 3 and near(painter.box(2), 400, 300, 100, 100, 2)
+    assert painter.view()["scale"] == scale
+
+
+@pytest.mark.fault("K08")
 @pytest.mark.parametrize(("grip", "to", "wanted"), [
     ((400, 260), (440, 300), (300, 200, 130, 90)),
     ((290, 190), (260, 170), (270, 180, 120, 70)),
