@@ -152,14 +152,20 @@ export class CrowdBoundingBox extends BoxView {
     const { twins } = this;
     if (!twins.length) return null;
     const number = (box) => this.state.marks.indexOf(box) + 1;
-    const told = twins.slice(0, 5).map(([one, other]) => `${number(other)} like ${number(one)} (${inText(one.label)})`);
+    const both = (one, other) => (one.label === other.label ? inText(one.label)
+      : `${inText(other.label)}, not ${inText(one.label)}`);
+    const told = twins.slice(0, 5).map(([one, other]) => `${number(other)} like ${number(one)} (${both(one, other)})`);
     const more = twins.length > told.length ? ` and ${twins.length - told.length} more` : "";
-    const many = twins.length > 1 ? `these ${twins.length} boxes` : `box ${number(twins[0][1])}`;
-    const text = `The same thing is boxed twice: ${told.join(", ")}${more}. `
-      + `Delete ${many}, or submit again if both are right.`;
-    const later = new Set(twins.map(([, other]) => other));
-    const remove = () => this.commit({ marks: this.state.marks.filter((mark) => !later.has(mark)) });
-    return { text, key: JSON.stringify(twins), actions: [{ text: `Delete ${many}`, run: remove }] };
+    const text = `The same thing is boxed twice: ${told.join(", ")}${more}. `;
+    const later = twins.filter(([one, other]) => one.label === other.label).map(([, other]) => other);
+    const key = JSON.stringify(twins);
+    if (!later.length) return { text: `${text}Delete the wrong one, or submit again if both are right.`, key, actions: [] };
+    const many = later.length > 1 ? `these ${later.length} boxes` : `box ${number(later[0])}`;
+    const gone = new Set(later);
+    const remove = () => this.commit({ marks: this.state.marks.filter((mark) => !gone.has(mark)) });
+    return {
+      text: `${text}Delete ${many}, or submit again if both are right.`, key, actions: [{ text: `Delete ${many}`, run: remove }],
+    };
   }
 
   get twins() {

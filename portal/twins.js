@@ -1,34 +1,42 @@
-/** Boxes that mark the same thing twice: the same label, and the same place up to a pixel or a tenth. */
+/** Boxes that mark the same thing twice: the same label at the same place, up to a pixel or a tenth; or another label at
+ * the same place, up to a pixel. */
 const ALIKE = 0.9;
+const HALF = 0.5;
 
-/** Pairs [earlier, later]; of several equal boxes each with the first. Swept from left to right, for thousands. */
+/** Pairs [earlier, later]: each later box with the first one that stays, so that deleting the later ones leaves one of
+ * each. Boxes that stay are held from left to right, for thousands of them. */
 export function twinsIn(boxes) {
-  const order = new Map(boxes.map((box, index) => [box, index]));
+  const kept = [];
   const pairs = [];
-  for (const label of new Set(boxes.map((box) => box.label))) {
-    const same = boxes.filter((box) => box.label === label);
-    const sorted = same.sort((a, b) => a.left - b.left || order.get(a) - order.get(b));
-    const told = new Set();
-    sorted.forEach((box, index) => {
-      for (let next = index + 1; next < sorted.length; next += 1) {
-        const other = sorted[next];
-        if (other.left - box.left > Math.max(1, box.width * (1 - ALIKE))) break;
-        const pair = order.get(box) < order.get(other) ? [box, other] : [other, box];
-        if (told.has(pair[1]) || !areAlike(...pair)) continue;
-        told.add(pair[1]);
-        pairs.push(pair);
-      }
-    });
+  for (const box of boxes) {
+    const reach = Math.max(1, box.width * (1 / ALIKE - 1));
+    let at = firstFrom(kept, box.left - reach);
+    let first = null;
+    for (; at < kept.length && kept[at].box.left <= box.left + reach; at += 1) {
+      if ((first === null || kept[at].turn < first.turn) && areTwins(kept[at].box, box)) first = kept[at];
+    }
+    if (first) pairs.push([first.box, box]);
+    else kept.splice(firstFrom(kept, box.left), 0, { box, turn: kept.length });
   }
-  return pairs.sort((a, b) => order.get(a[1]) - order.get(b[1]));
+  return pairs;
 }
 
-function areAlike(a, b) {
+function firstFrom(kept, left) {
+  let [low, high] = [0, kept.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (kept[middle].box.left < left) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function areTwins(a, b) {
   const sides = (box) => [box.left, box.top, box.left + box.width, box.top + box.height];
   const [one, other] = [sides(a), sides(b)];
-  if (one.every((side, index) => Math.abs(side - other[index]) <= 1)) return true;
-  const shared = (first, second) => Math.min(one[second], other[second]) - Math.max(one[first], other[first]);
-  const [across, down] = [shared(0, 2), shared(1, 3)];
-  if (across <= 0 || down <= 0) return false;
-  return across * down >= ALIKE * (a.width * a.height + b.width * b.height - across * down);
+  const shared = (first, second) => Math.max(0, Math.min(one[second], other[second]) - Math.max(one[first], other[first]));
+  const both = shared(0, 2) * shared(1, 3);
+  const overlap = both / (a.width * a.height + b.width * b.height - both);
+  const aPixel = one.every((side, index) => Math.abs(side - other[index]) <= 1) && overlap > HALF;
+  return aPixel || (a.label === b.label && overlap >= ALIKE);
 }

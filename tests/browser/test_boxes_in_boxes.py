@@ -137,6 +137,32 @@ def test_the_same_box_twice_is_told_before_it_is_submitted(portal, open_task, of
 
 
 @pytest.mark.fault("K08")
+def test_one_place_with_two_labels_is_told_and_nothing_is_deleted_for_it(portal, open_task) -> None:
+    other = {**INNER, "label": "head"}
+    task = portal.add_job("boxes", [picture()], ["head", "bag"], [INNER, other], kind="adjust")[0]
+    painter = open_task(task)
+    painter.submit()
+    painter.page.wait_for_timeout(400)
+    assert portal.posts == 0 and "2 like 1 (head, not bag)" in painter.message()
+    assert painter.page.locator(".message").get_by_role("button", name="Delete").count() == 0
+    painter.submit_and_leave()
+    assert portal.answer(task)["annotatedResult"]["boundingBoxes"] == [INNER, other]
+
+
+@pytest.mark.fault("K08")
+def test_of_a_row_of_boxes_that_overlap_each_other_only_twins_of_one_that_stays_are_deleted(portal, open_task) -> None:
+    row = [{**INNER, "left": INNER["left"] + 5 * place, "width": 100} for place in range(3)]
+    small = [{**INNER, "left": 20 + place, "top": 20, "width": 3, "height": 3} for place in range(5)]
+    task = portal.add_job("boxes", [picture()], ["bag"], [*row, *small], kind="adjust")[0]
+    painter = open_task(task)
+    painter.submit()
+    painter.page.wait_for_timeout(400)
+    painter.page.locator(".message").get_by_role("button", name="Delete box 2").click()
+    painter.submit_and_leave()
+    assert portal.answer(task)["annotatedResult"]["boundingBoxes"] == [row[0], row[2], *small]
+
+
+@pytest.mark.fault("K08")
 def test_who_means_the_same_box_twice_submits_once_more(portal, open_task) -> None:
     task = portal.add_job("boxes", [picture()], ["bag"], [INNER, INNER], kind="adjust")[0]
     painter = open_task(task)
@@ -150,8 +176,8 @@ def test_who_means_the_same_box_twice_submits_once_more(portal, open_task) -> No
 
 @pytest.mark.parametrize(
     "other",
-    [{**INNER, "label": "head"}, {**INNER, "left": 215}, {**INNER, "width": 80}, INMOST],
-    ids=["other label", "beside", "narrower", "inside"],
+    [{**INNER, "label": "head", "left": INNER["left"] + 3}, {**INNER, "left": 215}, {**INNER, "width": 80}, INMOST],
+    ids=["other label nearby", "beside", "narrower", "inside"],
 )
 def test_boxes_that_differ_are_submitted_at_once(portal, open_task, other) -> None:
     task = portal.add_job("boxes", [picture()], ["head", "bag"], [INNER, other], kind="adjust")[0]
