@@ -15,7 +15,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS = 200_000
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _ORDER = re.compile(
-    rb"IHDR(?:sRGB|gAMA|pHYs|tIME|tEXt)*(?:PLTE)?(?:sRGB|gAMA|pHYs|tIME|tEXt)*(?:IDAT)+(?:tIME|tEXt)*IEND"
+    rb"IHDR(?:sRGB|gAMA|pHYs|tIME|tEXt)*+(?:PLTE)?+(?:sRGB|gAMA|pHYs|tIME|tEXt)*+(?:IDAT)++(?:tIME|tEXt)*+IEND"
 )
 _USUAL_GAMMA = range(45_000, 46_001)  # 1 / 2.2, in 100,000ths
 # The keywords that the standard registers; others carry EXIF and XMP.
@@ -92,6 +92,7 @@ def deep_grey_with_alpha_as_bytes(picture: bytes) -> bytes:
 
 def _walked(data: bytes) -> _Walk:
     walk, view = _Walk(), memoryview(data)  # files are large: no copies
+    seen: set[bytes] = set()
     for count, (name, start, end) in enumerate(_chunks(data)):
         if count == MOST_CHUNKS:
             raise too_costly(f"more than {MOST_CHUNKS} chunks in one PNG file")
@@ -104,7 +105,8 @@ def _walked(data: bytes) -> _Walk:
         if name in _PICTURE:
             walk.kept.append(view[start - 8 : end])
         else:
-            _look_at(walk, name, data[start : end - 4])
+            _look_at(walk, name, data[start : end - 4], first=name not in seen)
+        seen.add(name)
         if name == b"IHDR" and walk.header is None and end - start == 13 + 4:
             walk.header = header_of(data)
             # Compression, filter, interlacing: some readers refuse what others do not look at.
@@ -127,10 +129,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at = end
 
 
-def _look_at(walk: _Walk, name: bytes, body: bytes) -> None:
-    if name == b"eXIf" and name not in walk.names[:-1]:
+def _look_at(walk: _Walk, name: bytes, body: bytes, first: bool) -> None:
+    if name == b"eXIf" and first:
         walk.orientation = exif_orientation(body)
-    if name == b"iCCP" and name not in walk.names[:-1]:
+    if name == b"iCCP" and first:
         walk.profile = _profile(body)
     walk.harmless = walk.harmless and _is_harmless(name, body)
 

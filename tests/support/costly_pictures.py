@@ -177,6 +177,10 @@ COSTLY: dict[str, Callable[[int], bytes]] = {
     "gif: data behind the picture": lambda size: _gif(b"")[:-2] + _repeated(b"\x01\0"[:1] + b"c", size) + b"\0;",
     "png: chunks": lambda size: _png(_repeated(chunk(b"teSt", b""), size)),
     "png: texts": lambda size: _png(_repeated(chunk(b"tEXt", b"k\0v"), size)),
+    "png: plain texts before transparency": lambda size: _png(
+        _repeated(chunk(b"tEXt", b"Title\0"), min(size, 18 * 100_000)) + chunk(b"tRNS", bytes(6))
+    ),
+    "png: EXIF blocks": lambda size: _png(_repeated(chunk(b"eXIf", b""), min(size, 12 * 199_000))),
     "png: empty data": lambda size: _png(b"", _repeated(chunk(b"IDAT", b""), size)),
     "png: text that inflates": lambda size: _png(_repeated(chunk(b"zTXt", b"k\0\0" + BOMB), size)),
     "png: XMP that inflates": lambda size: _png(_repeated(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + BOMB), size)),
