@@ -97,11 +97,12 @@ def _walked(data: bytes) -> _Walk:
         if count == MOST_CHUNKS:
             raise too_costly(f"more than {MOST_CHUNKS} chunks in one PNG file")
         walk.end = end
-        # A broken sum is an error to one reader and nothing to another.
+        # A broken sum or length is an error to one reader and nothing to another.
+        length = int.from_bytes(data[start - 8 : start - 4])
         sum_of_it = int.from_bytes(data[end - 4 : end])
-        intact = sum_of_it == zlib.crc32(view[start - 4 : end - 4])
+        intact = sum_of_it == zlib.crc32(view[start - 4 : end - 4]) and length == end - start - 4
         walk.names.append(name)
-        walk.harmless = walk.harmless and intact
+        walk.harmless = walk.harmless and intact and (name != b"IEND" or length == 0)
         if name in _PICTURE:
             walk.kept.append(view[start - 8 : end])
         else:
