@@ -45,7 +45,10 @@ class _Walk:
 
 
 def read(data: bytes, limits: Limits) -> Stored:
-    """Raises RejectedImage for a file made to cost time, or one whose end is missing and whose picture is not whole."""
+    """Raises RejectedImage for a file made to cost time, or one that lacks scans.
+
+    An end mark says nothing: interrupted copies and recovered files have one behind half a picture.
+    """
     walk = _walked(data)
     bits = walk.frames[-1][1][:1] if walk.frames else b""
     if bits not in (b"", b"\x08"):
@@ -53,7 +56,7 @@ def read(data: bytes, limits: Limits) -> Stored:
             "unreadable", f"JPEG of {bits[0]} bits in a channel is not read; export it as PNG of 16 bits"
         )
     _refuse_costly(walk, limits)
-    if not walk.ended and not _every_scan_is_there(walk):
+    if not _every_scan_is_there(walk):
         raise RejectedImage("truncated", "the JPEG data ends before the picture does; upload it again")
     return Stored(
         picture=b"".join([*walk.kept, END]),
@@ -61,7 +64,7 @@ def read(data: bytes, limits: Limits) -> Stored:
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),
-        endings=() if walk.ended else _endings(bytes(walk.kept[-1])),
+        endings=_endings(walk.kept[-1]),
     )
 
 
@@ -140,10 +143,11 @@ def _is_read_everywhere(walk: _Walk) -> bool:
     return code in _READ_EVERYWHERE and channels in (1, 3) and len(frame) == 6 + 3 * channels and frame[0] == 8
 
 
-def _endings(scan: bytes) -> tuple[bytes, ...]:
+def _endings(scan: bytes | memoryview) -> tuple[bytes, ...]:
     """Bytes that a decoder takes for what is missing, after restart marks too, and then the end mark."""
-    marks = _RESTART.findall(scan)
-    following = marks[-1][1] + 1 if marks else 0xD0
+    following = 0xD0
+    for mark in _RESTART.finditer(scan):  # there may be millions: none is kept
+        following = scan[mark.end() - 1] + 1
     restarts = [bytes([0xFF, 0xD0 | (following + number) & 7]) for number in range(8)]
     return tuple(fill + b"".join(mark + fill for mark in restarts) + END for fill in _FILLERS)
 

@@ -103,6 +103,37 @@ def test_a_jpeg_that_lacks_any_of_its_pixels_is_refused(options):
         assert png_bytes(canonical) == pixels, f"cut at {end} of {len(whole)}"
 
 
+@pytest.mark.fault("K01")
+@pytest.mark.parametrize("end", [b"\0\0\0\4IEND", b"\0\0\0\5IEND", b"\x80\0\0\0IEND"])
+def test_a_png_whose_last_chunk_states_another_length_is_not_called_unchanged(end):
+    """OpenCV cannot read it."""
+    whole = encoded("PNG")
+    assert canonicalise(whole, LIMITS).unchanged
+    assert not canonicalise(whole[:-12] + end + whole[-4:], LIMITS).unchanged
+    assert not canonicalise(whole[:-12] + chunk(b"IEND", b"more"), LIMITS).unchanged
+
+
+@pytest.mark.fault("K05", "B03")
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 1}]
+)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_half_a_jpeg_is_refused_with_an_end_mark_stuck_on_too(mode, options):
+    """Interrupted copies that a tool `repaired`: the lower half is grey, and would be labelled so."""
+    whole = encoded("JPEG", mode, quality=90, **options)
+    assert canonicalise(whole, LIMITS).unchanged
+    start = whole.index(b"\xff\xda")
+    half = start + (len(whole) - start) // 2
+    for data in (
+        whole[:half] + b"\xff\xd9",
+        whole[:half] + bytes(len(whole) - half - 2) + b"\xff\xd9",
+        whole[:-50] + b"\xff\xd9",
+    ):
+        with pytest.raises(RejectedImage) as refusal:
+            canonicalise(data, LIMITS)
+        assert refusal.value.reason in ("truncated", "unreadable")
+
+
 @pytest.mark.fault("B03")
 def test_a_png_of_fewer_rows_than_it_announces_is_refused():
     parts = dict(chunks(encoded("PNG")))
