@@ -1,11 +1,12 @@
 """Archives (tar.gz) that others wrote, read in memory: nothing is extracted, so no path, link or device means anything.
 
-What is bounded is what an archive costs: members, bytes unpacked (skipped ones, too), bytes of one read (a header that
-declares gigabytes), bytes kept.
+What is bounded is what an archive costs: members, bytes unpacked (skipped ones, too), bytes of headers (of one, and of
+all), bytes kept.
 """
 
 import gzip
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -14,9 +15,13 @@ from typing import BinaryIO
 from labelloop.errors import InvalidInputError
 
 MOST_MEMBERS = 10_000
-MOST_BLOCKS = 3 * MOST_MEMBERS  # headers, and the maps of sparse files, are read block by block; content is not
+MOST_BLOCKS = 3 * MOST_MEMBERS  # of 512 bytes, of headers and the maps of sparse files
+MOST_BLOCKS_OF_ONE = 512  # all that stands between two members
+MOST_RECORDS = 100  # of pax, in force for one member: tarfile copies the archive's own into each
 MOST_UNPACKED_BYTES = 2_000_000_000
 MOST_AT_ONCE_BYTES = 1_000_000
+# Some versions of tarfile look for a record's length from each digit of such a row anew.
+_DIGITS = re.compile(rb"[0-9]{200}")
 _BROKEN = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, OverflowError, RecursionError)
 
 
@@ -33,10 +38,14 @@ def files(packed: BinaryIO, where: str, most_bytes: Callable[[str], int], most_t
             _Rationed(unpacked, where) as rationed,
             tarfile.open(fileobj=rationed, mode="r:") as archive,
         ):
-            for number, member in enumerate(archive, start=1):
+            for number, member in enumerate(iter(archive.next, None), start=1):
+                archive.members.clear()  # tarfile keeps each for those who ask again
+                rationed.next_member()
                 name = member.name.removeprefix("./")
                 if number > MOST_MEMBERS:
                     raise InvalidInputError(f"{where} holds more than {MOST_MEMBERS:,} members: nobody packed that")
+                if len(member.pax_headers) > MOST_RECORDS:
+                    raise InvalidInputError(f"{where} has more than {MOST_RECORDS} pax records for one member")
                 if not member.isfile() or not most_bytes(name):
                     continue
                 _check(member, f"{where}: {name}", most_bytes(name))
@@ -44,7 +53,7 @@ def files(packed: BinaryIO, where: str, most_bytes: Callable[[str], int], most_t
                     raise InvalidInputError(f"{where} holds {name} twice: pack it again with one")
                 if member.size + sum(map(len, found.values())) > most_together:
                     raise InvalidInputError(f"{where} unpacks to more than {most_together:,} bytes of files")
-                found[name] = _content(archive, member)
+                found[name] = rationed.content(member)
             rationed.drain()
     except _BROKEN as error:
         raise InvalidInputError(
@@ -60,36 +69,48 @@ def _check(member: tarfile.TarInfo, where: str, most_bytes: int) -> None:
         raise InvalidInputError(f"{where} has {member.size} bytes{holes}, at most {most_bytes} are read")
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    content = archive.extractfile(member)
-    assert content is not None, "isfile() was asked"
-    body = b"".join(iter(lambda: content.read(MOST_AT_ONCE_BYTES), b""))
-    if len(body) != member.size:
-        raise EOFError(f"{member.name} ends after {len(body)} of {member.size} bytes")
-    return body
-
-
 class _Rationed(io.RawIOBase):
-    """The unpacked stream as tarfile reads it. Raises InvalidInputError where it asks for more than its ration."""
+    """The unpacked stream, as tarfile reads headers of it. Raises InvalidInputError where it asks for too much."""
 
     def __init__(self, unpacked: gzip.GzipFile, where: str) -> None:
-        self._unpacked, self._where, self._blocks = unpacked, where, 0
+        self._unpacked, self._where, self._blocks, self._blocks_of_one = unpacked, where, 0, 0
+
+    def next_member(self) -> None:
+        self._blocks_of_one = 0
+
+    def content(self, member: tarfile.TarInfo) -> bytes:
+        """A plain file's, which has a size that may be kept."""
+        self.seek(member.offset_data)
+        parts, left = [], member.size
+        while left and (part := self._unpacked.read(min(left, MOST_AT_ONCE_BYTES))):
+            parts.append(part)
+            left -= len(part)
+        if left:
+            raise EOFError(f"{member.name} ends after {member.size - left} of {member.size} bytes")
+        return b"".join(parts)
 
     def drain(self) -> None:
         """To the end, where gzip compares its checksum."""
-        while self.read(MOST_AT_ONCE_BYTES):
-            pass
+        while self._unpacked.read(MOST_AT_ONCE_BYTES):
+            self._ration(self.tell())
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= MOST_AT_ONCE_BYTES + tarfile.BLOCKSIZE:
-            raise InvalidInputError(f"{self._where} has a header of {size:,} bytes: nobody packed that")
-        self._blocks += size == tarfile.BLOCKSIZE
+        blocks = -(-size // tarfile.BLOCKSIZE)
+        self._blocks_of_one += blocks
+        if size < 0 or self._blocks_of_one > MOST_BLOCKS_OF_ONE:
+            raise InvalidInputError(
+                f"{self._where} has a member with a header of more than {MOST_BLOCKS_OF_ONE} blocks"
+            )
+        self._blocks += blocks
         if self._blocks > MOST_BLOCKS:
             raise InvalidInputError(
                 f"{self._where} has headers of more than {MOST_BLOCKS:,} blocks: nobody packed that"
             )
         self._ration(self.tell() + size)
-        return self._unpacked.read(size)
+        header = self._unpacked.read(size)
+        if _DIGITS.search(header):
+            raise InvalidInputError(f"{self._where} has a header with a number of 200 digits: nobody packed that")
+        return header
 
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
         assert whence == io.SEEK_SET

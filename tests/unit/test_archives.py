@@ -6,6 +6,7 @@ import random
 import resource
 import tarfile
 import time
+import tracemalloc
 
 import pytest
 from labelloop import storage, training
@@ -124,6 +125,70 @@ def test_an_archive_costs_no_more_than_its_bound(aws, body) -> None:
     assert said != "taken" and not said.startswith("RAW"), said
     assert grown < 320, f"{grown:.0f} MiB more"
     assert time.process_time() - started < 30
+
+
+def pax(kind: bytes, records: bytes) -> bytes:
+    """A pax header and its records, padded."""
+    return header("x", len(records), kind) + records + bytes(-len(records) % 512)
+
+
+def records(count: int) -> bytes:
+    return b"".join(b"11 %05x=a\n" % number for number in range(count))
+
+
+NAMED = b"13 comment=a\n"
+ONE = pax(tarfile.XHDTYPE, NAMED) + header("a", 0, tarfile.DIRTYPE)
+
+
+@pytest.mark.fault("J06", "J01")
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(lambda: pax(tarfile.XGLTYPE, records(9_000)) + ONE * 1500, id="one header for all members"),
+        pytest.param(lambda: pax(tarfile.XGLTYPE, records(101)) + ONE * 9_000, id="a small one for many"),
+        pytest.param(
+            lambda: (pax(tarfile.XHDTYPE, records(80_000)) + header("a", 0, tarfile.DIRTYPE)) * 30, id="many records"
+        ),
+        pytest.param(
+            lambda: (pax(tarfile.XHDTYPE, records(20_000)) + header("a", 0, tarfile.DIRTYPE)) * 80,
+            id="less of them, oftener",
+        ),
+        pytest.param(
+            lambda: (pax(tarfile.XHDTYPE, b"6 a=a\n" * 10_000) + header("a", 0, tarfile.DIRTYPE)) * 280,
+        ),
+        pytest.param(
+            lambda: (pax(tarfile.XHDTYPE, b"1" * 250_000) + header("a", 0, tarfile.DIRTYPE)) * 80,
+            id="a number without end",
+        ),
+        pytest.param(lambda: endless_map(), id="the map of a sparse file without end"),
+    ],
+)
+def test_records_of_headers_cost_neither_memory_nor_minutes(aws, body) -> None:
+    packed = gzip.compress(body() + bytes(1024), 1)
+    started = time.process_time()
+    said = refusal(packed)
+    seconds = time.process_time() - started
+    tracemalloc.start()
+    assert refusal(packed) == said
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said != "taken" and not said.startswith("RAW"), said
+    assert most < 60_000_000 and seconds < 20, (most, seconds)
+
+
+def endless_map() -> bytes:
+    headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a"}
+    start = tar(("GNUSparseFile.0/a", b"", {"pax_headers": headers}))[: 3 * 512]
+    return start + b"9" * 5_000_000
+
+
+def test_ten_thousand_members_with_records_of_their_own_are_read(aws) -> None:
+    packed = gzip.compress(ONE * 9_000 + GOOD, 1)
+    tracemalloc.start()
+    said = refusal(packed)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said == "taken" and most < 10_000_000, (said, most)
 
 
 def many_files(count, size):
