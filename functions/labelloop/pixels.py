@@ -55,6 +55,8 @@ SEEN_ALPHA = 26  # of 255
 SEEN_SHARE = 0.001  # of the pixels
 # Two colours that differ by no more look the same.
 SAME_COLOUR = 2
+_PLANES, _APART = 284, 2
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 LOW_BYTES = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 
 
@@ -100,6 +102,8 @@ def canonicalise(data: bytes, limits: Limits = USUAL) -> Canonical:
     try:
         stored = READERS[named](data, limits)
         image = _opened(stored, named, limits)
+        if named == "TIFF":
+            _refuse_deep_planes(image, stored)
         image.load()
         _refuse_unfinished(image, stored, named, limits)
         is_plain = image.mode in ("RGB", "L") and not image.has_transparency_data
@@ -194,9 +198,13 @@ def _to_srgb(
     image: Image.Image, stored: Stored, named: str, limits: Limits
 ) -> tuple[Image.Image, tuple[float, float] | None, bool]:
     """The image as 8-bit sRGB, the window of a deeper one, and whether its values were changed for that."""
+    if named == "TIFF":
+        _refuse_large_numbers(image, stored)
     if image.mode in deep.MODES:
-        grey, scale = deep.grey(image, limits.window, stored.no_data)
+        grey, scale = deep.grey(image, limits.window, stored.no_data, stored.negative)
         return grey.convert("RGB"), scale, True
+    if image.mode == "L" and named == "TIFF" and _tag(image, _SAMPLE_FORMAT) == _SIGNED:
+        return image.point(lambda value: (value + 128) % 256).convert("RGB"), (-128.0, 127.0), True
     sixteen: tuple[float, float] | None = None
     if stored.bits == 16:
         image, sixteen = _from_sixteen_bits(image, stored, named, limits)
@@ -210,6 +218,27 @@ def _to_srgb(
     if profiled is not None:
         return profiled, sixteen, True
     return image.convert("RGB"), sixteen, sixteen is not None
+
+
+def _tag(image: Image.Image, number: int) -> int:
+    """The first value of a TIFF tag whose usual value is 1."""
+    value = getattr(image, "tag_v2", {}).get(number, 1)
+    return int(value[0] if isinstance(value, tuple) else value)
+
+
+def _refuse_deep_planes(image: Image.Image, stored: Stored) -> None:
+    """Pillow reads 16 bits of planes that are stored one after the other as twice as many of 8."""
+    if stored.bits == 16 and len(image.getbands()) > 1 and _tag(image, _PLANES) == _APART:
+        raise RejectedImage(
+            "unreadable", "TIFF of 16 bits with its colours in separate planes; save it with INTERLEAVE=PIXEL"
+        )
+
+
+def _refuse_large_numbers(image: Image.Image, stored: Stored) -> None:
+    """Pillow reads numbers without a sign as such with one."""
+    unsigned = image.mode == "I" and stored.bits == 32 and _tag(image, _SAMPLE_FORMAT) == 1
+    if unsigned and image.getextrema()[0] < 0:  # type: ignore[operator]
+        raise RejectedImage("unreadable", "TIFF of numbers above 2,147,483,647; save it as 32-bit floats or 16 bits")
 
 
 def _from_sixteen_bits(
@@ -261,7 +290,7 @@ def _on(colour: tuple[int, int, int], pixels: Image.Image) -> Image.Image:
 
 
 def _is_one_colour(image: Image.Image) -> bool:
-    return all(high - low <= SAME_COLOUR for low, high in (band.getextrema() for band in image.split()))
+    return all(high - low <= SAME_COLOUR for low, high in image.getextrema())  # type: ignore[misc]
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None:

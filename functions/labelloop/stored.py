@@ -54,6 +54,7 @@ class Stored:
     `portable`: every decoder reads `picture` as the same pixels. `orientation`: the EXIF value, 1 to 8, that applies.
     `endings`: in place of the last two bytes of `picture` they give the same pixels if, and only if, none are missing.
     `bits`: of a channel, where that has to be known before decoding. `no_data`: the stored value that means nothing.
+    `negative`: of a grey picture's values 0 is white.
     """
 
     picture: bytes
@@ -65,6 +66,7 @@ class Stored:
     endings: tuple[bytes, ...] = ()
     bits: int = 8
     no_data: float | None = None
+    negative: bool = False
 
 
 def too_costly(what: str) -> RejectedImage:

@@ -18,6 +18,7 @@ _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _BITS, _COMPRESSION, _CHANNELS, _TILE_WIDTH, _TILE_HEIGHT = 258, 259, 277, 322, 323
 _PLACES, _LENGTHS = (273, 324), (279, 325)
 _PROFILE, _NO_DATA = 34675, 42113
+_MEANING, _WHITE_IS_ZERO = 262, 0
 _KIND, _FURTHER, _DNG = 254, 330, 50706
 # What the pixels need: sizes, strips and tiles, compression, colours.
 _KEPT = frozenset(
@@ -89,6 +90,7 @@ def read(data: bytes, limits: Limits) -> Stored:
         frames=2 if following not in (0, first) else 1,
         bits=max(_numbers(layout, found, _BITS), default=1),
         no_data=_no_data(found),
+        negative=_numbers(layout, found, _MEANING) == (_WHITE_IS_ZERO,),
     )
 
 

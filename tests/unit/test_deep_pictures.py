@@ -313,8 +313,99 @@ def test_a_fixed_window_shows_the_same_value_as_the_same_grey_in_every_picture(k
     assert [each.scale for each in shown] == [(1_000, 3_000)] * 2
     assert [each.rgb.getpixel((0, 0))[0] for each in shown] == [0, 128]
     assert [each.rgb.getpixel((63, 63))[0] for each in shown] == [128, 255]
-    flat = canonicalise(tiff([9_000] * COUNT, kind), limits)
-    assert flat.rgb.getpixel((0, 0)) == (255, 255, 255), "beyond the window is white"
+    some_beyond = canonicalise(tiff([2_000, *[9_000] * (COUNT - 1)], kind), limits)
+    assert some_beyond.rgb.getpixel((9, 0)) == (255, 255, 255), "beyond the window is white"
+
+
+@pytest.mark.fault("K05", "K06")
+@pytest.mark.parametrize("side", ["above", "below"])
+@pytest.mark.parametrize("kind", ["F", "I", "I;16", "colours"])
+def test_a_fixed_window_that_no_value_is_in_is_told_in_place_of_a_blank_picture(kind, side):
+    limits = Limits(window=(0, 4_000) if side == "above" else (40_000, 50_000))
+    if kind == "colours":
+        data = png_16(2, struct.pack(">3H", 20_000, 25_000, 30_000), second=struct.pack(">3H", 21_000, 22_000, 23_000))
+    else:
+        data = tiff([int(value) for value in ramp(20_000, 30_000)], kind)
+    assert f"are all {side} the window" in told(data, limits)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("kind", ["F", "I", "I;16"])
+def test_a_fixed_window_shows_the_one_thing_that_reaches_into_it(kind):
+    values = [float(place % 2) if kind == "F" else place % 2 for place in range(COUNT)]
+    values[2_000] = 9_000
+    assert canonicalise(tiff(values, kind), Limits(window=(100, 4_000))).rgb.getextrema()[0] == (0, 255)
+
+
+@pytest.mark.fault("K05", "K06")
+@pytest.mark.parametrize("kind", ["I;16", "F", "F with holes", "colours"])
+def test_small_things_on_an_even_ground_are_found_between_the_pixels_of_the_sample(kind):
+    side = 2_000
+    values = np.zeros((side, side), np.float32 if kind[0] == "F" else np.uint16)
+    values[:2] = NAN if kind == "F with holes" else 0
+    sample = set(np.floor((np.arange(512) + 0.5) * side / 512).astype(int))
+    places = [at for at in range(100, 1_900) if not {at, at + 1} & sample][::50]
+    for at in places:
+        values[at : at + 2, at : at + 2] = 5_000
+    stored = np.dstack([values] * 3) if kind == "colours" else values
+    shown = canonicalise(cv2.imencode(".tif" if kind[0] == "F" else ".png", stored)[1].tobytes()).rgb
+    assert all(shown.getpixel((at, at))[0] >= 150 for at in places)
+    assert shown.getpixel((50, 50))[0] == 0
+
+
+def bare_tiff(pixels: bytes, bits: int, tags: dict[int, int], channels: int = 1, order: str = "<") -> bytes:
+    """A square TIFF without compression, with its numbers in either order."""
+    at = 8 + len(pixels)
+    each = len(pixels) // channels
+    entries = {256: SIDE, 257: SIDE, 258: bits, 259: 1, 262: 1, 273: 8, 277: channels, 278: SIDE, 279: len(pixels)}
+    lists = {258: [bits] * channels}
+    if tags.get(284) == 2:
+        lists |= {273: [8 + each * channel for channel in range(channels)], 279: [each] * channels}
+    behind, directory = b"", b""
+    for tag, value in sorted((entries | tags).items()):
+        numbers = lists.get(tag, [value])
+        packed = struct.pack(f"{order}{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            packed, behind = struct.pack(f"{order}I", at + len(behind)), behind + packed
+        directory += struct.pack(f"{order}HHI", tag, 4, len(numbers)) + packed
+    count = struct.pack(f"{order}H", len(directory) // 12)
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, at + len(behind))
+    return head + pixels + behind + count + directory + bytes(4)
+
+
+BLACK_AND_WHITE = {  # format of the numbers, bits, tags; the dark half, the bright half
+    "16 bits where 0 is white": ("H", 16, {262: 0}, 9_000, 100),
+    "floats where 0 is white": ("f", 32, {262: 0, 339: 3}, 9.0, 1.5),
+    "16 bits where 0 is black": ("H", 16, {262: 1}, 100, 9_000),
+    "8 bits with a sign": ("b", 8, {339: 2}, -100, 100),
+    "16 bits with a sign": ("h", 16, {339: 2}, -100, 100),
+    "32 bits with a sign": ("i", 32, {339: 2}, -70_000, 100_000),
+    "32 bits without a sign": ("I", 32, {}, 70_000, 2_000_000_000),
+    "32 bits without a sign, large": ("I", 32, {}, 1_000_000_000, 3_000_000_000),
+}
+
+
+@pytest.mark.fault("K05", "K06")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("name", BLACK_AND_WHITE)
+def test_what_is_dark_in_a_tiff_is_shown_dark_or_the_file_is_refused(name, order):
+    kind, bits, tags, dark, bright = BLACK_AND_WHITE[name]
+    row = struct.pack(f"{order}{SIDE}{kind}", *[dark] * (SIDE // 2), *[bright] * (SIDE // 2))
+    try:
+        shown = canonicalise(bare_tiff(row * SIDE, bits, tags, order=order))
+    except RejectedImage as refusal:
+        assert order == ">" or "large" in name, "what one order of bytes can do"
+        assert refusal.reason == "unreadable"
+    else:
+        assert shown.rgb.getpixel((3, 3))[0] < 60 and shown.rgb.getpixel((60, 3))[0] > 200
+        assert shown.scale[0] != shown.scale[1] and (shown.scale[0] > shown.scale[1]) == (tags.get(262) == 0)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bits_in_separate_planes_are_refused_in_words(order):
+    pixels = struct.pack(f"{order}{COUNT}H", *range(COUNT)) * 3
+    assert "separate planes" in told(bare_tiff(pixels, 16, {262: 2, 284: 2}, 3, order))
 
 
 @pytest.mark.fault("K05")
