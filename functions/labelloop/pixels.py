@@ -148,7 +148,8 @@ def rendition(canonical: Canonical) -> Rendition:
 def png_bytes(canonical: Canonical) -> bytes:
     """The pixels as PNG: the same pixels give the same bytes (one Pillow version), and no metadata is in them."""
     buffer = io.BytesIO()
-    canonical.rgb.save(buffer, format="PNG", compress_level=4)
+    # Level 4 takes 1.4 to 1.8 times as long for a fifth less: a shard of large photographs would not end in time.
+    canonical.rgb.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
 
 
