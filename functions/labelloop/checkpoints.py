@@ -6,6 +6,7 @@ not need, and instructions that torch.save does not write, are refused before th
 """
 
 import io
+import itertools
 import math
 import pickletools  # splits a pickle into instructions; it follows none
 import struct
@@ -14,14 +15,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labelloop import weights
+from labelloop import model_descriptions, weights
 from labelloop.errors import InvalidInputError
 from labelloop.weights import Tensor
 
 FILE = "weights.pt"
 MOST_PICKLE_BYTES = 20_000_000  # yolov8n has 96,621, and a larger model has more layers, not larger ones
 MOST_MEMBERS = 20_000
+MOST_INSTRUCTIONS = 800_000  # yolov8n has 38,983
 MOST_LAYERS = 20_000  # yolov9e has 1,225
+MOST_ENTRIES = 200_000  # parameters, buffers and layers within layers
+MOST_ROWS = 2_000_000  # of all tensors that are not in row-major order
 LONGEST_PREFIX = 500  # characters of a layer's name
 
 _MODEL = "ultralytics.nn.tasks DetectionModel"
@@ -101,6 +105,7 @@ def read(body: bytes, context: str) -> Checkpoint:
     Numbers that are not in row-major order are brought into it.
     """
     try:
+        _check_size(body, context)
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             names = _members(archive, len(body), context)
             (program,) = [name for name in names if name.endswith("/data.pkl")] or [""]
@@ -109,7 +114,9 @@ def read(body: bytes, context: str) -> Checkpoint:
             folder = program.removesuffix("data.pkl")
             if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
                 raise InvalidInputError(f"{context} is of a big-endian machine: save it again on another one")
-            root = _run(_instructions(archive.read(program), context), context)
+            content = archive.read(program)
+            _check_instructions(content, context)
+            root = _run(content, context)
             return _checkpoint(root, archive, f"{folder}data/", context)
     except zipfile.BadZipFile as error:
         raise InvalidInputError(
@@ -122,14 +129,19 @@ def read(body: bytes, context: str) -> Checkpoint:
         ) from None
 
 
+def _check_size(body: bytes, context: str) -> None:
+    """Before the zip's directory is read: every entry of it begins with these four bytes."""
+    members = body.count(b"PK\1\2")
+    if members > MOST_MEMBERS or len(body) > weights.MOST_BYTES:
+        raise InvalidInputError(
+            f"{context} has {members} members and {len(body)} bytes, at most {MOST_MEMBERS} and {weights.MOST_BYTES} "
+            "are read: take the optimiser out of it (ultralytics' strip_optimizer)"
+        )
+
+
 def _members(archive: zipfile.ZipFile, size: int, context: str) -> set[str]:
     """torch.save compresses nothing: what declares more than the file has is refused before it is read."""
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS or size > weights.MOST_BYTES:
-        raise InvalidInputError(
-            f"{context} has {len(members)} members and {size} bytes, at most {MOST_MEMBERS} and {weights.MOST_BYTES} "
-            "are read: take the optimiser out of it (ultralytics' strip_optimizer)"
-        )
     plain = all(each.compress_type == zipfile.ZIP_STORED and each.file_size == each.compress_size for each in members)
     if not plain or sum(each.file_size for each in members) > size:
         raise InvalidInputError(f"{context} is no checkpoint: its members are packed, or overlap")
@@ -139,10 +151,11 @@ def _members(archive: zipfile.ZipFile, size: int, context: str) -> set[str]:
     return names
 
 
-def _instructions(program: bytes, context: str) -> list[tuple[str, Any]]:
+def _check_instructions(program: bytes, context: str) -> None:
     """All of them, each one known and each name allowed, before any is followed."""
-    found = []
-    for opcode, argument, _ in pickletools.genops(program):
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(program)):
+        if number >= MOST_INSTRUCTIONS:
+            raise InvalidInputError(f"{context} is refused: its pickle has more than {MOST_INSTRUCTIONS} instructions")
         if opcode.name not in _FOLLOW and opcode.name not in ("PROTO", "STOP"):
             raise InvalidInputError(
                 f"{context} is refused, nothing of it ran: its pickle has the instruction {opcode.name}, which weights "
@@ -153,17 +166,15 @@ def _instructions(program: bytes, context: str) -> list[tuple[str, Any]]:
                 f"{context} is refused, nothing of it ran: it asks for {'.'.join(str(argument).split())[:100]!r}, "
                 "which the weights of a detector do not need. Open it nowhere; take weights from who trained them"
             )
-        found.append((opcode.name, argument))
-    return found
 
 
-def _run(instructions: list[tuple[str, Any]], context: str) -> Any:
+def _run(program: bytes, context: str) -> Any:
     machine = _Machine()
-    for name, argument in instructions:
-        if name == "STOP":
+    for opcode, argument, _ in pickletools.genops(program):
+        if opcode.name == "STOP":
             return machine.stack.pop()
-        if name != "PROTO":
-            _FOLLOW[name](machine, argument)
+        if opcode.name != "PROTO":
+            _FOLLOW[opcode.name](machine, argument)
     raise InvalidInputError(f"{context} is cut off: its pickle has no end")
 
 
@@ -257,6 +268,7 @@ def _checkpoint(root: Any, archive: zipfile.ZipFile, folder: str, context: str) 
     tensors: dict[str, Tensor] = {}
     storages: dict[str, bytes] = {}
     left = weights.MOST_BYTES
+    rows = _Budget(MOST_ROWS, "rows of tensors that are not in row-major order")
     for name, made in _named_tensors(model):
         storage, offset, shape, strides = _view(made)
         left -= math.prod(shape) * weights.DTYPES[storage.dtype][1]
@@ -265,27 +277,55 @@ def _checkpoint(root: Any, archive: zipfile.ZipFile, folder: str, context: str) 
         if storage.key not in storages:
             storages[storage.key] = archive.read(folder + storage.key)
         numbers = storages[storage.key]
-        tensors[name] = Tensor(storage.dtype, shape, _in_order(numbers, storage.dtype, offset, shape, strides))
+        tensors[name] = Tensor(storage.dtype, shape, _in_order(numbers, storage.dtype, offset, shape, strides, rows))
     return Checkpoint(tensors, model.state.get("yaml"), _classes(model.state.get("names"), context))
+
+
+@dataclass
+class _Budget:
+    """What a file of few bytes may ask for in all."""
+
+    left: int
+    what: str
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise ValueError(f"too many {self.what}")
 
 
 def _named_tensors(model: _Made) -> Iterator[tuple[str, Any]]:
     """What torch's `state_dict` has, under the same names. A layer may stand in several places, even within itself."""
+    layers = _Budget(MOST_LAYERS, "layers, or layers within layers without end")
+    entries = _Budget(MOST_ENTRIES, "parameters, buffers and layers")
     waiting: list[tuple[str, Any]] = [("", model)]
-    for _ in range(MOST_LAYERS):
-        if not waiting:
-            return
+    while waiting:
         prefix, layer = waiting.pop()
-        passing = layer.state.get("_non_persistent_buffers_set")
-        unsaved = passing.arguments[0] if isinstance(passing, _Made) and passing.arguments else ()
+        for kind in ("_parameters", "_buffers", "_modules"):
+            entries.take(len(layer.state[kind]))
+        unsaved = _unsaved(layer, entries)
         for kind in ("_parameters", "_buffers"):
             for name, value in layer.state[kind].items():
                 if value is not None and not (kind == "_buffers" and name in unsaved):
-                    yield prefix + name, value
-        waiting += [(f"{prefix}{name}.", inner) for name, inner in layer.state["_modules"].items() if inner is not None]
-        if len(waiting) > MOST_LAYERS or any(len(prefix) > LONGEST_PREFIX for prefix, _ in waiting):
-            break
-    raise ValueError(f"more than {MOST_LAYERS} layers, or layers within layers without end")
+                    yield _joined(prefix, name), value
+        for name, inner in layer.state["_modules"].items():
+            if inner is not None:
+                layers.take(1)
+                waiting.append((f"{_joined(prefix, name)}.", inner))
+
+
+def _unsaved(layer: Any, entries: _Budget) -> frozenset[str]:
+    """The names of buffers that torch does not save."""
+    passing = layer.state.get("_non_persistent_buffers_set")
+    names = passing.arguments[0] if isinstance(passing, _Made) and passing.arguments else ()
+    entries.take(len(names))
+    return frozenset(name for name in names if type(name) is str)
+
+
+def _joined(prefix: str, name: Any) -> str:
+    if type(name) is not str or len(prefix) + len(name) > LONGEST_PREFIX:
+        raise ValueError(f"a name that is none or has more than {LONGEST_PREFIX} characters: layers within layers")
+    return prefix + name
 
 
 def _view(made: Any) -> tuple[_Storage, int, tuple[int, ...], tuple[int, ...]]:
@@ -300,32 +340,42 @@ def _view(made: Any) -> tuple[_Storage, int, tuple[int, ...], tuple[int, ...]]:
     return storage, offset, tuple(shape), tuple(strides)
 
 
-def _in_order(numbers: bytes, dtype: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> bytes:
+def _in_order(
+    numbers: bytes, dtype: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], rows: _Budget
+) -> bytes:
     """The numbers of a view of a storage, row by row."""
     width, count = weights.DTYPES[dtype][1], math.prod(shape)
     if not count:
         return b""
     steps = [(length, step) for length, step in zip(shape, strides, strict=True) if length > 1]
     last = offset + sum((length - 1) * step for length, step in steps)
-    if (last + 1) * width > len(numbers) or not all(step for _, step in steps):
+    if (last + 1) * width > len(numbers) or last - offset + 1 < count:
         raise ValueError("a tensor that reaches beyond its storage, or repeats itself")
-    if all(step == math.prod(length for length, _ in steps[at + 1 :]) for at, (_, step) in enumerate(steps)):
+    dense = [math.prod(length for length, _ in steps[at + 1 :]) for at in range(len(steps))]
+    if [step for _, step in steps] == dense:
         return numbers[offset * width : (offset + count) * width]
-    cells = memoryview(numbers).cast(_CELLS[width])
-    return b"".join(_rows(cells, offset, steps))
-
-
-def _rows(cells: memoryview, at: int, steps: list[tuple[int, int]]) -> Iterator[bytes]:
-    (length, step), *inner = steps
-    if not inner:
-        yield cells[at : at + (length - 1) * step + 1 : step].tobytes()
-        return
-    for index in range(length):
-        yield from _rows(cells, at + index * step, inner)
+    # Along the longest dimension all numbers are copied at once, however far they are from one another.
+    length, step, ordered = max((length, step, ordered) for (length, step), ordered in zip(steps, dense, strict=True))
+    rows.take(count // length)
+    cells, result = memoryview(numbers).cast(_CELLS[width]), bytearray(count * width)
+    places = memoryview(result).cast(_CELLS[width])
+    others = [
+        (each, far, near) for (each, far), near in zip(steps, dense, strict=True) if (far, near) != (step, ordered)
+    ]
+    for index in itertools.product(*(range(each) for each, _, _ in others)):
+        at = offset + sum(which * far for which, (_, far, _) in zip(index, others, strict=True))
+        to = sum(which * near for which, (_, _, near) in zip(index, others, strict=True))
+        places[to : to + (length - 1) * ordered + 1 : ordered] = cells[at : at + (length - 1) * step + 1 : step]
+    return bytes(result)
 
 
 def _classes(names: Any, context: str) -> tuple[str, ...]:
     by_number = dict(enumerate(names)) if type(names) is list else names
-    if type(by_number) is not dict or not all(type(name) is str for name in by_number.values()):
-        raise InvalidInputError(f"{context} does not name its classes")
+    most, longest = model_descriptions.MOST_CLASSES, model_descriptions.LONGEST_NAME
+    if (
+        type(by_number) is not dict
+        or len(by_number) > most
+        or not all(type(name) is str and len(name) <= longest for name in by_number.values())
+    ):
+        raise InvalidInputError(f"{context} does not name its classes, at most {most} of at most {longest} characters")
     return tuple(by_number[number] for number in range(len(by_number)))
