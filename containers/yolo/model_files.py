@@ -18,6 +18,8 @@ from labelloop.errors import InvalidInputError
 from labelloop.model_descriptions import ModelDescription
 from labelloop.weights import Tensor
 
+DEEPEST_YAML = 10
+
 
 @dataclass(frozen=True)
 class Model:
@@ -85,10 +87,17 @@ def _content(model_dir: Path, name: str) -> bytes:
 
 
 def _yaml(text: bytes, name: str) -> Any:
-    """Plain data: safe YAML without references, of which a few bytes could stand for gigabytes."""
+    """Plain data: safe YAML without references, of which a few bytes could stand for gigabytes, and without depth, whose
+    square the parser takes in time.
+    """
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise InvalidInputError(f"{name} has references (*name): write out what they stand for")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent):
+                raise InvalidInputError(f"{name} has references (*name): write out what they stand for")
+            if depth > DEEPEST_YAML:
+                raise InvalidInputError(f"{name} is nested deeper than {DEEPEST_YAML} levels: no architecture is")
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{name} is no plain YAML: {' '.join(str(error).split())[:300]}") from None

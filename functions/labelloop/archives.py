@@ -39,7 +39,7 @@ def files(packed: BinaryIO, where: str, most_bytes: Callable[[str], int], most_t
             tarfile.open(fileobj=rationed, mode="r:") as archive,
         ):
             for number, member in enumerate(iter(archive.next, None), start=1):
-                archive.members.clear()  # tarfile keeps each for those who ask again
+                archive.members.clear()  # type: ignore[attr-defined] # tarfile keeps each for those who ask again
                 rationed.next_member()
                 name = member.name.removeprefix("./")
                 if number > MOST_MEMBERS:

@@ -145,5 +145,7 @@ def shown(value: object) -> str:
         return "an enormous number"
     if isinstance(value, float) and not math.isfinite(value):
         return "not a finite number"
-    rendered = ascii(value)
+    if not isinstance(value, str | int | float):
+        return f"a {type(value).__name__}"  # what a checkpoint holds may take for ever to write out
+    rendered = ascii(value[: SHOWN_CHARACTERS + 1] if isinstance(value, str) else value)
     return rendered if len(rendered) <= SHOWN_CHARACTERS else rendered[:SHOWN_CHARACTERS] + "..."

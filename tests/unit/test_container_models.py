@@ -369,6 +369,10 @@ def memory() -> int:
         b"{",
         b"a: 1\n---\nb: 2",
         b"#" * 200_000,
+        b"nc: " + b"[" * 4_000 + b"]" * 4_000,
+        b"nc: !!int ''",
+        b"nc: !!bool x",
+        b"nc: !!timestamp x",
     ],
     ids=lambda text: repr(text[:30]),
 )
