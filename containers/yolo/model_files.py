@@ -87,8 +87,8 @@ def _content(model_dir: Path, name: str) -> bytes:
 
 
 def _yaml(text: bytes, name: str) -> Any:
-    """Plain data: safe YAML without references, of which a few bytes could stand for gigabytes, and without depth, whose
-    square the parser takes in time.
+    """Plain data: safe YAML without references, of which a few bytes could stand for gigabytes, and of no great depth,
+    whose square the parser takes in time.
     """
     try:
         depth = 0
