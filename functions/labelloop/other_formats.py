@@ -5,9 +5,12 @@ from __future__ import annotations
 READ = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _EXPORT = "export or convert it to JPEG or PNG"
 _BRANDS = {
-    "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
-    "AVIF": (b"avif", b"avis"),
     "a raw photograph (CR3)": (b"crx ",),
+    "AVIF": (b"avif", b"avis"),
+    "HEIC": (
+        *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
+        *(b"miaf", b"mif2", b"1pic", b"MiHE", b"avci", b"jpeg"),
+    ),
 }
 _PHONES = "set the phone to 'Most Compatible', or convert it to JPEG"
 _STARTS = {
@@ -38,9 +41,6 @@ _STARTS = {
     b"\x89HDF\r\n": "HDF5",
     b"<svg": "SVG",
     b"<!DOCTYPE svg": "SVG",
-    b"<html": "a web page",
-    b"<!doctype html": "a web page",
-    b"<!DOCTYPE html": "a web page",
 }
 
 
@@ -48,8 +48,8 @@ def name_of(data: bytes) -> str | None:
     """What a file is that no reader of ours knows; None where that cannot be told."""
     if data[4:8] == b"ftyp":
         brands = {data[at : at + 4] for at in (8, *range(16, min(int.from_bytes(data[:4]), 256), 4))}
-        named = (name for name, known in _BRANDS.items() if data[8:12] in known)
-        return next(named, None) or ("AVIF" if brands & {*_BRANDS["AVIF"]} else "a video (MP4 or MOV)")
+        # Both HEIC and AVIF may call themselves a HEIF picture (mif1) first and tell the kind only behind that.
+        return next((name for name, known in _BRANDS.items() if brands & {*known}), "a video (MP4 or MOV)")
     if data[128:132] == b"DICM":
         return "DICOM"
     if data[:4] == b"RIFF":
@@ -57,6 +57,10 @@ def name_of(data: bytes) -> str | None:
     text = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<?xml") and b"<svg" in text:
         return "SVG"
+    if text[:20].lower().startswith((b"<html", b"<!doctype html")):
+        return "a web page"
+    if text.startswith((b"<?xml", b"<Error>")) and b"<Error>" in text and b"<Code>" in text:
+        return "an error message of S3, saved in the place of an image"
     return next((name for start, name in _STARTS.items() if data.startswith(start) or text.startswith(start)), None)
 
 
@@ -74,4 +78,6 @@ def refusal(data: bytes) -> str:
     )
     if "archive" in name:
         what = "unpack it and upload the images"
+    if "error message" in name:
+        what = "fetch the image again and upload that"
     return f"it is {name}, whatever its name ends with; only {known} are read: {what}"

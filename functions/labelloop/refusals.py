@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 
 INACCESSIBLE = "inaccessible"
 _ARCHIVED = frozenset(["InvalidObjectState", "ObjectNotInActiveTierError"])  # of a read, and of a copy
+_HEAD_REFUSED = frozenset(["400", "405"])  # HEAD has no body that says why: a customer's key, a delete marker
 _CUSTOMER_KEY = "Server Side Encryption"  # InvalidRequest: who stored it kept the key (SSE-C)
 _DENIED = frozenset(["AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"])
 _PASSES = ("Throttl", "Internal", "Timeout", "TimedOut")  # of the key service, too
@@ -66,7 +67,7 @@ def of(reference: str, error: Exception) -> InaccessibleObjectError | None:
             "marker again",
             certain=True,
         )
-    if code in _DENIED or (code.startswith("KMS.") and not any(word in code for word in _PASSES)):
+    if code in _DENIED | _HEAD_REFUSED or (code.startswith("KMS.") and not any(word in code for word in _PASSES)):
         return InaccessibleObjectError(
             f"{words} Let the roles of the stack read {reference} (its access rules, the bucket's policy, the KMS key "
             "it is encrypted with), upload it again, then put the marker again",

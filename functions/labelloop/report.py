@@ -233,10 +233,14 @@ def _next_step(summary: Mapping[str, Any]) -> str:
 def _why_deferred(summary: Mapping[str, Any]) -> str:
     """What the jobs of the last round and the inspection know of it."""
     last = max((job.get("round", 0) for job in summary["jobs"]), default=0)
-    in_vain = sum(job.get("unusable", 0) for job in summary["jobs"] if job.get("round", 0) == last)
+    in_vain, strange = (
+        sum(job.get(name, 0) for job in summary["jobs"] if job.get("round", 0) == last)
+        for name in ("unusable", "strange-lines")
+    )
     lost = summary.get("uninspected", 0)
     told = [
         *([f"{lost} could not be read, see the failed executions of Inspect Images"] if lost else []),
         *([f"about {in_vain} people answered, but their answers cannot be used, see above"] if in_vain else []),
+        *([f"{strange} answers are about images that their job did not ask about, see above"] if strange else []),
     ]
     return "; ".join([*told, "nobody labelled the others"]) if told else "nobody labelled them"

@@ -26,6 +26,7 @@ from labelloop.workers import History, Label, is_unreliable, score_workers
 READ_AT_ONCE = 16
 NOBODY = "nobody labelled within the window"
 IN_VAIN = "people answered, but no answer can be used"
+OF_OTHERS = "people answered about images that this job did not ask about"
 
 
 def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collected) -> dict[str, Any]:
@@ -46,12 +47,13 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
     for score in scores:
         ledger.note_worker(job.name, score)
     done = len(collected.labels) + len(collected.rejected)
+    without = IN_VAIN if collected.unusable else OF_OTHERS if collected.strange_lines else NOBODY
     record = {
         "round": number,
         "job": job.name,
         "kind": job.kind,
         "status": ended.output["status"],
-        "reason": ended.output["reason"] or ("" if done else IN_VAIN if collected.unusable else NOBODY),
+        "reason": ended.output["reason"] or ("" if done else without),
         "objects": job.objects,
         "honeypots": job.honeypots,
         "labelled": len(collected.labels),

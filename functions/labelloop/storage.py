@@ -19,7 +19,8 @@ from labelloop.errors import ChangedObjectError, InvalidInputError
 from labelloop.records import dump_line, parse_lines
 from labelloop.settings import settings
 
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+# MethodNotAllowed: the version that was asked for is a delete marker.
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"})
 LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 _PROBES = 8
 _DELIVERIES = 3  # of an object whose bytes do not have its checksum: on the way, that happens once

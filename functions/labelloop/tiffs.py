@@ -13,9 +13,10 @@ from labelloop.stored import LARGEST_PROFILE, ORIENTATION_TAG, Limits, RejectedI
 
 MOST_ENTRIES = 4_096
 MOST_STRIPS = 65_536
+MOST_CHANNELS = 1_024
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
-_BITS, _COMPRESSION, _CHANNELS, _TILE_WIDTH, _TILE_HEIGHT = 258, 259, 277, 322, 323
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _CHANNELS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 259, 277, 322, 323
 _PLACES, _LENGTHS = (273, 324), (279, 325)
 _PROFILE, _NO_DATA = 34675, 42113
 _MEANING, _WHITE_IS_ZERO = 262, 0
@@ -125,6 +126,9 @@ def _refuse(layout: _Layout, data: bytes, found: dict[int, _Entry], limits: Limi
     if compression not in _COMPRESSIONS:
         known = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
         raise RejectedImage("unreadable", f"TIFF compression {compression} is not supported; save it as one of {known}")
+    for tag in (_BITS, _CHANNELS, _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT):
+        if tag in found and found[tag].count > MOST_CHANNELS:
+            raise too_costly(f"{found[tag].count} values in the TIFF tag {tag}")
     bits, channels = (max(_numbers(layout, found, tag), default=1) for tag in (_BITS, _CHANNELS))
     if bits > 32 or (bits == 32 and channels > 1):
         kinds = "1 to 16 in colours, up to 32 in grey"
@@ -141,6 +145,10 @@ def _refuse(layout: _Layout, data: bytes, found: dict[int, _Entry], limits: Limi
     tile = [max(_numbers(layout, found, tag), default=0) for tag in (_TILE_WIDTH, _TILE_HEIGHT)]
     if math.prod(tile) > limits.max_pixels:
         raise RejectedImage("too-many-pixels", f"TIFF tiles of {tile[0]} x {tile[1]} pixels")
+    # A decoder unpacks whole tiles, however little of each is in the picture; every plane may have tiles of its own.
+    size = math.prod(max(_numbers(layout, found, tag), default=0) for tag in (_WIDTH, _HEIGHT))
+    if strips * math.prod(tile) > channels * max(limits.max_pixels, 4 * size):
+        raise too_costly(f"{strips} TIFF tiles of {tile[0]} x {tile[1]} pixels")
     if compression == _JPEG and data.count(_START_OF_SCAN) > 16 + 4 * strips:
         raise too_costly("a JPEG of very many scans in a TIFF file")
 

@@ -169,6 +169,9 @@ COSTLY: dict[str, Callable[[int], bytes]] = {
     "tiff: a tile for giants": lambda size: _tiff(
         [(259, 3, 1, 8), (322, 4, 1, 60_000), (323, 4, 1, 60_000), (324, 4, 1, 8), (325, 4, 1, 9)], bytes(size)
     ),
+    "tiff: bits of millions of channels": lambda size: _tiff(
+        [(258, 3, size // 2, 8 + SIDE * SIDE * 3)], bytes([8, 0]) * (size // 2)
+    ),
     "gif: frames": lambda size: _gif(b"", max(2, size // len(_plain("GIF")))),
     "gif: a comment of long blocks": lambda size: _gif(b"\x21\xfe" + _repeated(b"\xff" + b"c" * 255, size) + b"\0"),
     "gif: a comment of short blocks": lambda size: _gif(b"\x21\xfe" + _repeated(b"\x01c", size) + b"\0"),

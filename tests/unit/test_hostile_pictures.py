@@ -47,7 +47,9 @@ def dng() -> bytes:
 
 FOREIGN = {
     "HEIC": [ftyp(b"heic", b"mif1"), ftyp(b"mif1", b"heic"), ftyp(b"heix"), ftyp(b"msf1"), ftyp(b"hevc")],
-    "AVIF": [ftyp(b"avif", b"mif1"), ftyp(b"avis")],
+    "HEIC, whatever": [ftyp(brand) for brand in (b"miaf", b"mif2", b"1pic", b"MiHE", b"avci", b"jpeg")],
+    "AVIF": [ftyp(b"avif", b"mif1"), ftyp(b"avis"), ftyp(b"mif1", b"avif", b"miaf"), ftyp(b"msf1", b"avis")],
+    "error message of S3": [b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>"],
     "JPEG XL": [b"\xff\x0a" + bytes(90), b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(90)],
     "JPEG 2000": [b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), b"\xff\x4f\xff\x51" + bytes(90)],
     "PDF": [b"%PDF-1.7\n%..."],
@@ -60,7 +62,7 @@ FOREIGN = {
     "video": [ftyp(b"isom", b"mp42"), ftyp(b"qt  "), b"\x1aE\xdf\xa3" + bytes(90), b"RIFF\0\0\0\0AVI LIST"],
     "ZIP": [b"PK\x03\x04" + bytes(90)],
     "NumPy": [b"\x93NUMPY\x01\0" + bytes(90)],
-    "web page": [b"<!DOCTYPE html><title>404</title>", b"<html></html>"],
+    "web page": [b"<!DOCTYPE html><title>404</title>", b"<html></html>", b"<HTML></HTML>", b"<!DOCTYPE HTML PUBLIC>"],
 }
 
 
@@ -71,7 +73,7 @@ def test_a_file_of_another_kind_is_called_by_its_name_and_told_what_to_do(name, 
         canonicalise(data)
     assert refusal.value.reason == "not-an-image"
     assert name in refusal.value.detail
-    assert re.search("export|convert|unpack|take single frames", refusal.value.detail)
+    assert re.search("export|convert|unpack|fetch|take single frames", refusal.value.detail)
 
 
 @pytest.mark.fault("K05")

@@ -189,6 +189,18 @@ def test_answers_that_do_not_fit_are_counted_and_told_as_that_and_their_images_a
 
 
 @pytest.mark.fault("K03")
+def test_answers_under_other_names_of_the_images_are_not_told_as_nobody_labelled() -> None:
+    batch = judged(2)
+    end(batch, 1, lambda line: {**people.boxes(), "source-ref": line["source-ref"].replace("s3://", "https://")})
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
+    assert job["reason"] == "people answered about images that this job did not ask about"
+    page = html.unescape(storage.read(f"batches/{batch}/report.html").decode())
+    assert scores.NOBODY not in page and "2 answers are about images that their job did not ask about" in page
+
+
+@pytest.mark.fault("K03")
 def test_a_job_of_answers_in_vain_does_not_say_that_nobody_labelled() -> None:
     batch = judged(2)
     end(batch, 1, lambda line: people.boxes(size=(640, 480)))

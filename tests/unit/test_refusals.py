@@ -190,7 +190,11 @@ def test_changed_images_that_are_all_denied_stop_the_round_where_nothing_can_be_
 
 
 @pytest.mark.fault("K04")
-def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch(change_setting) -> None:
+@pytest.mark.parametrize(
+    "refusal", [("403", "Forbidden"), ("400", "Bad Request"), ("405", "Method Not Allowed")], ids=lambda each: each[0]
+)
+def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch(change_setting, refusal) -> None:
+    """As S3 answers HEAD: without a body it says no more of a customer's key (400) or a delete marker (405), either."""
     for name, value in {"SAMPLE_RATE": "1", "HUMAN_BUDGET": "9", "HONEYPOT_RATE": "0.5", "GOLD_SHARE": "0.9"}.items():
         change_setting(name, value)
     change_setting("CALIBRATION_SHARE", "0.05")
@@ -199,7 +203,7 @@ def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch
     for number in range(3):
         storage.write(f"incoming/two/{number:02d}.png", picture(110 + number))
     batch = registered(mark(prefix="incoming/two/"), "two")["batch"]["id"]
-    refuse([key(0)], "403", "Forbidden")  # as S3 answers HEAD
+    refuse([key(0)], *refusal)
     handle("begin_round", batch_id=batch, round=1)
     told = ""
     try:
