@@ -23,8 +23,6 @@ from scoring import Engine, Look, predictions
 
 FETCHERS = 16
 DELIVERIES = 3  # of an object whose bytes do not have its checksum: on the way, that happens once
-# A pinned version that was deleted meanwhile is missing, too (405: it is a delete marker).
-MISSING = ("NoSuchKey", "NoSuchVersion", "404", "405", "MethodNotAllowed")
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,7 @@ class Answerer:
                 refuse_by_size(response["ContentLength"], self.limits)
                 return bytes(body.read())
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in MISSING:
+            if refusals.is_missing(error):
                 raise RejectedImage("missing", str(error)) from error
             if refusals.of(version.source_ref, error):
                 raise

@@ -13,9 +13,11 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 
 INACCESSIBLE = "inaccessible"
 _ARCHIVED = frozenset(["InvalidObjectState", "ObjectNotInActiveTierError"])  # of a read, and of a copy
-_HEAD_REFUSED = frozenset(["400", "405"])  # HEAD has no body that says why: a customer's key, a delete marker
 _CUSTOMER_KEY = "Server Side Encryption"  # InvalidRequest: who stored it kept the key (SSE-C)
 _DENIED = frozenset(["AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"])
+MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+# A version that is a delete marker is no object any more: what S3 says of it in a read, and in a look without a body.
+_DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
 _PASSES = ("Throttl", "Internal", "Timeout", "TimedOut")  # of the key service, too
 
 
@@ -28,6 +30,17 @@ class InaccessibleObjectError(Exception):
     def __init__(self, text: str, certain: bool) -> None:
         super().__init__(text)
         self.certain = certain
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether the object, or the version of it that was asked for, is not there, however S3 words that."""
+    said = error.response.get("Error", {})
+    code, message = str(said.get("Code", "")), str(said.get("Message", "")).lower()
+    return (
+        code in MISSING | _DELETE_MARKER
+        or (code == "InvalidArgument" and "version id" in message)
+        or (code == "InvalidRequest" and "delete marker" in message)  # of a copy
+    )
 
 
 @contextmanager
@@ -67,7 +80,7 @@ def of(reference: str, error: Exception) -> InaccessibleObjectError | None:
             "marker again",
             certain=True,
         )
-    if code in _DENIED | _HEAD_REFUSED or (code.startswith("KMS.") and not any(word in code for word in _PASSES)):
+    if code in _DENIED or (code.startswith("KMS.") and not any(word in code for word in _PASSES)):
         return InaccessibleObjectError(
             f"{words} Let the roles of the stack read {reference} (its access rules, the bucket's policy, the KMS key "
             "it is encrypted with), upload it again, then put the marker again",

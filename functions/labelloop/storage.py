@@ -19,8 +19,6 @@ from labelloop.errors import ChangedObjectError, InvalidInputError
 from labelloop.records import dump_line, parse_lines
 from labelloop.settings import settings
 
-# MethodNotAllowed: the version that was asked for is a delete marker.
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed"})
 LOST_RACE = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
 _PROBES = 8
 _DELIVERIES = 3  # of an object whose bytes do not have its checksum: on the way, that happens once
@@ -99,7 +97,7 @@ def _open(key: str, version_id: str | None = None) -> Mapping[str, Any]:
     try:
         return dict(aws.client("s3").get_object(**_request(key, version_id)))
     except ClientError as error:
-        if aws.error_code(error) in _MISSING:
+        if refusals.is_missing(error):
             raise MissingObjectError(
                 f"{uri(key)} is not there" + (f" in version {version_id}" if version_id else "")
             ) from error
@@ -119,7 +117,7 @@ def any_readable(objects: Sequence[tuple[str, str | None]]) -> bool:
         except ClientError as error:
             if aws.error_code(error) == "InvalidRange":  # it is empty, and may be read
                 return True
-            if aws.error_code(error) not in _MISSING:
+            if not refusals.is_missing(error):
                 raise
             continue
         return True
@@ -172,7 +170,7 @@ def head(key: str, version_id: str | None = None) -> dict[str, Any] | None:
     try:
         return dict(aws.client("s3").head_object(**_request(key, version_id)))
     except ClientError as error:
-        if aws.error_code(error) in _MISSING:
+        if refusals.is_missing(error):
             return None
         raise
 
@@ -205,7 +203,7 @@ def copy(source_uri: str, key: str, version_id: str | None = None) -> str:
             Bucket=settings().data_bucket, Key=key, CopySource=source, TaggingDirective="REPLACE"
         )
     except ClientError as error:
-        if aws.error_code(error) in _MISSING:
+        if refusals.is_missing(error):
             raise MissingObjectError(f"{source_uri} is not there") from error
         raise
     return uri(key)
@@ -230,7 +228,7 @@ def read_pointer(key: str) -> Pointer | None:
     try:
         answer = aws.client("s3").get_object(Bucket=settings().data_bucket, Key=key)
     except ClientError as error:
-        if aws.error_code(error) not in _MISSING:
+        if not refusals.is_missing(error):
             raise
         if was_written(key):
             raise MissingObjectError(
@@ -286,7 +284,7 @@ def flip_pointer(key: str, value: Mapping[str, Any], seen: Pointer | None) -> bo
             Bucket=settings().data_bucket, Key=key, Body=json_bytes(value), ContentType="application/json", **guard
         )
     except ClientError as error:
-        if aws.error_code(error) in LOST_RACE | _MISSING:
+        if aws.error_code(error) in LOST_RACE | refusals.MISSING:
             return False
         raise
     return True

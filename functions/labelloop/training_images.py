@@ -26,7 +26,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from labelloop import naming, refusals, storage
+from botocore.exceptions import ClientError
+
+from labelloop import aws, naming, refusals, storage
 from labelloop.observability import count, logger
 from labelloop.records import dump_line
 from labelloop.refusals import InaccessibleObjectError
@@ -66,8 +68,11 @@ def as_labelled(source_ref: str, provenance: Mapping[str, Any]) -> bool:
     try:
         with refusals.reading(source_ref):
             found = storage.head(storage.own_key(source_ref))
-    except InaccessibleObjectError as error:
-        logger.warning("a labelled image cannot be read", why=str(error))
+    except (InaccessibleObjectError, ClientError) as error:
+        # An answer to HEAD has no body: whose key S3 lacks (SSE-C), or may not use (KMS), is a bare 400.
+        if isinstance(error, ClientError) and aws.error_code(error) != "400":
+            raise
+        logger.warning("a labelled image cannot be read", object=source_ref, why=str(error))
         return False
     return found is not None and found.get("VersionId") == provenance["version-id"]
 

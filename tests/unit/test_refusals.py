@@ -191,10 +191,11 @@ def test_changed_images_that_are_all_denied_stop_the_round_where_nothing_can_be_
 
 @pytest.mark.fault("K04")
 @pytest.mark.parametrize(
-    "refusal", [("403", "Forbidden"), ("400", "Bad Request"), ("405", "Method Not Allowed")], ids=lambda each: each[0]
+    "refusal",
+    [("403", "Forbidden", 403), ("400", "Bad Request", 400), ("405", "Method Not Allowed", 405)],
+    ids=lambda refusal: refusal[0],
 )
 def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch(change_setting, refusal) -> None:
-    """As S3 answers HEAD: without a body it says no more of a customer's key (400) or a delete marker (405), either."""
     for name, value in {"SAMPLE_RATE": "1", "HUMAN_BUDGET": "9", "HONEYPOT_RATE": "0.5", "GOLD_SHARE": "0.9"}.items():
         change_setting(name, value)
     change_setting("CALIBRATION_SHARE", "0.05")
@@ -203,7 +204,7 @@ def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch
     for number in range(3):
         storage.write(f"incoming/two/{number:02d}.png", picture(110 + number))
     batch = registered(mark(prefix="incoming/two/"), "two")["batch"]["id"]
-    refuse([key(0)], *refusal)
+    refuse([key(0)], *refusal)  # as S3 answers HEAD
     handle("begin_round", batch_id=batch, round=1)
     told = ""
     try:
@@ -213,6 +214,22 @@ def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch
     assert not told
     pots = {line["source-ref"] for line in storage.read_lines(Files(batch).honeypots(1))}
     assert pots and storage.uri(key(0)) not in pots
+
+
+@pytest.mark.fault("K04")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("MethodNotAllowed", "The specified method is not allowed against this resource.", 405),
+        ("InvalidArgument", "Invalid version id specified", 400),
+        ("NoSuchVersion", "The specified version does not exist.", 404),
+    ],
+    ids=lambda refusal: refusal[0],
+)
+def test_a_pinned_version_that_is_no_more_costs_its_own_image(change_setting, refusal) -> None:
+    """A read of a version that is a delete marker is answered with 405."""
+    told = inspected(3, [1], refusal)
+    assert set(told) == {key(1)} and told[key(1)].startswith("missing: ")
 
 
 @pytest.mark.fault("K04")
