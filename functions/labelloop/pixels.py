@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -96,10 +97,8 @@ def canonicalise(data: bytes, limits: Limits = USUAL) -> Canonical:
     truncated or unreadable.
     """
     refuse_by_size(len(data), limits)
-    named = _magic_format(data)
-    if named is None:
-        raise RejectedImage("not-an-image", other_formats.refusal(data))
-    try:
+    named = _format_of(data)
+    with _reading(data):
         stored = READERS[named](data, limits)
         image = _opened(stored, named, limits)
         if named == "TIFF":
@@ -108,10 +107,6 @@ def canonicalise(data: bytes, limits: Limits = USUAL) -> Canonical:
         _refuse_unfinished(image, stored, named, limits)
         is_plain = image.mode in ("RGB", "L") and not image.has_transparency_data
         rgb, scale, converted = _to_srgb(image, stored, named, limits)
-    except RejectedImage:
-        raise
-    except Exception as error:  # a parser fed hostile bytes may raise anything, and no image may take a shard with it
-        raise _unreadable(data, error) from error
     if stored.orientation in TRANSPOSITIONS:
         rgb = rgb.transpose(TRANSPOSITIONS[stored.orientation])
     rgb.info.clear()
@@ -125,16 +120,10 @@ def stored_shape(data: bytes, limits: Limits = USUAL) -> tuple[int, int, int]:
 
     No pixel is decoded. Raises RejectedImage as canonicalise does for what the header tells.
     """
-    named = _magic_format(data)
-    if named is None:
-        raise RejectedImage("not-an-image", other_formats.refusal(data))
-    try:
+    named = _format_of(data)
+    with _reading(data):
         stored = READERS[named](data, limits)
         image = _opened(stored, named, limits)
-    except RejectedImage:
-        raise
-    except Exception as error:  # as in canonicalise
-        raise _unreadable(data, error) from error
     return image.width, image.height, stored.orientation
 
 
@@ -323,6 +312,23 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 @cache
 def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _format_of(data: bytes) -> str:
+    named = _magic_format(data)
+    if named is None:
+        raise RejectedImage("not-an-image", other_formats.refusal(data))
+    return named
+
+
+@contextmanager
+def _reading(data: bytes) -> Iterator[None]:
+    try:
+        yield
+    except RejectedImage:
+        raise
+    except Exception as error:  # a parser fed hostile bytes may raise anything, and no image may take a shard with it
+        raise _unreadable(data, error) from error
 
 
 def _unreadable(data: bytes, error: Exception) -> RejectedImage:

@@ -20,7 +20,7 @@ from local.demo.errors import DemoFailed
 PREFIX = pictures.PREFIX
 Own = Callable[..., pictures.Pictures]
 ABOVE = (
-    *("C:\\Users\\me\\photos\\a.jpg", "/home/me/photos/a.jpg", "photos/a.jpg", "https://example.com/x/a.jpg"),
+    *("C:\\Users\\me\\photos\\a.jpg", "/mnt/photos/a.jpg", "photos/a.jpg", "https://example.com/x/a.jpg"),
     "../photos/sub/./a.jpg",
 )
 NFC, NFD = unicodedata.normalize("NFC", "Müller 1.jpg"), unicodedata.normalize("NFD", "Müller 1.jpg")
@@ -115,7 +115,7 @@ def test_a_clean_file_is_taken_as_it_is_without_a_word(set_of: Set) -> None:
         (".\\a.jpg", "a.jpg"),
         ("sub\\a.jpg", "sub/a.jpg"),
         ("C:\\Users\\me\\photos\\a.jpg", "a.jpg"),
-        ("/home/me/photos/a.jpg", "a.jpg"),
+        ("/mnt/photos/a.jpg", "a.jpg"),
         ("photos/a.jpg", "a.jpg"),
         ("a.jpg", "train/a.jpg"),
         ("A.JPG", "a.jpg"),
