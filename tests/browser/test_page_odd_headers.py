@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise
+from labelloop.pixels import Canonical, canonicalise
 
-from tests.support.odd_headers import encoded, odd_pictures
+from tests.support.odd_headers import LIMITS, accepted, encoded
 
-COUNT, SEED = 2_000, 9
-LIMITS = Limits(min_side=10, max_pixels=500_000)
 # Chromium brings chroma and profiles to the screen in its own way; a turn or other colours differ by far more.
 SAME = 12
 AT_ONCE = 250
@@ -40,17 +38,6 @@ async bodies => {
   return seen
 }
 """
-
-
-@pytest.fixture(scope="module")
-def accepted() -> list[tuple[str, bytes, Canonical]]:
-    found = []
-    for told, data in odd_pictures(COUNT, SEED):
-        try:
-            found.append((told, data, canonicalise(data, LIMITS)))
-        except RejectedImage:
-            continue
-    return found
 
 
 def shown(chromium: Any, bodies: Sequence[bytes]) -> Iterator[np.ndarray | None]:
@@ -79,17 +66,17 @@ def different(chromium: Any, files: Sequence[tuple[str, bytes, Canonical]]) -> l
 
 
 @pytest.mark.fault("K01")
-def test_chromium_shows_every_unchanged_file_as_its_canonical_pixels(chromium, accepted) -> None:
-    unchanged = [each for each in accepted if each[2].unchanged]
+def test_chromium_shows_every_unchanged_file_as_its_canonical_pixels(chromium) -> None:
+    unchanged = [each for each in accepted() if each[2].unchanged]
     assert len(unchanged) > 100, "nothing was asked"
     assert different(chromium, unchanged) == []
 
 
 @pytest.mark.fault("K01")
-def test_chromium_shows_every_rendition_as_the_canonical_pixels(chromium, accepted) -> None:
+def test_chromium_shows_every_rendition_as_the_canonical_pixels(chromium) -> None:
     from labelloop.pixels import rendition
 
-    bodies = {rendition(each).body: (told, each) for told, _, each in accepted if not each.unchanged}
+    bodies = {rendition(each).body: (told, each) for told, _, each in accepted() if not each.unchanged}
     assert len(bodies) > 100, "nothing was asked"
     assert different(chromium, [(told, body, each) for body, (told, each) in bodies.items()]) == []
 

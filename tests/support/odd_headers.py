@@ -12,9 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise
 from PIL import Image, ImageCms, ImageDraw
 
 SIZE = (72, 48)
+COUNT, SEED = 2_000, 9
+LIMITS = Limits(min_side=10, max_pixels=500_000)
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 
@@ -26,6 +29,18 @@ def odd_pictures(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
         kind = ("jpeg", "jpeg", "jpeg", "jpeg", "png", "png", "webp", "tiff")[number % 8]
         told, data = {"jpeg": _odd_jpeg, "png": _odd_png, "webp": _odd_webp, "tiff": _odd_tiff}[kind](lot)
         yield f"{number} {kind}: {told}", data
+
+
+@cache
+def accepted() -> list[tuple[str, bytes, Canonical]]:
+    """The 2,000 files of the fuzz tests, of one seed: those that the product takes, with what it sees."""
+    found = []
+    for told, data in odd_pictures(COUNT, SEED):
+        try:
+            found.append((told, data, canonicalise(data, LIMITS)))
+        except RejectedImage:
+            continue
+    return found
 
 
 @cache

@@ -3,31 +3,16 @@ OpenCV (which the trainer reads with). tests/browser/test_page_odd_headers.py as
 """
 
 import io
-from functools import cache
 
 import cv2
 import numpy as np
 import pytest
-from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise
 from PIL import Image
 
-from tests.support.odd_headers import odd_pictures
+from tests.support.odd_headers import accepted
 
-COUNT, SEED = 2_000, 9
-LIMITS = Limits(min_side=10, max_pixels=500_000)
 # Decoders of JPEG round differently, by a few levels.
 SAME = 6
-
-
-@cache
-def accepted() -> list[tuple[str, bytes, Canonical]]:
-    found = []
-    for told, data in odd_pictures(COUNT, SEED):
-        try:
-            found.append((told, data, canonicalise(data, LIMITS)))
-        except RejectedImage:
-            continue
-    return found
 
 
 def differs_in_opencv(data: bytes, pixels: Image.Image) -> str:
