@@ -56,6 +56,14 @@ def _tiff(
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory + struct.pack("<I", following)
 
 
+def tiles_beyond_the_picture(count: int) -> bytes:
+    """A small TIFF that is stored as `count` tiles of 36 million pixels, each of which a decoder unpacks whole."""
+    at = 8 + SIDE * SIDE * 3
+    table = struct.pack(f"<{2 * count}I", *[at + 8 * count] * count, *[9] * count)
+    sizes = [(322, 4, 1, 60_000), (323, 4, 1, 600)]
+    return _tiff([(259, 3, 1, 8), *sizes, (324, 4, count, at), (325, 4, count, at + 4 * count)], table + bytes(9))
+
+
 def many_directories(size: int) -> bytes:
     """A TIFF whose directories, each of nine tags, lead from one to the next."""
     first = _tiff([])

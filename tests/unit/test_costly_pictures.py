@@ -21,6 +21,7 @@ from tests.support.costly_pictures import (
     profile_of_elements,
     progressive_scans,
     run_length_bmp,
+    tiles_beyond_the_picture,
 )
 
 SIZE = 6_000_000
@@ -59,6 +60,12 @@ def outcome(data: bytes, limits: Limits) -> str:
 def test_a_file_made_to_cost_time_or_memory_is_refused_or_read_in_bounds(name: str) -> None:
     told = outcome(costly(name, SIZE), Limits(max_bytes=SIZE + 200_000))
     assert told in ("ok", "unreadable", "multi-frame", "too-many-pixels", "too-large", "truncated", "not-an-image")
+
+
+@pytest.mark.fault("J03")
+def test_tiles_of_a_tiff_that_are_far_larger_than_its_picture_are_refused_before_they_are_unpacked() -> None:
+    with pytest.raises(RejectedImage, match="100 TIFF tiles of 60000 x 600 pixels"):
+        canonicalise(tiles_beyond_the_picture(100))
 
 
 @pytest.mark.fault("J03")
