@@ -3,13 +3,15 @@
 """
 
 import json
+from functools import cache
 from typing import Any
 
-from labelloop import ledger, storage
+from labelloop import immutable, ledger, proposals, settings_documents, storage
 from labelloop.consolidation import consolidate_payload
-from labelloop.consolidation_objects import worker_ids
+from labelloop.consolidation_objects import FindSize, worker_ids
 from labelloop.errors import InvalidInputError
 from labelloop.observability import count, entry, logger
+from labelloop.predictions import Size
 from labelloop.settings import settings
 
 MOST_PAYLOAD_BYTES = 50_000_000
@@ -28,6 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
         _read,
         ledger.worker_reliabilities(worker_ids(payload)),
         knobs.key_points,
+        _sizes(event.get("labelingJobArn", "")),
     )
     values = [label["consolidatedAnnotation"]["content"][attribute] for label in labels]
     refused = sum(len(value.get("refused", ())) for value in values)
@@ -36,6 +39,17 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
     count("ObjectsNotConsolidated", unlabelled)
     logger.info("answers consolidated", objects=len(payload), refused=refused, unlabelled=unlabelled)
     return labels
+
+
+def _sizes(job: str) -> FindSize:
+    """What the job's input says of its images; it is read where it is asked for only."""
+
+    @cache
+    def told() -> dict[str, Size]:
+        manifest = settings_documents.manifest_uri(job) if job else ""
+        return proposals.image_sizes(immutable.read_lines(storage.own_key(manifest))) if manifest else {}
+
+    return lambda image: told().get(image)
 
 
 def _read(reference: str) -> str:

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"labeling_job": job.name}
     try:
         labeling.check_ready(settings())
-        settings_documents.note_labeling_job(job.name, files.batch_id)
+        settings_documents.note_labeling_job(job.name, files.batch_id, job.manifest_uri)
         created = labeling.create(_request(files, number, job))
     except (ClientError, LimitReachedError, InvalidInputError):
         callbacks.forget(callback)

@@ -17,7 +17,7 @@ from labelloop.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswe
 from labelloop.augmented import label_value, whole_or_fraction
 from labelloop.consolidation_boxes import ABOUT_HALF, FusedBox, fuse_boxes
 from labelloop.consolidation_key_points import FusedKeyPoint, fuse_key_points
-from labelloop.consolidation_objects import LONGEST_REASON, DatasetObject, ReadUri, read_objects
+from labelloop.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.workers import LEAST_RELIABILITY
 
@@ -37,6 +37,7 @@ def consolidate_payload(
     read_uri: ReadUri | None = None,
     reliability: Mapping[str, float] | None = None,
     key_points: Sequence[str] = (),
+    find_size: FindSize | None = None,
 ) -> list[dict[str, Any]]:
     """The response to a consolidation request's payload: one label per dataset object, in the payload's order.
 
@@ -46,6 +47,8 @@ def consolidate_payload(
     answer, an object that cannot be consolidated costs that object; one without an id cannot even be reported and is
     left out.
     `read_uri` fetches answers that the payload only points to; what it raises passes through, except InvalidInputError.
+    `find_size` tells the (width, height) of the image at a URI, None where it is not known; it is asked only where the
+    answers about an image state different sizes.
     `reliability`: what is known of a worker, in (0, 1]; a stranger counts UNKNOWN_RELIABILITY.
     Raises InvalidInputError when the payload is no list, or the attribute is none that a labelling job has.
     Contract: sms-custom-templates-step3-lambda-requirements, post-annotation.
@@ -56,7 +59,7 @@ def consolidate_payload(
     if task is None:
         raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(TASKS)}", attribute)
     known = reliability or {}
-    objects = read_objects(payload, task, classes, key_points, read_uri, known)
+    objects = read_objects(payload, task, classes, key_points, read_uri, known, find_size)
     labelled = [item for item in objects if not item.error]
     values = iter(_values(labelled, task, classes, key_points, _trust(labelled, known)))
     return [

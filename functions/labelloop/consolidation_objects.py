@@ -15,6 +15,7 @@ from labelloop import fields
 from labelloop.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.dawid_skene import UNKNOWN_RELIABILITY
 from labelloop.errors import InvalidInputError
+from labelloop.predictions import Size
 
 MOST_NOTES = 10
 LONGEST_NOTE = 500
@@ -22,13 +23,17 @@ LONGEST_REASON = 300
 NOBODY_ANSWERED = "nobody answered"
 WORDS: dict[type[Answer], str] = {BoxAnswer: "boxes", KeyPointAnswer: "key points", Choice: "a verdict"}
 ReadUri = Callable[[str], str]
+FindSize = Callable[[str], Size | None]
 
 
 @dataclass
 class DatasetObject:
-    """One object of the payload. `answers`: those that count, by worker; `error`: why there is no label, "" so far."""
+    """One object of the payload. `image`: its URI, "" where the payload does not tell; `answers`: those that count, by
+    worker; `error`: why there is no label, "" so far.
+    """
 
     id: str
+    image: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
     cannot_judge: int = 0
     refused: list[dict[str, str]] = field(default_factory=list)
@@ -55,13 +60,14 @@ def read_objects(
     key_points: Sequence[str],
     read_uri: ReadUri | None,
     reliability: Mapping[str, float],
+    find_size: FindSize | None = None,
 ) -> list[DatasetObject]:
     """The objects in the payload's order with their answers to the task; an element without an id is left out."""
     elements = [element for element in payload if isinstance(element, dict) and _is_id(element.get("datasetObjectId"))]
     objects = [_read_object(element, task, classes, key_points, read_uri) for element in elements]
     for item in objects:
         if task is not Choice:
-            _keep_one_size(item, reliability)
+            _keep_one_size(item, reliability, find_size)
         item.error = item.error or _no_label(item)
         item.refused.sort(key=lambda entry: (entry["worker"], entry["reason"]))
     return objects
@@ -74,7 +80,7 @@ def _read_object(
     key_points: Sequence[str],
     read_uri: ReadUri | None,
 ) -> DatasetObject:
-    item = DatasetObject(element["datasetObjectId"])
+    item = DatasetObject(element["datasetObjectId"], _image(element))
     try:
         annotations = fields.sequence(element, "annotations", f"dataset object {item.id}")
     except InvalidInputError as error:
@@ -103,6 +109,12 @@ def _read_object(
     return item
 
 
+def _image(element: Mapping[str, Any]) -> str:
+    shown = element.get("dataObject")
+    reference = shown.get("s3Uri") if isinstance(shown, dict) else None
+    return reference if isinstance(reference, str) else ""
+
+
 def _submitted(annotation: Mapping[str, Any]) -> str:
     """When, as worker responses write it, of one form so that the text compares as the time; "" where nothing tells."""
     time = annotation.get("submissionTime")
@@ -128,23 +140,28 @@ def _content(annotation: Any, read_uri: ReadUri | None) -> str | Mapping[str, An
     return content
 
 
-def _keep_one_size(item: DatasetObject, reliability: Mapping[str, float]) -> None:
-    """An answer about an image of another size is about another image. Most decide, as many against as many the more
-    reliable ones, then the larger size: a page that has not loaded its image states too small a one.
+def _keep_one_size(item: DatasetObject, reliability: Mapping[str, float], find_size: FindSize | None) -> None:
+    """An answer about an image of another size is about another image. Where they differ, the image's own size decides.
+    Where that is not known most decide, as many against as many the more reliable ones, then the larger size: a page
+    that has not loaded its image states too small a one.
     """
-    stated: dict[tuple[int, int], list[str]] = defaultdict(list)
+    stated: dict[Size, list[str]] = defaultdict(list)
     for worker, answer in item.answers.items():
         stated[answer.width, answer.height].append(worker)
+    if len(stated) < 2:
+        return
 
-    def weight(size: tuple[int, int]) -> tuple[int, float, tuple[int, int]]:
+    def weight(size: Size) -> tuple[int, float, Size]:
         trust = math.fsum(reliability.get(worker, UNKNOWN_RELIABILITY) for worker in stated[size])
         return len(stated[size]), trust, size
 
-    kept = max(stated, key=weight, default=(0, 0))
+    own = find_size(item.image) if find_size else None
+    kept = own or max(stated, key=weight)
+    who = "the image has" if own else "the answers that count say"
     for size in stated.keys() - {kept}:
         for worker in stated[size]:
             said = f"answer: field 'inputImageProperties' says {size[0]} x {size[1]} pixels"
-            item.refuse(worker, f"{said}, the answers that count say {kept[0]} x {kept[1]}")
+            item.refuse(worker, f"{said}, {who} {kept[0]} x {kept[1]}")
             del item.answers[worker]
 
 

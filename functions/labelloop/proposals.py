@@ -7,7 +7,7 @@ and whole ones: what the page shows is exactly what the line says, so an unchang
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,10 @@ from labelloop.augmented import (
     label_value,
 )
 from labelloop.errors import InvalidInputError
+from labelloop.predictions import Size
 from labelloop.records import Box, KeyPoint, dump_line
 
+IMAGE_SIZE = "image-size"
 MOST_VALUE_CHARACTERS = 20_000
 MOST_LINE_CHARACTERS = 100_000
 
@@ -41,7 +43,7 @@ def proposal_line(
     fit: the most confident stay. Boxes of another class than `classes`, or outside the image, cannot be shown.
     `dropped` in the metadata counts those left out. Raises InvalidInputError when the class list alone does not fit.
     """
-    head = _head(source_ref, original_ref)
+    head = _head(source_ref, width, height, original_ref)
     if boxes is None:
         return head
     placed = [_whole_pixels(box, width, height) for box in boxes if box.label in classes]
@@ -75,7 +77,7 @@ def key_point_proposal_line(
     proposed as outside the view; one whose name is not in `names` cannot be shown. Raises InvalidInputError when the
     names alone do not fit.
     """
-    head = _head(source_ref, original_ref)
+    head = _head(source_ref, width, height, original_ref)
     if points is None:
         return head
     known = {point.label: _whole_point(point, width, height) for point in points}
@@ -86,8 +88,15 @@ def key_point_proposal_line(
     return _checked({**head, PROPOSED_KEY_POINTS: value, f"{PROPOSED_KEY_POINTS}-metadata": metadata})
 
 
-def _head(source_ref: str, original_ref: str | None) -> dict[str, Any]:
-    return {"source-ref": source_ref, **({} if original_ref is None else {"original-ref": original_ref})}
+def image_sizes(lines: Iterable[Mapping[str, Any]]) -> dict[str, Size]:
+    """source-ref -> (width, height) of the image that people are shown, where the lines tell."""
+    told = ((line["source-ref"], line.get(IMAGE_SIZE)) for line in lines)
+    return {reference: (size["width"], size["height"]) for reference, size in told if size}
+
+
+def _head(source_ref: str, width: int, height: int, original_ref: str | None) -> dict[str, Any]:
+    original = {} if original_ref is None else {"original-ref": original_ref}
+    return {"source-ref": source_ref, **original, IMAGE_SIZE: {"width": width, "height": height}}
 
 
 def _checked(line: dict[str, Any]) -> dict[str, Any]:

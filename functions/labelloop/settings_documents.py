@@ -4,7 +4,7 @@ have pinned of it.
     settings/<sha256>.json             written by Store Settings at deployment; functions get bucket and hash
     batches/<batch>/settings.json      pinned by Register Batch, anew by each execution that takes the batch over
     training/<job>/settings.json       pinned by Plan Training
-    labeling-jobs/<job>.json           the batch of a labelling job, for the functions that Ground Truth calls
+    labeling-jobs/<job>.json           batch and input of a labelling job, for the functions that Ground Truth calls
 
 What runs keeps its choices whatever is deployed meanwhile; where things are (settings.LIVE) is always the deployed
 truth.
@@ -90,19 +90,29 @@ def pin_training(job: str) -> None:
     _put(f"training/{job}/settings.json", 1)
 
 
-def note_labeling_job(job: str, batch_id: str) -> None:
-    _write(f"labeling-jobs/{job}.json", {"schema": SCHEMA, "batch": batch_id})
+def note_labeling_job(job: str, batch_id: str, manifest_uri: str) -> None:
+    _write(_job_key(job), {"schema": SCHEMA, "batch": batch_id, "manifest_uri": manifest_uri})
+
+
+def manifest_uri(labeling_job_arn: str) -> str:
+    """Where the job's input is; empty where nobody noted it, as an earlier version did not."""
+    return str((_find(_job_key(labeling_job_arn)) or {}).get("manifest_uri", ""))
 
 
 def _pinned_for(event: Mapping[str, Any]) -> dict[str, Any] | None:
     if "batch_id" in event:
         return _find(_batch_key(event["batch_id"]))
     if "labelingJobArn" in event:
-        noted = _find(f"labeling-jobs/{str(event['labelingJobArn']).rpartition('/')[2]}.json")
+        noted = _find(_job_key(str(event["labelingJobArn"])))
         return _find(_batch_key(noted["batch"])) if noted else None
     if isinstance(event.get("job"), str):
         return _find(f"training/{event['job']}/settings.json")
     return None
+
+
+def _job_key(job: str) -> str:
+    """`job`: the name, or the ARN, which ends with it."""
+    return f"labeling-jobs/{job.rpartition('/')[2]}.json"
 
 
 def _batch_key(batch_id: str) -> str:

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from answer_forms import BOXES, KEY_POINTS, VERDICTS, boxes, drawn, item, key_points, placed, verdict
+from answer_forms import BOXES, KEY_POINTS, VERDICTS, boxes, drawn, item, key_points, placed, size, verdict
+from batch_rounds import asked_in
 from fake_service import refused
-from handling import handle
+from handling import handle, registered, upload
 from labelloop import ledger, storage
 from labelloop.errors import InvalidInputError
 from labelloop.storage import MissingObjectError, uri
@@ -91,3 +92,39 @@ def test_f19_a_ledger_that_cannot_be_read_raises(aws, monkeypatch) -> None:
     monkeypatch.setattr(ledger, "worker_reliabilities", denied)
     with pytest.raises(PermissionError):
         consolidate([item([boxes()])])
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.parametrize("wrong", [(32, 24), (640, 480), (48, 64)])
+def test_the_size_of_the_image_decides_which_answers_count_however_many_state_another(
+    ended_labeling_jobs, wrong
+) -> None:
+    upload(2)
+    batch = registered()["batch"]["id"]
+    handle("begin_round", batch_id=batch, round=1)
+    handle("judge_batch", batch_id=batch, round=1)
+    given = {"batch_id": batch, "round": 1, "job": 1, "execution": ledger.owner_of(batch), "timeout_seconds": 600}
+    job = handle("request_labels", **given, task_token="t")["labeling_job"]
+    right, other = (boxes(drawn("head", left, 2, 9, 9), image=size(*of)) for left, of in ((1, (64, 48)), (3, wrong)))
+    payload = [
+        {**item(answers, str(number)), "dataObject": {"s3Uri": line["source-ref"]}}
+        for number, (line, answers) in enumerate(
+            zip(asked_in(batch, 1), ([other, other, right], [other, boxes(image=size(1, 1))]), strict=True)
+        )
+    ]
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:labeling-job/{job}"
+    kept, none = consolidate(payload, labelingJobArn=arn)
+    assert kept["image_size"] == [{"width": 64, "height": 48, "depth": 3}] and kept["annotations"][0]["left"] == 1
+    assert [entry["worker"] for entry in kept["refused"]] == ["a", "b"]
+    assert all("the image has 64 x 48" in entry["reason"] for entry in kept["refused"])
+    assert "no usable answer among 2" in none["error"] and "the image has 64 x 48" in none["error"]
+
+
+def test_of_a_job_whose_input_tells_no_sizes_most_answers_decide(aws) -> None:
+    from labelloop import settings_documents
+
+    payload = [item([boxes(drawn()), boxes(drawn()), boxes(drawn(), image=size(32, 24))])]
+    assert consolidate(payload, labelingJobArn="an/earlier-one")[0]["workers"] == 2
+    lines = storage.write_lines("batches/b/labeling/1/j.manifest", [{"source-ref": "s3://b/k"}])
+    settings_documents.note_labeling_job("j", "b", lines)
+    assert consolidate(payload, labelingJobArn="labeling-job/j")[0]["workers"] == 2

@@ -118,7 +118,7 @@ def test_people_start_where_there_is_no_model_and_the_budget_holds() -> None:
     judged = handle("judge_batch", batch_id=batch, round=1)
     assert (judged["auto"], judged["human"], judged["rejected"], judged["deferred"]) == (0, 3, 0, 2)
     lines = asked_in(batch, 1)
-    assert judged["jobs"] == 1 and len(lines) == 3 and all(set(line) == {"source-ref"} for line in lines)
+    assert judged["jobs"] == 1 and len(lines) == 3 and all(set(line) == {"source-ref", "image-size"} for line in lines)
     sampled = {image.source_ref for image in batches.images(batch) if image.item.sampled}
     assert {line["source-ref"] for line in lines} == sampled
 

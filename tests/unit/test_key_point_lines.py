@@ -202,6 +202,7 @@ def test_proposed_key_points_are_whole_pixels_and_one_for_each_name(points, name
 
 
 def test_no_model_proposes_no_key_points():
-    assert key_point_proposal_line("s3://b/k", 9, 9, None, KEY_POINTS, "") == {"source-ref": "s3://b/k"}
+    bare = {"source-ref": "s3://b/k", "image-size": {"width": 9, "height": 9}}
+    assert key_point_proposal_line("s3://b/k", 9, 9, None, KEY_POINTS, "") == bare
     with pytest.raises(InvalidInputError, match="class-map"):
         key_point_proposal_line("s3://b/k", 9, 9, (), ["x" * 21_000], "m")

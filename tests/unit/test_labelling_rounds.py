@@ -110,7 +110,7 @@ def test_what_the_model_has_not_seen_is_annotated_what_it_knows_is_adjusted_or_o
     batch = judged(5, {0: 0.9, 1: 0.81, 2: 0.8, 3: 0.3})
     assert [(job.kind, job.objects) for job in pinned(batch)] == [("annotate", 1), ("adjust", 2), ("verify", 2)]
     assert [job.name for job in pinned(batch)] == [f"labelloop-{batch}-r1{ending}" for ending in ("a1", "j2", "v3")]
-    assert set(lines_of(pinned(batch)[0])[0]) == {"source-ref"}
+    assert set(lines_of(pinned(batch)[0])[0]) == {"source-ref", "image-size"}
 
 
 def test_nothing_is_verified_by_default() -> None:
@@ -276,7 +276,7 @@ def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(ch
     older = storage.uri("incoming/older/")
     for job in pinned(batch):
         assert sum(line["source-ref"].startswith(older) for line in lines_of(job)) == 1
-        assert all(set(line) == {"source-ref"} for line in lines_of(job))
+        assert all(set(line) == {"source-ref", "image-size"} for line in lines_of(job))
     before = datasets.current().lines
     for index in (1, 2):
         end(batch, index, lambda line: people.boxes([Box("bag", 1, 1, 5, 5)]))
@@ -401,7 +401,7 @@ def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_settin
     counts = handle("judge_batch", batch_id=batch, round=1)
     assert (counts["human"], counts["deferred"], counts["auto"]) == (3, 2, 0)
     (job,) = pinned(batch)
-    assert job.kind == "annotate" and all(set(line) == {"source-ref"} for line in lines_of(job))
+    assert job.kind == "annotate" and all(set(line) == {"source-ref", "image-size"} for line in lines_of(job))
     assert not end(batch, 1, points)["more"]
     progress = handle("merge_annotations", batch_id=batch, round=1)
     assert progress["human"] == 3 and not progress["retrain"] and progress["another_round"]

@@ -224,7 +224,8 @@ def test_proposals_are_whole_pixels_inside_the_image(boxes):
 
 
 def test_no_model_and_nothing_seen_are_different_proposals():
-    assert proposal_line("s3://b/k", 640, 480, None, CLASSES, "") == {"source-ref": "s3://b/k"}
+    bare = {"source-ref": "s3://b/k", "image-size": {"width": 640, "height": 480}}
+    assert proposal_line("s3://b/k", 640, 480, None, CLASSES, "") == bare
     assert proposal_line("s3://b/k", 640, 480, (), CLASSES, "v1")["proposed-boxes"]["annotations"] == []
 
 

@@ -87,7 +87,7 @@ def test_what_a_function_of_a_job_is_asked_goes_by_the_batch_of_the_job(change_s
     batch = registered()["batch"]["id"]
     from labelloop import settings_documents
 
-    settings_documents.note_labeling_job("labelloop-x-r1a1", batch)
+    settings_documents.note_labeling_job("labelloop-x-r1a1", batch, "s3://data-bucket/batches/b/labeling/1/j.manifest")
     change_setting("CLASSES", "cat")
     job = "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/labelloop-x-r1a1"
     line = {"source-ref": refs(batch)[0]}
