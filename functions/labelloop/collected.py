@@ -2,14 +2,14 @@
 answered.
 
 Pure. Output lines are matched with the job's own input by source-ref: Ground Truth's order, missing, repeated or extra
-lines change nothing. Boxes and key points are in canonical pixels.
+lines change nothing, and an image about which lines differ has no label. Boxes and key points are in canonical pixels.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -89,8 +89,7 @@ def collect(
     """
     inputs = {reference(line): line for line in asked}
     wanted = [ref for ref in inputs if ref not in ignored]
-    labels: dict[str, HumanLabel] = {}
-    others: dict[str, _Without] = {}
+    said: defaultdict[str, list[HumanLabel | _Without]] = defaultdict(list)
     broken: list[str] = []  # nobody knows which image a line is about that names none
     refused: list[str] = []
     strange = 0
@@ -111,12 +110,13 @@ def collect(
             read = _verdict if kind == "verify" else _label
             found = read(line, inputs[ref], job, kind, attribute, classes)
             if isinstance(found, HumanLabel):
-                labels[ref] = _fitting(found, (sizes or {}).get(ref), classes)
-            else:
-                others[ref] = found
+                found = _fitting(found, (sizes or {}).get(ref), classes)
+            said[ref].append(found)
         except InvalidInputError as error:
-            others[ref] = _Without(str(error), True)
-    told = {ref: others[ref] for ref in wanted if ref in others and ref not in labels}
+            said[ref].append(_Without(str(error), True))
+    meant = {ref: _one(ref, said[ref]) for ref in wanted if ref in said}
+    labels = {ref: label for ref, label in meant.items() if isinstance(label, HumanLabel)}
+    told = {ref: without for ref, without in meant.items() if isinstance(without, _Without)}
     rejected = tuple(ref for ref, without in told.items() if without == _NOT_ACCEPTED)
     in_vain = [without for without in told.values() if without.answered and without != _NOT_ACCEPTED]
     open_images = len(wanted) - len(labels) - len(rejected) - len(in_vain)
@@ -136,6 +136,20 @@ def collect(
         ),
         digest=hashed.hexdigest(),
     )
+
+
+def _one(ref: str, said: Sequence[HumanLabel | _Without]) -> HumanLabel | _Without:
+    """What the lines about one image mean together, in whatever order they stand. Of labels that differ nothing tells
+    which one people meant; a line that says nothing takes nothing from one that does.
+    """
+    if len(said) == 1:
+        return said[0]
+    labels = sorted((each for each in said if isinstance(each, HumanLabel)), key=repr)
+    marks = [supplied.marks(label.annotation) for label in labels]
+    if any(each != marks[0] for each in marks) or (labels and _NOT_ACCEPTED in said):
+        return _Without(f"line of {ref}: other lines say something else about the image, so none of them counts", True)
+    others = [each for each in said if isinstance(each, _Without)]
+    return labels[0] if labels else max(others, key=lambda each: (each == _NOT_ACCEPTED, each.answered, each.why))
 
 
 def _refused(line: str, attribute: str) -> list[str]:

@@ -279,7 +279,7 @@ def agreeing(
     kept, refused = {}, []
     for image in sorted(found, key=lambda image: line_of[image]):
         earlier = first.setdefault(contents[image], image)
-        if _marks(found[earlier]) == _marks(found[image]):
+        if marks(found[earlier]) == marks(found[image]):
             kept[image] = found[image]
         else:
             error = (
@@ -289,10 +289,10 @@ def agreeing(
     return kept, refused
 
 
-def _marks(label: Annotation) -> Counter[Box | KeyPoint]:
-    """In no order, and however sure somebody was."""
-    marks: tuple[Box | KeyPoint, ...] = label.boxes if label.key_points is None else label.key_points
-    return Counter(replace(mark, confidence=None) for mark in marks)
+def marks(label: Annotation) -> Counter[Box | KeyPoint]:
+    """What a label marks, in no order, and however sure somebody was."""
+    listed: tuple[Box | KeyPoint, ...] = label.boxes if label.key_points is None else label.key_points
+    return Counter(replace(mark, confidence=None) for mark in listed)
 
 
 def repeated(line: int, again: int) -> Refused:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import people
 import pytest
@@ -184,3 +185,34 @@ def test_up_to_a_pixel_over_the_edge_is_cut() -> None:
     found = read(given, answered(given, people.boxes([Box("head", -0.5, 2, 65, 46.5)])))
     (box,) = found.labels[REFS[0]].annotation.boxes
     assert (box.left, box.top, box.width, box.height) == (0, 2, 64, 46)
+
+
+@pytest.mark.fault("K03")
+@pytest.mark.fault("F11")
+def test_of_lines_that_differ_about_an_image_none_counts_and_equal_ones_are_one() -> None:
+    given = asked(*REFS[:3], proposed=False)
+    some, other = Box("head", 1, 2, 3, 4), Box("head", 5, 6, 7, 8)
+    output = answered(given, people.boxes([some]), people.boxes([some, other]), people.boxes([some]))
+    again = answered(given, people.boxes([other]), people.boxes([other, replace(some, confidence=0.3)]), failed("x"))
+    moved = answered(given, people.boxes([]), people.boxes([some, other]), None)
+    lines = [*output, *again, *moved[:2]]
+    for seed in range(20):
+        random.Random(seed).shuffle(lines)
+        found = read(given, lines)
+        assert sorted(found.labels) == REFS[1:3] and len(found.labels[REFS[1]].annotation.boxes) == 2
+        assert (found.unusable, found.unanswered) == (1, 0)
+        (why,) = found.problems
+        assert REFS[0] in why and "none of them counts" in why
+
+
+@pytest.mark.fault("K03")
+def test_what_people_both_accepted_and_rejected_is_neither() -> None:
+    given = asked(*REFS[:2])
+    accepted = answered(given, *[people.verdict("accept")] * 2)
+    rejected = answered(given, people.verdict("reject"), people.verdict("accept"))
+    for lines in ([*accepted, *rejected], [*rejected, *accepted]):
+        found = verified(given, lines)
+        assert (list(found.labels), found.rejected, found.unusable, found.unanswered) == ([REFS[1]], (), 1, 0)
+        assert "none of them counts" in found.problems[0]
+    both = verified(given[:1], [rejected[0], *answered(given[:1], {"verified-boxes": {"error": "x"}})])
+    assert both.rejected == (REFS[0],), "a line that says nothing"
