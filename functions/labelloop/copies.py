@@ -20,11 +20,11 @@ from labelloop.batches import Files, Image
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
 from labelloop.observability import count, logger
+from labelloop.origins import SAME_AS
 from labelloop.records import Decision
 from labelloop.settings import settings
 
 SAME_CONTENT = "same-content"
-SAME_AS = "same-as"
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,6 @@ def is_copied(annotation: Annotation) -> bool:
 
 def labelled_before(copy: Copy) -> Annotation:
     return Annotation.from_line(copy.label)
-
-
-def origin(label: Annotation) -> dict[str, Any]:
-    """What the provenance of a copy says about the label it got: of the image that people, or the model, looked at."""
-    known = label.provenance
-    told = {"source-ref": label.source_ref, "batch": known.get("batch"), "round": known.get("round")}
-    return dict(known[SAME_AS]) if SAME_AS in known else {name: each for name, each in told.items() if each is not None}
 
 
 def _by_key(records: Iterable[Mapping[str, Any]]) -> dict[str, Copy]:

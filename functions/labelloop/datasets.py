@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import immutable, ledger, storage
+from labelloop import immutable, ledger, origins, storage
 from labelloop.augmented import own_attribute
 from labelloop.errors import ChangedObjectError, TransientError
 from labelloop.observability import count, logger
@@ -79,7 +79,11 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
         if storage.flip_pointer(CURRENT, {"version": version, "sha256": checksum}, pointer):
             ledger.index_version("dataset", version, card)
             count("DatasetPublished")
-            logger.info("dataset published", dataset=version, parent=parent.version, images=len(lines))
+            followed = len(set(lines) - {*parent.lines, *added})
+            count("CopiesCorrected", followed)
+            logger.info(
+                "dataset published", dataset=version, parent=parent.version, images=len(lines), followed=followed
+            )
             return version
     raise TransientError(f"{REBASES} other publications came first; nothing was lost, try again")
 
@@ -112,13 +116,14 @@ def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
     A copy of a label replaces no label of the same content that people gave by looking at it, and no newer one: it was
     pinned when its round began, and people may have corrected the label since.
     Labels of two contents that were stored under one key do not compete: that of the later batch counts.
+    The copies of a label that was corrected get the correction.
     """
     lines = {_source_ref(line): line for line in parent}
     for line in added:
         known = lines.get(_source_ref(line))
         if known is None or _replaces(line, known):
             lines[_source_ref(line)] = line
-    return [lines[reference] for reference in sorted(lines)]
+    return [line for _, line in sorted(origins.followed(lines).items())]
 
 
 def count_labels(lines: Iterable[str]) -> dict[str, int]:
@@ -151,7 +156,7 @@ def rank(record: Mapping[str, Any]) -> tuple[bool, str]:
     older before the newer.
     """
     date = record[f"{own_attribute(record)}-metadata"].get("creation-date", "")
-    return "same-as" not in record.get("provenance", {}), str(date)
+    return origins.SAME_AS not in record.get("provenance", {}), str(date)
 
 
 def is_human(line: str) -> bool:
@@ -174,7 +179,7 @@ def _replaces(line: str, known: str) -> bool:
 
 
 def _is_copied(line: str) -> bool:
-    return "same-as" in json.loads(line).get("provenance", {})
+    return origins.SAME_AS in json.loads(line).get("provenance", {})
 
 
 def _sha256(line: str) -> str:

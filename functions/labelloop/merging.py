@@ -15,6 +15,7 @@ from labelloop import (
     judgement,
     labeling,
     ledger,
+    origins,
     pinned_bytes,
     rounds,
     sampling,
@@ -88,8 +89,7 @@ def _copied(
         if label is None:
             continue
         source_ref, original_ref, width, height = _place(image)
-        kept: dict[str, Any] = {name: label.provenance[name] for name in ("role", "model") if name in label.provenance}
-        provenance = {**_provenance(files, number, image, decision), **kept, copies.SAME_AS: copies.origin(label)}
+        provenance = {**_provenance(files, number, image, decision), **origins.inherited(label)}
         found.append(
             replace(
                 label,

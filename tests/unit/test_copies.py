@@ -297,6 +297,46 @@ def test_a_copy_of_what_was_corrected_meanwhile_does_not_replace_the_correction(
 
 
 @pytest.mark.fault("K07")
+@pytest.mark.parametrize("name", ["a.png", "z.png"])
+def test_copies_follow_the_correction_of_the_label_that_they_got(name) -> None:
+    """Also one that was pinned before the correction and is merged after it."""
+    run_round(first := batch_of({name: 10}), 1)
+    handle("report_batch", batch_id=first, execution=execution("report"))
+    run_round(batch_of({"b.png": 10, "c.png": 10, "other.png": 20}, ELSEWHERE, "two"), 1)
+    third = batch_of({"d.png": 10, "e.png": 77}, "incoming/week 3/", "three")
+    handle("begin_round", batch_id=third, round=1)
+    handle("judge_batch", batch_id=third, round=1)
+    correction = supplied(CORRECTION, PREFIX + name, "four")
+    drawn = people.DRAWN[0].left
+    assert lefts_in_dataset() == {name: [40], "b.png": [40], "c.png": [40], "other.png": [drawn]}
+    people.answer_round(third, 1)
+    merge(third, 1)
+    follow, others = (name, "b.png", "c.png", "d.png"), ("other.png", "e.png")
+    assert lefts_in_dataset() == {**{each: [40] for each in follow}, **{each: [drawn] for each in others}}
+    lines = {line["source-ref"].rpartition("/")[2]: line for line in map(json.loads, datasets.current().lines)}
+    for copy in (lines["b.png"], lines["d.png"]):
+        told = {"source-ref": f"s3://{BUCKET}/{PREFIX}{name}", "batch": correction, "round": 0}
+        assert copy["provenance"]["same-as"] == told and copy["provenance"]["batch"] != correction
+        assert copy["provenance"]["role"] == lines[name]["provenance"]["role"]
+        assert Annotation.from_line(json.dumps(copy)).boxes[0].label == "bag"
+    merge(third, 1)
+    assert datasets.current().lines == tuple(datasets.merge(datasets.current().lines, datasets.current().lines))
+
+
+@pytest.mark.fault("K07")
+def test_a_copy_follows_neither_other_bytes_under_the_key_it_names_nor_a_machine() -> None:
+    told = {"source-ref": "s3://b/a", "batch": "one", "round": 1}
+    copy = dated("b", "02", **{"same-as": told, "batch": "two", "round": 1})
+    before = dated("a", "01", batch="one", round=1)
+    for later in ({"sha256": "B"}, {"same-as": {"source-ref": "s3://b/c"}}):
+        after = dated("a", "03", **{"batch": "three", "round": 0, **later})
+        assert copy in datasets.merge([before, copy], [after])
+    machines = dated("a", "03", batch="three", round=1).replace('"human-annotated": "yes"', '"human-annotated": "no"')
+    assert machines in datasets.merge([copy], [machines]) and copy in datasets.merge([copy], [machines])
+    assert copy in datasets.merge([before, copy], []) and copy in datasets.merge([copy], []), "nothing was corrected"
+
+
+@pytest.mark.fault("K07")
 @pytest.mark.parametrize("places", list(itertools.permutations(["a", "m", "z"])))
 def test_the_newest_label_that_people_gave_a_content_trains_and_is_copied_wherever_it_lies(places) -> None:
     from labelloop import copies
