@@ -76,6 +76,7 @@ def test_the_prefix_is_everything_before_the_marker() -> None:
     [
         *("_READY.json", "incoming/_READY.json", "incoming//_READY.json", "incoming/x/READY.json"),
         *("other/x/_READY.json", "incoming/x/_READY.json/", "incoming/x/my_READY.json", ""),
+        *("incoming/x/_ready.json", "incoming/x/_Ready.json", "incoming/x/_READY.JSON"),
     ],
 )
 def test_a_key_that_is_no_marker_is_refused(key) -> None:
