@@ -297,6 +297,26 @@ def test_a_copy_of_what_was_corrected_meanwhile_does_not_replace_the_correction(
 
 
 @pytest.mark.fault("K07")
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "going on after a round"])
+def test_copies_cost_at_most_what_was_estimated(again, change_setting) -> None:
+    run_round(batch_of({"a.png": 10, "b.png": 20}), 1)
+    change_setting("HUMAN_BUDGET", "2")
+    change_setting("MAX_ROUNDS", "2")
+    files = {"a.png": 10, "b.png": 20, "c.png": 30, "d.png": 30, "e.png": 40, "f.png": 50, "g.png": 50}
+    batch = batch_of(files, ELSEWHERE, "two")
+    run_round(batch, 1)
+    if again:
+        trigger = {"bucket": {"name": BUCKET}, "object": {"key": f"{ELSEWHERE}_READY.json"}}
+        states = boto3.client("stepfunctions")
+        states.stop_execution(executionArn=execution("two"), error="x", cause="y")
+        assert registered(trigger, "three")["batch"]["id"] == batch
+    estimated = storage.read_json(Files(batch).estimate)
+    run_round(batch, 2)
+    questions = len(asked(batch, 1)) + len(asked(batch, 2))
+    assert 0 < questions <= estimated["labelled_by_people"] <= len(files)
+
+
+@pytest.mark.fault("K07")
 @pytest.mark.parametrize("name", ["a.png", "z.png"])
 def test_copies_follow_the_correction_of_the_label_that_they_got(name) -> None:
     """Also one that was pinned before the correction and is merged after it."""
