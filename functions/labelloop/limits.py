@@ -96,7 +96,7 @@ def estimate(
 ) -> Estimate:
     """`sampled` images go to people at any rate; every one of `rounds` may ask for `budget` more, each from so many
     workers, who also answer honeypots, and adjust what they rejected where they verify. `rounds` are those to come.
-    Images with the bytes of others count as any, which errs upwards: before they are inspected nobody knows their bytes.
+    Images with the bytes of others count as any, which errs upwards: their bytes are known after inspection only.
     """
     to_come = max(sampled - before.asked, budget) + budget * (rounds - 1) if rounds > 0 else 0
     asked = before.asked + min(max(0, images - before.settled), to_come)
