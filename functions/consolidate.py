@@ -47,7 +47,7 @@ def _sizes(job: str) -> FindSize:
     @cache
     def told() -> dict[str, Size]:
         manifest = settings_documents.manifest_uri(job) if job else ""
-        return proposals.image_sizes(immutable.read_lines(storage.own_key(manifest))) if manifest else {}
+        return proposals.image_sizes(immutable.read_text_lines(storage.own_key(manifest))) if manifest else {}
 
     return lambda image: told().get(image)
 

@@ -6,8 +6,9 @@ and whole ones: what the page shows is exactly what the line says, so an unchang
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -88,9 +89,10 @@ def key_point_proposal_line(
     return _checked({**head, PROPOSED_KEY_POINTS: value, f"{PROPOSED_KEY_POINTS}-metadata": metadata})
 
 
-def image_sizes(lines: Iterable[Mapping[str, Any]]) -> dict[str, Size]:
+def image_sizes(lines: Iterable[str]) -> dict[str, Size]:
     """source-ref -> (width, height) of the image that people are shown, where the lines tell."""
-    told = ((line["source-ref"], line.get(IMAGE_SIZE)) for line in lines)
+    records = map(json.loads, lines)
+    told = ((record["source-ref"], record.get(IMAGE_SIZE)) for record in records)
     return {reference: (size["width"], size["height"]) for reference, size in told if size}
 
 
