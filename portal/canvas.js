@@ -46,6 +46,7 @@ export class View {
     on("lostpointercapture", (event) => this.#cancel(event));
     on("pointerleave", () => this.#leave());
     on("contextmenu", (event) => event.preventDefault()); // of a finger that rests
+    document.addEventListener("visibilitychange", () => this.#forget()); // ends are told to pages in sight
     container.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     new ResizeObserver(() => this.#resize()).observe(container);
   }
@@ -170,7 +171,7 @@ export class View {
   #down(event) {
     event.preventDefault();
     if (this.#isPalm(event)) return;
-    if (event.isPrimary) this.#forget(event.pointerType);
+    if (event.isPrimary) this.#forget();
     this.container.focus({ preventScroll: true });
     this.container.setPointerCapture(event.pointerId);
     const at = this.#screen(event);
@@ -185,6 +186,7 @@ export class View {
   }
 
   #move(event) {
+    if (!event.buttons) this.#cancel(event); // let go where this page did not hear of it
     this.#seePen(event);
     const at = this.#screen(event);
     this.pointerAt = event.pointerType === "touch" ? null : at;
@@ -231,11 +233,9 @@ export class View {
     return [...this.#pointers].some(isDown);
   }
 
-  /** The first pointer of its type ends what is left of earlier ones whose end was never told; a pen ends touches. */
-  #forget(type) {
-    for (const [id, pointer] of this.#pointers) {
-      if (pointer.type === type || type === "pen") this.#pointers.delete(id);
-    }
+  /** Ends what is left of pointers whose end was never told: the first one of a type is the only one that counts. */
+  #forget() {
+    this.#pointers.clear();
     this.#start(null);
   }
 

@@ -54,13 +54,18 @@ class Hands:
 
     # --- a pen
 
-    def pen(self, kind: str, x: float, y: float) -> None:
+    def pen(self, kind: str, x: float, y: float, device: str = "pen") -> None:
         """`kind`: mousePressed, mouseMoved or mouseReleased, as Chromium calls it for pens, too."""
-        at = self.painter.at(x, y)
         held = {"buttons": 0 if kind == "mouseReleased" else 1, "button": "left", "force": 0.5, "clickCount": 1}
-        self.devices.send(
-            "Input.dispatchMouseEvent", {"type": kind, "x": at[0], "y": at[1], "pointerType": "pen"} | held
-        )
+        self._stylus({"type": kind, "pointerType": device} | held, x, y)
+
+    def hover(self, x: float, y: float, device: str = "pen") -> None:
+        """Moves with nothing pressed."""
+        self._stylus({"type": "mouseMoved", "pointerType": device, "buttons": 0, "button": "none"}, x, y)
+
+    def _stylus(self, event: dict[str, Any], x: float, y: float) -> None:
+        at = self.painter.at(x, y)
+        self.devices.send("Input.dispatchMouseEvent", event | {"x": at[0], "y": at[1]})
 
     def pen_drag(self, start: Point, end: Point) -> None:
         self.pen("mousePressed", *start)

@@ -86,18 +86,67 @@ def test_an_interrupted_finger_changes_nothing_and_the_next_one_works(on_screen)
     assert near(painter.box(2), 400, 300, 100, 100, 3)
 
 
-@pytest.mark.fault("K08")
-def test_a_finger_whose_end_was_never_told_is_forgotten(on_screen) -> None:
-    hands = on_screen(PHONE)
-    lost = (
-        "{pointerId: 77, pointerType: 'touch', isPrimary: true, button: 0, bubbles: true, clientX: 200, clientY: 300}"
-    )
+def press_and_lose(hands: Hands, pointer: dict[str, object]) -> None:
+    """A pointer comes down at (200, 300) in the window, and the browser says nothing of it any more."""
+    lost = {"isPrimary": True, "button": 0, "bubbles": True, "clientX": 200, "clientY": 300} | pointer
     hands.page.evaluate(
-        "() => { const canvas = document.querySelector('.canvas'); canvas.setPointerCapture = () => {};"
-        f" canvas.dispatchEvent(new PointerEvent('pointerdown', {lost})); delete canvas.setPointerCapture; }}"
+        "lost => { const canvas = document.querySelector('.canvas'); canvas.setPointerCapture = () => {};"
+        " canvas.dispatchEvent(new PointerEvent('pointerdown', lost)); delete canvas.setPointerCapture; }",
+        lost,
     )
+
+
+@pytest.mark.fault("K08")
+@pytest.mark.parametrize("kind", ["touch", "pen", "mouse"])
+def test_a_pointer_whose_end_was_never_told_is_forgotten(on_screen, kind) -> None:
+    hands = on_screen(PHONE)
+    press_and_lose(hands, {"pointerId": 77, "pointerType": kind})
+    hands.page.wait_for_timeout(700)
+    scale = hands.painter.view()["scale"]
     hands.finger((400, 300), (500, 400))
     assert len(hands.painter.marks()) == 3, "it is no second finger"
+    assert near(hands.painter.box(2), 400, 300, 100, 100, 3) and hands.painter.view()["scale"] == scale
+
+
+@pytest.mark.fault("K08")
+def test_a_mouse_whose_button_was_let_go_elsewhere_moves_nothing(on_screen) -> None:
+    hands = on_screen(TABLET)
+    before = hands.painter.view()
+    press_and_lose(hands, {"pointerId": 1, "pointerType": "mouse", "button": 1, "buttons": 4})
+    for x in (400, 500):
+        hands.hover(x, 400, "mouse")
+    assert hands.painter.view() == before
+
+
+@pytest.mark.fault("K08")
+@pytest.mark.parametrize("kind", ["pen", "mouse"])
+def test_a_pointer_that_moves_without_a_button_has_ended_and_draws_nothing(on_screen, kind) -> None:
+    hands = on_screen(TABLET)
+    hands.pen("mousePressed", 400, 300, kind)
+    hands.pen("mouseMoved", 430, 330, kind)
+    for x in (460, 500):
+        hands.hover(x, 400, kind)
+    hands.pen("mouseReleased", 500, 400, kind)
+    assert len(hands.painter.marks()) == 2
+    hands.painter.page.wait_for_timeout(700)
+    hands.finger((400, 300), (500, 400))
+    assert near(hands.painter.box(2), 400, 300, 100, 100, 3)
+
+
+@pytest.mark.fault("K08")
+def test_a_page_that_nobody_sees_holds_no_pointer(on_screen) -> None:
+    """Whoever goes to another tab in the midst of a stroke ends it there, where this page hears nothing of it."""
+    hands = on_screen(TABLET)
+    hands.pen("mousePressed", 400, 300)
+    hands.pen("mouseMoved", 430, 330)
+    for state in ("hidden", "visible"):
+        hands.page.evaluate(
+            f"() => {{ Object.defineProperty(document, 'visibilityState', {{value: '{state}', configurable: true}});"
+            " document.dispatchEvent(new Event('visibilitychange')); }"
+        )
+    hands.page.wait_for_timeout(700)
+    hands.finger((400, 300), (500, 400))
+    assert len(hands.painter.marks()) == 3 and near(hands.painter.box(2), 400, 300, 100, 100, 3)
 
 
 @pytest.mark.fault("K08")
