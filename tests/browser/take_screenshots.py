@@ -1,4 +1,4 @@
-"""Writes docs/labelling-*.png: `PYTHONPATH=. python tests/browser/take_screenshots.py [folder]`, with Chromium."""
+"""Writes docs/labelling-*.png: `PYTHONPATH=.:functions python tests/browser/take_screenshots.py [folder]`."""
 
 from __future__ import annotations
 
