@@ -428,23 +428,42 @@ def test_a_depth_that_is_not_read_is_told_by_its_number(kind):
     assert kind in told(data)
 
 
-@pytest.mark.fault("K05")
-def test_inspection_looks_through_the_window_that_the_batch_has_pinned(aws):
-    from dataclasses import replace
+def inspected(low: int, high: int):
+    """The record of a 16 bit picture from `low` to `high`, and the greys of its first and its last pixel as shown."""
     from threading import BoundedSemaphore
 
     import inspect_images
-    from labelloop import settings, storage
+    from labelloop import storage
     from labelloop.records import InventoryItem
 
-    data = tiff([int(value) for value in ramp(1_000, 2_000)], "I;16")
-    storage.write("incoming/b/depth.tif", data)
-    item = InventoryItem("incoming/b/depth.tif", None, "etag", len(data), 0.5, False, 0.5)
+    data = tiff([int(value) for value in ramp(low, high)], "I;16")
+    key = f"incoming/b/depth-{low}.tif"
+    storage.write(key, data)
+    record = inspect_images.inspect(
+        InventoryItem(key, None, "etag", len(data), 0.5, False, 0.5), "b", BoundedSemaphore(1)
+    )
+    shown = Image.open(io.BytesIO(storage.read(storage.own_key(record.source_ref))))
+    return record, [shown.getpixel(place)[0] for place in ((0, 0), (63, 63))]
+
+
+@pytest.mark.fault("K05")
+def test_with_a_window_for_the_stack_a_distance_has_the_same_grey_in_every_picture(aws, change_setting):
+    change_setting("DEEP_PIXEL_WINDOW", "0,4000")
+    (near, greys_near), (far, greys_far) = inspected(1_000, 2_000), inspected(2_000, 3_000)
+    assert (greys_near, greys_far) == ([64, 128], [128, 191])
+    assert tuple(near.scale) == tuple(far.scale) == (0, 4000)
+
+
+@pytest.mark.fault("K05")
+def test_inspection_looks_through_the_window_that_the_batch_has_pinned(aws):
+    from dataclasses import replace
+
+    from labelloop import settings
+
     token = settings.pinned.set(replace(settings.settings(), deep_pixel_window="0,4000"))
     try:
-        record = inspect_images.inspect(item, "b", BoundedSemaphore(1))
+        record, greys = inspected(1_000, 2_000)
     finally:
         settings.pinned.reset(token)
     assert tuple(record.scale) == (0, 4000)
-    shown = Image.open(io.BytesIO(storage.read(storage.own_key(record.source_ref))))
-    assert [shown.getpixel(place)[0] for place in ((0, 0), (63, 63))] == [64, 128]
+    assert greys == [64, 128]
