@@ -145,11 +145,12 @@ def test_a_stopped_job_ends_promptly_and_is_no_failure(tmp_path):
 def test_what_is_stored_is_safetensors_and_yaml_and_makes_a_plain_ultralytics_model(learned):
     import detector  # noqa: F401
     import yaml
-    from labelloop import weights
     from ultralytics.nn.tasks import DetectionModel
 
     folder = learned[0] / "model"
     assert sorted(path.name for path in folder.iterdir()) == ["architecture.yaml", "model.json", "weights.safetensors"]
+    from labelloop import weights
+
     tensors = weights.read((folder / "weights.safetensors").read_bytes(), "weights")
     architecture = yaml.safe_load((folder / "architecture.yaml").read_text())
     plain = DetectionModel(architecture, verbose=False).state_dict()
