@@ -28,9 +28,9 @@ from typing import Any
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_boxes import same_objects
 from labelloop.labeling import ANSWER_ATTRIBUTE
-from labelloop.ledger import FEWEST_HONEYPOTS
 from labelloop.quality import image_quality
 from labelloop.records import Box
+from labelloop.worker_rows import FEWEST_HONEYPOTS
 from labelloop.workers import LEAST_RELIABILITY, History, is_unreliable, reliability
 
 from local import annotators

@@ -15,8 +15,8 @@ from random import Random
 from typing import Any
 
 from labelloop import naming
-from labelloop.batches import Files
 from labelloop.labeling import ANSWER_ATTRIBUTE
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box, Inspection, InventoryItem, Prediction, dump_line
 

@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from labelloop import batches, copies, endpoints, immutable, models, pinned_bytes, rounds, storage
-from labelloop.batches import Files, Image, images, note_inference, outcomes, pin_uninspected, write_shards
+from labelloop.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.inference import window_seconds
+from labelloop.layout import Files
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 

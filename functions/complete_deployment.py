@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import callbacks, events, outcomes
+from labelloop import callbacks, endpoints, events
 from labelloop.observability import count, entry, logger
 
 
@@ -10,7 +10,7 @@ from labelloop.observability import count, entry, logger
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     endpoint = events.named(event, "detail", "EndpointName")
     callback = callbacks.find("deployment", endpoint)
-    outcome = outcomes.deployment(endpoint) if callback else None
+    outcome = endpoints.ended(endpoint) if callback else None
     if callback is not None and outcome is not None:
         callbacks.answer(callback, outcome)
         count("DeploymentCompleted" if outcome.ok else "DeploymentFailed")

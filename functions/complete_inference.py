@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from labelloop import callbacks, events, outcomes
+from labelloop import callbacks, endpoints, events
 from labelloop.errors import TransientError
 from labelloop.observability import count, entry, logger
 
@@ -32,7 +32,7 @@ def complete(record: SQSRecord) -> None:
     callback = callbacks.find("inference", inference_id)
     if callback is None:
         raise TransientError(f"no request is known under {inference_id} yet")
-    outcome = outcomes.inference(callback)
+    outcome = endpoints.answered(callback)
     if outcome is None:
         raise TransientError(f"{inference_id} is announced as ended, but neither output nor failure is in S3 yet")
     callbacks.answer(callback, outcome)

@@ -4,7 +4,7 @@ Describe is the truth.
 
 from typing import Any
 
-from labelloop import callbacks, events, outcomes
+from labelloop import callbacks, events, labeling
 from labelloop.observability import count, entry, logger
 
 
@@ -12,7 +12,7 @@ from labelloop.observability import count, entry, logger
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = events.named(event, "resources", 0).rpartition("/")[2]
     callback = callbacks.find("labeling", job)
-    outcome = outcomes.labeling(job) if callback else None
+    outcome = labeling.ended(job) if callback else None
     if callback is not None and outcome is not None:
         callbacks.answer(callback, outcome)
         count("LabelingCompleted")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import callbacks, events, outcomes
+from labelloop import callbacks, events, training
 from labelloop.observability import count, entry, logger
 
 
@@ -10,7 +10,7 @@ from labelloop.observability import count, entry, logger
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = events.named(event, "detail", "TrainingJobName")
     callback = callbacks.find("training", job)
-    outcome = outcomes.training(job) if callback else None
+    outcome = training.ended(job) if callback else None
     if callback is not None and outcome is not None:
         callbacks.answer(callback, outcome)
         count("TrainingCompleted" if outcome.ok else "TrainingJobFailed")

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from labelloop import immutable, ledger, proposals, settings_documents, storage
+from labelloop import immutable, proposals, settings_documents, storage, worker_rows
 from labelloop.consolidation import consolidate_payload
 from labelloop.consolidation_objects import FindSize, worker_ids
 from labelloop.errors import InvalidInputError
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
         attribute,
         event.get("labelCategories") or knobs.classes,
         _read,
-        ledger.worker_reliabilities(worker_ids(payload)),
+        worker_rows.reliabilities(worker_ids(payload)),
         knobs.key_points,
         _sizes(event.get("labelingJobArn", "")),
     )

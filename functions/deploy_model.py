@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from labelloop import callbacks, container_images, endpoints, immutable, naming, outcomes
+from labelloop import callbacks, container_images, endpoints, immutable, naming
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -24,6 +24,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     callbacks.mark_started(callback)
     count("DeploymentRequested")
     # An endpoint of an earlier attempt may be in service already: then no event will come.
-    if (known := outcomes.deployment(name)) is not None:
+    if (known := endpoints.ended(name)) is not None:
         callbacks.answer(callback, known)
     return {"endpoint": name}

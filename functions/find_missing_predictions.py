@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from labelloop import batches, immutable, inference, storage
-from labelloop.batches import Files
 from labelloop.inference import CONCURRENCY, Silence
+from labelloop.layout import Files
 from labelloop.observability import count, entry, logger
 
 

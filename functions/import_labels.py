@@ -7,9 +7,10 @@ from typing import Any
 
 from labelloop import batches, immutable, ledger, limits, refusals, side_files, storage, supplied
 from labelloop.augmented import own_attribute
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
 from labelloop.errors import InvalidInputError
 from labelloop.labeling import ANSWER_ATTRIBUTE
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.observability import count, entry, logger
 from labelloop.records import Decision

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from labelloop import immutable, naming, pixels, refusals, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.observability import count, entry, logger
 from labelloop.pixels import Limits, RejectedImage
 from labelloop.records import Inspection, InventoryItem

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelloop import batches, copies, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
 from labelloop.judgement import Candidate
+from labelloop.layout import Files
 from labelloop.naming import JOB_KINDS
 from labelloop.observability import count, entry, logger
 from labelloop.predictions import Seen

@@ -3,7 +3,7 @@
 from typing import Any
 
 from labelloop import batches, datasets, immutable, ledger, merging
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from labelloop import events, inventory, ledger, markers, naming, refusals, settings_documents, storage
-from labelloop.batches import Files
 from labelloop.errors import InvalidInputError
+from labelloop.layout import Files
 from labelloop.markers import Marker
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings

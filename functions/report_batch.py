@@ -18,9 +18,11 @@ from labelloop import (
     scores,
     storage,
     supplied,
+    worker_rows,
 )
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
 from labelloop.judgement import Policy
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.observability import count, entry, logger
 from labelloop.records import Decision, Prediction
@@ -127,7 +129,7 @@ def _was_refused(decision: Decision) -> bool:
 
 def _workers(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each worker of the batch; `flagged` below WorkerMinimumQuality."""
-    histories = ledger.worker_histories(score["worker"] for job in jobs for score in job["workers"])
+    histories = worker_rows.histories(score["worker"] for job in jobs for score in job["workers"])
     rows = scores.by_worker(jobs, histories)
     count("WorkersFlagged", sum(row["flagged"] for row in rows))
     return rows

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from labelloop import aws, callbacks, naming, outcomes, storage
-from labelloop.batches import Files
+from labelloop import aws, callbacks, endpoints, naming, storage
 from labelloop.errors import InferenceOverdueError
+from labelloop.layout import Files
 from labelloop.observability import count, entry
 from labelloop.settings import settings
 
@@ -58,7 +58,7 @@ def _folder(batch: str, round_number: int, shard: str) -> str:
 
 def _settled(callback: callbacks.Callback) -> bool:
     """An earlier attempt made this request: its output may be there although no notice has come."""
-    known = outcomes.inference(callback)
+    known = endpoints.answered(callback)
     if known is not None:
         callbacks.answer(callback, known)
     return known is not None

@@ -3,10 +3,10 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import callbacks, jobs, labeling, ledger, notices, outcomes, settings_documents, storage, supplied
-from labelloop.batches import Files
+from labelloop import callbacks, jobs, labeling, ledger, notices, settings_documents, storage, supplied
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.jobs import Job
+from labelloop.layout import Files
 from labelloop.observability import count, entry, logger
 from labelloop.settings import settings
 
@@ -56,7 +56,7 @@ def _request(files: Files, number: int, job: Job) -> dict[str, Any]:
 
 def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
     """The job was created by an earlier attempt or execution: names stay taken, and its answer is as good now."""
-    known = outcomes.labeling(job)
+    known = labeling.ended(job)
     if known is not None:
         callbacks.answer(callback, known)
 

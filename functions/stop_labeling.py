@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-from labelloop import callbacks, jobs, labeling, notices, outcomes
-from labelloop.batches import Files
+from labelloop import callbacks, jobs, labeling, notices
 from labelloop.callbacks import Outcome
 from labelloop.errors import TransientError
 from labelloop.jobs import Job
+from labelloop.layout import Files
 from labelloop.observability import entry
 from labelloop.settings import settings
 
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _wait_until_stopped(job: str) -> Outcome:
     deadline = time.monotonic() + STOPPING_TAKES_SECONDS
-    while (outcome := outcomes.labeling(job)) is None:
+    while (outcome := labeling.ended(job)) is None:
         if time.monotonic() > deadline:
             raise TransientError(f"labelling job {job} is still stopping")
         time.sleep(1)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, container_images, immutable, outcomes, storage, training
+from labelloop import aws, callbacks, container_images, immutable, storage, training
 from labelloop.observability import count, entry
 from labelloop.settings import AROUND_TRAINING_SECONDS, settings
 
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if aws.error_code(error) != "ResourceInUse":
             callbacks.forget(callback)
             raise
-        if (known := outcomes.training(job)) is not None:
+        if (known := training.ended(job)) is not None:
             callbacks.answer(callback, known)
     callbacks.mark_started(callback)
     count("TrainingRequested")

@@ -16,8 +16,9 @@ from typing import Any
 
 from labelloop import datasets, immutable
 from labelloop.augmented import own_attribute
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
 from labelloop.errors import InvalidInputError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.observability import count, logger
 from labelloop.origins import SAME_AS

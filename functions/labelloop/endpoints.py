@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws, models, naming, storage
-from labelloop.callbacks import Callback
+from labelloop.callbacks import Callback, Outcome
 from labelloop.settings import Settings
 from labelloop.stored import Limits, rendition_bytes
 
@@ -19,6 +19,7 @@ VARIANT = "AllTraffic"
 BACKLOG_PER_INSTANCE = 4.0
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 START_SECONDS = 1800
+MOST_REASON_BYTES = 8_000
 
 
 def create(name: str, model_version: str, image: str, settings: Settings) -> None:
@@ -209,3 +210,41 @@ def _if_there(delete_call: Any, **request: Any) -> None:
         )
         if not missing:
             raise
+
+
+def ended(endpoint: str) -> Outcome | None:
+    """How the deployment ended; None while it goes on."""
+    try:
+        described = aws.client("sagemaker").describe_endpoint(EndpointName=endpoint)
+    except ClientError as error:
+        if "Could not find" in aws.error_message(error):
+            return Outcome(False, error="DeploymentFailed", cause=f"endpoint {endpoint} does not exist")
+        raise
+    status = described["EndpointStatus"]
+    if status == "InService":
+        return Outcome(True, {"endpoint": endpoint})
+    if status in ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed"):
+        return Outcome(
+            False,
+            error="DeploymentFailed",
+            cause=f"endpoint {endpoint} is {status}: {described.get('FailureReason', 'no reason given')}",
+        )
+    return None
+
+
+def answered(callback: Callback) -> Outcome | None:
+    """What came of an inference request; None while nothing has.
+
+    The objects in S3 are the truth: an output is success, a failure object is failure, whatever a notice says.
+
+    Both count only where the request put them: where SageMaker said they would be, and until that is noted where the
+    request asked for the output.
+    """
+    output_uri = str(callback.details.get("output_uri") or callback.details.get("expected_uri", ""))
+    if output_uri and storage.exists(storage.own_key(output_uri)):
+        return Outcome(True, {"output_uri": output_uri})
+    failure_uri = str(callback.details.get("failure_uri", ""))
+    if failure_uri and storage.exists(storage.own_key(failure_uri)):
+        reason = storage.read_start(storage.own_key(failure_uri), MOST_REASON_BYTES).decode("utf-8", "replace")
+        return Outcome(False, error="TransientError", cause=f"the endpoint could not answer: {reason[:2000]}")
+    return None

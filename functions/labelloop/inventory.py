@@ -23,7 +23,8 @@ from labelloop import (
     side_files,
     storage,
 )
-from labelloop.batches import Files, write_shards
+from labelloop.batches import write_shards
+from labelloop.layout import Files
 from labelloop.limits import NOTHING_BEFORE, Before
 from labelloop.markers import Marker
 from labelloop.neighbours import Neighbours

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import datasets, honeypots, immutable, labeling, naming, outcomes, storage, training_images
-from labelloop.batches import Files
+from labelloop import datasets, honeypots, immutable, labeling, naming, storage, training_images
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, collect
 from labelloop.errors import ChangedObjectError, TransientError
 from labelloop.honeypots import Honeypot
+from labelloop.layout import Files
 from labelloop.predictions import Size
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
@@ -127,7 +127,7 @@ def of_round(files: Files, number: int) -> list[Job]:
 
 def outcome(job: Job) -> Outcome:
     """How the job ended. Raises TransientError while it has not: an answer of the state may overtake Describe."""
-    found = outcomes.labeling(job.name)
+    found = labeling.ended(job.name)
     if found is None:
         raise TransientError(f"labelling job {job.name} has not ended yet")
     return found

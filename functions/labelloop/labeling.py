@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from labelloop import aws, immutable, naming, storage
+from labelloop.callbacks import Outcome
 from labelloop.errors import InvalidInputError, LimitReachedError
 from labelloop.settings import Settings
 
@@ -193,3 +194,18 @@ def stop(job: str) -> None:
     except ClientError as error:
         if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
             raise
+
+
+def ended(job: str) -> Outcome | None:
+    """How the job ended; None while it goes on.
+
+    Completed, Stopped and Failed are all answers: what people labelled is kept, the rest is asked again.
+    """
+    described = aws.client("sagemaker").describe_labeling_job(LabelingJobName=job)
+    status = described["LabelingJobStatus"]
+    if status not in ("Completed", "Stopped", "Failed"):
+        return None
+    output_uri = described.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri", "")
+    if output_uri and not storage.exists(storage.own_key(output_uri)):
+        output_uri = ""
+    return Outcome(True, {"status": status, "output_uri": output_uri, "reason": described.get("FailureReason", "")})

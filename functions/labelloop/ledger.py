@@ -1,6 +1,5 @@
-"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock,
-how well workers work
-(docs/architecture.md, "Ledger table").
+"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock
+(docs/architecture.md, "Ledger table"). The rows of people are in worker_rows.py.
 """
 
 import json
@@ -8,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,13 +15,11 @@ from labelloop import aws
 from labelloop.errors import InvalidInputError, NotTheOwnerError, TransientError
 from labelloop.records import SCHEMA, check_schema
 from labelloop.settings import settings
-from labelloop.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreliable, reliability
 
 TRAINING_LOCK = "lock#training"
 LAST_TRAINING = "training#last"
 INDEXED = "index#open"
 QUEUE = "queue#batches"
-FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
 MOST_ROWS_AT_ONCE = 100  # BatchGetItem
 # One after the other, the roles of 150,000 imported labels would take longer than a function may.
 ROLES_AT_ONCE = 16
@@ -57,7 +53,7 @@ def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
     """
     key = {"id": f"source#{bucket}/{prefix}"}
     try:
-        row = _table().update_item(
+        row = table().update_item(
             Key=key,
             UpdateExpression="SET markers = list_append(if_not_exists(markers, :none), :version)",
             ConditionExpression="NOT contains(markers, :plain)",
@@ -65,18 +61,18 @@ def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:
-        _only_condition(error)
-        row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+        only_condition(error)
+        row = table().get_item(Key=key, ConsistentRead=True)["Item"]
     return int(row["markers"].index(marker_version)) + 1
 
 
 def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
     """Makes the execution the batch's owner, taking over from an owner that no longer works on it."""
     key = {"id": f"batch#{batch_id}"}
-    row = _table().get_item(Key=key, ConsistentRead=True).get("Item")
+    row = table().get_item(Key=key, ConsistentRead=True).get("Item")
     if row is None:
         try:
-            _table().put_item(
+            table().put_item(
                 Item={
                     **key,
                     "owner": execution,
@@ -90,8 +86,8 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
             )
             return Claim("owned", 1)
         except ClientError as error:
-            _only_condition(error)
-            row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+            only_condition(error)
+            row = table().get_item(Key=key, ConsistentRead=True)["Item"]
     if row["status"] == _SUPERSEDED:
         return Claim(_SUPERSEDED, int(row["attempt"]), row["successor"])
     if row["owner"] == execution:
@@ -101,7 +97,7 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
     if row["status"] != _FINISHED and _owner_works(row):
         return Claim("already-owned", int(row["attempt"]))
     try:
-        taken = _table().update_item(
+        taken = table().update_item(
             Key=key,
             UpdateExpression="SET #o = :new, attempt = attempt + :one, #s = :running, #open = :yes, since = :now",
             ConditionExpression="#o = :old AND attempt = :attempt AND #s <> :superseded",
@@ -119,14 +115,14 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
             ReturnValues="ALL_NEW",
         )["Attributes"]
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
         return Claim("already-owned", int(row["attempt"]))
     return Claim("owned", int(taken["attempt"]))
 
 
 def batch(batch_id: str) -> dict[str, Any]:
     """The row of a registered batch with its facts: bucket, prefix, marker_version, started."""
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     if row is None:
         raise InvalidInputError(f"batch {batch_id} is not in the ledger: Register Batch has not run for it")
     check_schema(row, f"the ledger's row of batch {batch_id}")
@@ -134,7 +130,7 @@ def batch(batch_id: str) -> dict[str, Any]:
 
 
 def owner_of(batch_id: str) -> str:
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     return str(row["owner"]) if row else ""
 
 
@@ -142,7 +138,7 @@ def check_owner(batch_id: str, execution: str) -> None:
     """Raises NotTheOwnerError for an execution that was redriven after its batch had been taken over: two that work on
     the same images ask people twice, and take each other's answers. `execution` is empty in states of version 0.1.
     """
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     if not execution or row is None:
         return
     if row["status"] == _SUPERSEDED:
@@ -154,7 +150,7 @@ def check_owner(batch_id: str, execution: str) -> None:
 
 
 def is_superseded(batch_id: str) -> bool:
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     return row is not None and row["status"] == _SUPERSEDED
 
 
@@ -162,7 +158,7 @@ def standing(batch_id: str) -> str:
     """at-work | finished | superseded | given-up: the execution that owned it ended without finishing it; or unknown:
     it was never registered.
     """
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
     if row is None:
         return "unknown"
     if row["status"] in (_FINISHED, _SUPERSEDED):
@@ -174,13 +170,13 @@ def queue_up(batch_id: str) -> int:
     """The batch's place in the queue of those that are registered, drawn once: whoever draws later has a higher one."""
     if place := place_in_queue(batch_id):
         return place
-    drawn = _table().update_item(
+    drawn = table().update_item(
         Key={"id": QUEUE},
         UpdateExpression="ADD drawn :one",
         ExpressionAttributeValues={":one": 1},
         ReturnValues="UPDATED_NEW",
     )["Attributes"]["drawn"]
-    row = _table().update_item(
+    row = table().update_item(
         Key={"id": f"batch#{batch_id}"},
         UpdateExpression="SET place = if_not_exists(place, :drawn)",
         ExpressionAttributeValues={":drawn": drawn},
@@ -191,20 +187,20 @@ def queue_up(batch_id: str) -> int:
 
 def place_in_queue(batch_id: str) -> int:
     """0 for a batch that is claimed and has not drawn its place yet: it may come before everybody."""
-    row = _table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item") or {}
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item") or {}
     return int(row.get("place", 0))
 
 
 def supersede(batch_id: str, successor: str) -> bool:
     """Marks a batch that was given up as taken over by a later one. False: it is at work again, or was finished."""
     key = {"id": f"batch#{batch_id}"}
-    row = _table().get_item(Key=key, ConsistentRead=True)["Item"]
+    row = table().get_item(Key=key, ConsistentRead=True)["Item"]
     if row["status"] == _SUPERSEDED:
         return bool(row["successor"] == successor)
     if row["status"] == _FINISHED or _owner_works(row):
         return False
     try:
-        _table().update_item(
+        table().update_item(
             Key=key,
             UpdateExpression="SET #s = :superseded, successor = :successor REMOVE #open",
             ConditionExpression="#o = :owner AND attempt = :attempt AND #s = :seen",
@@ -218,7 +214,7 @@ def supersede(batch_id: str, successor: str) -> bool:
             },
         )
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
         return False
     return True
 
@@ -233,7 +229,7 @@ def running_batches() -> list[tuple[str, str, int]]:
     }
     found = []
     while True:
-        page = _table().query(**request)
+        page = table().query(**request)
         found += [(row["id"].removeprefix("batch#"), row["owner"], int(row.get("since", 0))) for row in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return found
@@ -245,7 +241,7 @@ def index_older_batches() -> int:
 
     Once for a table: it reads some pages each time it is called, and remembers how far it came.
     """
-    seen = _table().get_item(Key={"id": INDEXED}, ConsistentRead=True).get("Item") or {}
+    seen = table().get_item(Key={"id": INDEXED}, ConsistentRead=True).get("Item") or {}
     if seen.get("done"):
         return 0
     request: dict[str, Any] = {
@@ -257,10 +253,10 @@ def index_older_batches() -> int:
     found = 0
     for _ in range(PAGES_AT_ONCE):
         after = {"ExclusiveStartKey": {"id": seen["after"]}} if "after" in seen else {}
-        page = _table().scan(**request, **after)
+        page = table().scan(**request, **after)
         found += sum(_open(row["id"]) for row in page["Items"])
         seen = {"after": page["LastEvaluatedKey"]["id"]} if "LastEvaluatedKey" in page else {"done": True}
-        _table().put_item(Item={"id": INDEXED, **seen})
+        table().put_item(Item={"id": INDEXED, **seen})
         if "done" in seen:
             break
     return found
@@ -268,7 +264,7 @@ def index_older_batches() -> int:
 
 def _open(row_id: str) -> bool:
     try:
-        _table().update_item(
+        table().update_item(
             Key={"id": row_id},
             UpdateExpression="SET #open = :yes, since = if_not_exists(since, :now)",
             ConditionExpression="#s = :running",
@@ -276,14 +272,14 @@ def _open(row_id: str) -> bool:
             ExpressionAttributeValues={":yes": "yes", ":running": "running", ":now": int(time.time())},
         )
     except ClientError as error:
-        _only_condition(error)  # it ended meanwhile
+        only_condition(error)  # it ended meanwhile
         return False
     return True
 
 
 def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
     """Keeps what later steps of the same batch need (marker date, bucket, prefix...)."""
-    _table().update_item(
+    table().update_item(
         Key={"id": f"batch#{batch_id}"},
         UpdateExpression="SET facts = :f",
         ExpressionAttributeValues={":f": json.dumps(dict(facts), ensure_ascii=False)},
@@ -312,7 +308,7 @@ def end_batch(
     if rounds_done is not None:
         update, values = f"{update}, rounds_done = :done", {**values, ":done": rounds_done}
     try:
-        _table().update_item(
+        table().update_item(
             Key={"id": f"batch#{batch_id}"},
             UpdateExpression=f"{update} REMOVE #open",
             ConditionExpression=f"#o = :execution AND (#s = :running OR {again})",
@@ -320,7 +316,7 @@ def end_batch(
             ExpressionAttributeValues=values,
         )
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
         return False
     return True
 
@@ -334,10 +330,10 @@ def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
     """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label; returns what
     holds.
     """
-    client, table, rows = _table().meta.client, settings().ledger_table, list(proposed.items())
+    client, name, rows = table().meta.client, settings().ledger_table, list(proposed.items())
 
     def fix(some: Iterable[tuple[str, str]]) -> dict[str, str]:
-        return {sha256: _fix_role(client, table, sha256, role) for sha256, role in some}
+        return {sha256: _fix_role(client, name, sha256, role) for sha256, role in some}
 
     with ThreadPoolExecutor(ROLES_AT_ONCE) as pool:
         parts = pool.map(fix, [rows[start::ROLES_AT_ONCE] for start in range(ROLES_AT_ONCE)])
@@ -348,33 +344,33 @@ def take_lock(execution: str, lease_seconds: int) -> int | None:
     """The fencing number of the training lock, or None while a running execution holds it."""
     key = {"id": TRAINING_LOCK}
     now = int(time.time())
-    row = _table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
+    row = table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
     if row["owner"] == execution:
         return int(row["fence"])
     if row["owner"] and int(row["lease_until"]) > now and is_alive(row["owner"], int(row.get("since", 0))):
         return None
     fence = int(row["fence"]) + 1
     try:
-        _table().put_item(
+        table().put_item(
             Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds, "since": now},
             ConditionExpression="attribute_not_exists(id) OR fence = :seen AND #o = :owner",
             ExpressionAttributeNames={"#o": "owner"},
             ExpressionAttributeValues={":seen": int(row["fence"]), ":owner": row["owner"]},
         )
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
         return None
     return fence
 
 
 def lock_owner() -> str:
     """The execution that took the training lock and has not released it; it may have died since. Empty: nobody."""
-    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
     return str(row.get("owner", ""))
 
 
 def locked_since() -> int:
-    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
     return int(row.get("since", 0))
 
 
@@ -386,7 +382,7 @@ def training_runs() -> bool:
 
 def check_lock(execution: str, fence: int) -> None:
     """Raises LockLostError unless the execution holds the lock under this fencing number."""
-    row = _table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
     if row.get("owner") != execution or int(row.get("fence", 0)) != fence:
         raise LockLostError(
             f"this execution held the training lock under fence {fence} and does not hold it any more (fence "
@@ -398,7 +394,7 @@ def check_lock(execution: str, fence: int) -> None:
 def release_lock(execution: str) -> None:
     """Frees the training lock if the execution holds it; the fencing number stays, so it only ever grows."""
     try:
-        _table().update_item(
+        table().update_item(
             Key={"id": TRAINING_LOCK},
             UpdateExpression="SET #o = :nobody, lease_until = :zero",
             ConditionExpression="#o = :execution",
@@ -406,79 +402,23 @@ def release_lock(execution: str) -> None:
             ExpressionAttributeValues={":nobody": "", ":zero": 0, ":execution": execution},
         )
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
 
 
 def labels_at_last_training() -> int:
     """How many human training labels the dataset held when a challenger was last judged."""
-    row = _table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item")
+    row = table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item")
     return int(row["labels"]) if row else 0
 
 
 def note_training(dataset_version: str, labels: int, job: str) -> None:
     """Called when a training came to a verdict; one that failed or was aborted is tried again with the same labels."""
-    _table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
-
-
-def note_worker(job: str, score: WorkerScore) -> bool:
-    """Adds a worker's score in one job to the worker's row. False: that job was noted before, nothing changes.
-
-    The row remembers its jobs by name, some 60 bytes each: room for thousands of jobs per worker.
-    """
-    quality = (score.honeypot_quality or 0.0) * score.honeypots
-    try:
-        _table().update_item(
-            Key={"id": f"worker#{score.worker}"},
-            UpdateExpression="ADD answers :answers, honeypots :seen, quality_sum :quality, jobs :jobs",
-            ConditionExpression="NOT contains(jobs, :job)",
-            ExpressionAttributeValues={
-                ":answers": score.answers,
-                ":seen": score.honeypots,
-                ":quality": Decimal(str(round(quality, 6))),
-                ":jobs": {job},
-                ":job": job,
-            },
-        )
-    except ClientError as error:
-        _only_condition(error)
-        return False
-    return True
-
-
-def worker_histories(ids: Iterable[str]) -> dict[str, History]:
-    """Worker id -> all honeypots the worker has answered; workers nobody knows are left out."""
-    wanted, name = sorted(set(ids)), settings().ledger_table
-    found = {}
-    for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
-        keys = [{"id": f"worker#{worker}"} for worker in wanted[start : start + MOST_ROWS_AT_ONCE]]
-        for _ in range(READS_BEFORE_GIVING_UP):
-            request = {"Keys": keys, "ProjectionExpression": "id, honeypots, quality_sum", "ConsistentRead": True}
-            answer = _table().meta.client.batch_get_item(RequestItems={name: request})
-            for row in answer["Responses"].get(name, ()):
-                found[row["id"].removeprefix("worker#")] = _history(row)
-            keys = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
-            if not keys:
-                break
-        else:
-            raise TransientError(f"{len(keys)} workers could not be read from the ledger")
-    return found
-
-
-def worker_reliabilities(ids: Iterable[str]) -> dict[str, float]:
-    """Worker id -> how much the worker counts in a vote, in (0, 1]; workers nobody knows are left out.
-
-    A worker whose answers to honeypots are on average worse than WorkerMinimumQuality counts least.
-    """
-    bound = settings().worker_minimum_quality
-    return {
-        worker: LEAST_RELIABILITY if is_unreliable(history, bound, FEWEST_HONEYPOTS) else reliability(history)
-        for worker, history in worker_histories(ids).items()
-    }
+    table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
 
 
 def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
     """An index row for people and queries; the pointer object in S3 is the truth."""
-    _table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
+    table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
 
 
 def is_alive(execution: str, since: int) -> bool:
@@ -511,7 +451,7 @@ def execution_status(execution: str) -> str:
 
 def batches_of(bucket: str, prefix: str) -> Iterable[int]:
     """The delivery numbers a prefix has had."""
-    row = _table().get_item(Key={"id": f"source#{bucket}/{prefix}"}, ConsistentRead=True).get("Item") or {"markers": []}
+    row = table().get_item(Key={"id": f"source#{bucket}/{prefix}"}, ConsistentRead=True).get("Item") or {"markers": []}
     return range(1, len(row["markers"]) + 1)
 
 
@@ -530,7 +470,7 @@ def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
     try:
         client.put_item(TableName=table, Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
     except ClientError as error:
-        _only_condition(error)
+        only_condition(error)
         row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
         if row is None:
             raise TransientError(f"the role of {sha256} vanished while it was read") from error
@@ -538,15 +478,10 @@ def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
     return role
 
 
-def _history(row: Mapping[str, Any]) -> History:
-    seen = int(row["honeypots"])
-    return History(seen, float(row["quality_sum"]) / seen if seen else 0.0)
-
-
-def _table() -> Any:
+def table() -> Any:
     return aws.table(settings().ledger_table)
 
 
-def _only_condition(error: ClientError) -> None:
+def only_condition(error: ClientError) -> None:
     if aws.error_code(error) != "ConditionalCheckFailedException":
         raise error

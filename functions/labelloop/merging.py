@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from labelloop import (
-    adjustments,
     batches,
+    changes,
     copies,
     immutable,
     jobs,
@@ -21,9 +21,10 @@ from labelloop import (
     sampling,
     storage,
 )
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
 from labelloop.collected import Collected, HumanLabel, collect
 from labelloop.errors import ChangedObjectError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.observability import count, logger
 from labelloop.records import Decision
@@ -173,7 +174,7 @@ def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str,
         job_name=answer.job,
         provenance=provenance,
         extra={},
-        adjustment=adjustments.compare(answer.proposed, label) if answer.proposed else None,
+        adjustment=changes.compare(answer.proposed, label) if answer.proposed else None,
     )
 
 

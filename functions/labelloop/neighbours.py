@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from labelloop import batches, immutable, ledger, naming
-from labelloop.batches import Files
 from labelloop.errors import TransientError
+from labelloop.layout import Files
 from labelloop.observability import logger
 
 Identity = tuple[str, str]

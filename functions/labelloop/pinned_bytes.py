@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop import aws, naming, refusals, storage
-from labelloop.batches import Files, Image
+from labelloop.batches import Image
+from labelloop.layout import Files
 from labelloop.observability import count, logger
 from labelloop.records import InventoryItem
 from labelloop.refusals import InaccessibleObjectError

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean, median
 from typing import Any
 
-from labelloop import immutable, jobs, ledger, storage
-from labelloop.batches import Files
+from labelloop import immutable, jobs, storage, worker_rows
 from labelloop.callbacks import Outcome
 from labelloop.collected import Collected, reference
 from labelloop.jobs import Job
+from labelloop.layout import Files
 from labelloop.observability import logger
 from labelloop.settings import settings
 from labelloop.workers import History, Label, is_unreliable, score_workers
@@ -45,7 +45,7 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
         knobs.key_points,
     )
     for score in scores:
-        ledger.note_worker(job.name, score)
+        worker_rows.note(job.name, score)
     done = len(collected.labels) + len(collected.rejected)
     without = IN_VAIN if collected.unusable else OF_OTHERS if collected.strange_lines else NOBODY
     record = {
@@ -108,7 +108,7 @@ def by_worker(records: Sequence[Mapping[str, Any]], histories: Mapping[str, Hist
 
 
 def is_flagged(history: History) -> bool:
-    return is_unreliable(history, settings().worker_minimum_quality, ledger.FEWEST_HONEYPOTS)
+    return is_unreliable(history, settings().worker_minimum_quality, worker_rows.FEWEST_HONEYPOTS)
 
 
 def _mean(scores: Iterable[Mapping[str, Any]], name: str, weight: str) -> float | None:

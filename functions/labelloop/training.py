@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop import archives, fields, immutable, model_archives, storage
+from labelloop import archives, aws, fields, immutable, model_archives, storage
+from labelloop.callbacks import Outcome
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation
 from labelloop.model_descriptions import ModelDescription
@@ -141,3 +142,19 @@ def _text(body: bytes, where: str) -> str:
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def ended(job: str) -> Outcome | None:
+    """How the job ended; None while it goes on."""
+    described = aws.client("sagemaker").describe_training_job(TrainingJobName=job)
+    status = described["TrainingJobStatus"]
+    if status == "Completed":
+        model_uri = described["ModelArtifacts"]["S3ModelArtifacts"]
+        output_uri = model_uri.removesuffix("model.tar.gz") + "output.tar.gz"
+        return Outcome(True, {"model_uri": model_uri, "output_uri": output_uri})
+    if status in ("Failed", "Stopped"):
+        reason = described.get("FailureReason", "no reason given")
+        if described.get("SecondaryStatus") == "MaxRuntimeExceeded":
+            reason = "it ran longer than TrainingTimeoutSeconds; raise it, or train fewer steps"
+        return Outcome(False, error="TrainingJobFailed", cause=f"training job {job} is {status}: {reason}")
+    return None

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.manifests import Annotation, split_lines
 
 from local import stack

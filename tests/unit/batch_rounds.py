@@ -3,7 +3,7 @@
 import people
 from handling import handle
 from labelloop import batches, jobs, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 
 
 def refs(batch_id: str) -> list[str]:

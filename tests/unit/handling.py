@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from acting import acting_as
 from labelloop import batches, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.records import Prediction
 from made_up_stack import BUCKET, SETTINGS
 from PIL import Image

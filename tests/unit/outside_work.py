@@ -5,7 +5,7 @@ from typing import Any
 
 from handling import handle, handle_event
 from labelloop import jobs, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import arn
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")

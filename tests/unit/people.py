@@ -6,8 +6,8 @@ from typing import Any
 
 from annotation_lines import CLASSES
 from labelloop import jobs, storage
-from labelloop.batches import Files
 from labelloop.jobs import Job
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box
 

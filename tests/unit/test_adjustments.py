@@ -7,7 +7,8 @@ import pytest
 from annotation_lines import annotation
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.adjustments import Adjustment, compare, compare_boxes, compare_key_points
+from labelloop.adjustments import Adjustment
+from labelloop.changes import compare, compare_boxes, compare_key_points
 from labelloop.consolidation import consolidate_payload
 from labelloop.errors import InvalidInputError
 from labelloop.manifests import Annotation, read_labeled

@@ -8,7 +8,7 @@ import pytest
 from batch_rounds import asked_in, merge, refs, run_round
 from handling import PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
 from labelloop import batches, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 
 pytestmark = [

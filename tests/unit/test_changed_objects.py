@@ -9,7 +9,7 @@ import pytest
 from batch_rounds import merge, refs, run_round
 from handling import MODEL, THRESHOLDS, crown, execution, handle, mark, picture, predict, registered, upload
 from labelloop import batches, datasets, jobs, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 
 pytestmark = [

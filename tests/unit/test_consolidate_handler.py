@@ -7,7 +7,7 @@ from answer_forms import BOXES, KEY_POINTS, VERDICTS, boxes, drawn, item, key_po
 from batch_rounds import asked_in
 from fake_service import refused
 from handling import handle, registered, upload
-from labelloop import ledger, storage
+from labelloop import storage, worker_rows
 from labelloop.errors import InvalidInputError
 from labelloop.storage import MissingObjectError, uri
 from labelloop.workers import WorkerScore
@@ -24,7 +24,7 @@ def consolidate(payload, attribute=BOXES, **event):
 def test_workers_count_as_the_ledger_says(aws) -> None:
     payload = [item({"good": boxes(drawn()), "bad": boxes(drawn(left=300))})]
     assert len(consolidate(payload)[0]["annotations"]) == 2
-    ledger.note_worker("job", WorkerScore("bad", 20, 0, 0, None, None, honeypots=20, honeypot_quality=0.03))
+    worker_rows.note("job", WorkerScore("bad", 20, 0, 0, None, None, honeypots=20, honeypot_quality=0.03))
     (kept,) = consolidate(payload)[0]["annotations"]
     assert kept["left"] == 10
 
@@ -89,7 +89,7 @@ def test_f19_a_ledger_that_cannot_be_read_raises(aws, monkeypatch) -> None:
     def denied(workers):
         raise PermissionError("the ledger")
 
-    monkeypatch.setattr(ledger, "worker_reliabilities", denied)
+    monkeypatch.setattr(worker_rows, "reliabilities", denied)
     with pytest.raises(PermissionError):
         consolidate([item([boxes()])])
 

@@ -11,7 +11,7 @@ from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, pre
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from labelloop import batches, datasets, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box, KeyPoint
 from made_up_stack import BUCKET

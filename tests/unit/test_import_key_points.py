@@ -3,7 +3,7 @@
 import pytest
 from handling import PREFIX, handle, mark, registered, upload
 from labelloop import storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from labelloop.manifests import Annotation, read_labeled
 from labelloop.records import Box, KeyPoint
 

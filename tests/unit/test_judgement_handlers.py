@@ -4,7 +4,7 @@ import pytest
 from batch_rounds import asked_in, refs, run_round
 from handling import MODEL, crown, handle, predict, registered, upload
 from labelloop import batches, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 
 pytestmark = [

@@ -6,7 +6,7 @@ import pytest
 from batch_rounds import merge, refs
 from handling import MODEL, THRESHOLDS, crown, handle, mark, predict, registered, upload
 from labelloop import batches, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 from training_files import JOB, assembled, calibration
 

@@ -10,9 +10,9 @@ import pytest
 from annotation_lines import CLASSES
 from batch_rounds import asked_in
 from handling import crown, handle, mark, predict, registered, upload, write_otherwise
-from labelloop import batches, datasets, jobs, ledger, scores, storage
-from labelloop.batches import Files
+from labelloop import batches, datasets, jobs, ledger, scores, storage, worker_rows
 from labelloop.errors import InvalidInputError, TransientError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box, KeyPoint
 from labelloop.settings import settings
@@ -305,7 +305,7 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
         end(batch, 1, lambda line: people.boxes())
     row = boto3.resource("dynamodb").Table(settings().ledger_table).get_item(Key={"id": "worker#good"})["Item"]
     assert (row["answers"], row["honeypots"], row["jobs"]) == (9, 3, {job.name})
-    told = ledger.worker_reliabilities(["good", "bad", "stranger"])
+    told = worker_rows.reliabilities(["good", "bad", "stranger"])
     assert set(told) == {"good", "bad"} and told["bad"] == LEAST_RELIABILITY
     assert UNKNOWN_RELIABILITY < told["good"] <= 1
 
@@ -348,7 +348,7 @@ def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
     end(batch, 1, lambda line: people.boxes())
     record = storage.read_json(Files(batch).workers(1, job.name))
     write_otherwise(Files(batch).workers(1, job.name), [{**record, "workers": [score.to_json()]}])
-    ledger.note_worker(job.name, score)
+    worker_rows.note(job.name, score)
     handle("merge_annotations", batch_id=batch, round=1)
     handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
     assert "Below WorkerMinimumQuality on honeypots: bad." in notices.requests_of("publish")[-1]["Message"]
@@ -356,11 +356,11 @@ def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
 
 def test_hundreds_of_workers_are_read_in_several_requests() -> None:
     for number in range(120):
-        assert ledger.note_worker("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
-        assert not ledger.note_worker("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
-    found = ledger.worker_histories([f"w{number}" for number in range(130)])
+        assert worker_rows.note("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
+        assert not worker_rows.note("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
+    found = worker_rows.histories([f"w{number}" for number in range(130)])
     assert len(found) == 120 and {(each.honeypots, each.quality) for each in found.values()} == {(2, 0.5)}
-    assert ledger.worker_histories([]) == {}
+    assert worker_rows.histories([]) == {}
 
 
 def test_a_worker_response_that_is_none_costs_only_its_own_scores() -> None:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import ledger
+from labelloop import ledger, worker_rows
 from labelloop.errors import InvalidInputError
 from labelloop.ledger import Claim, LockLostError
 from labelloop.sampling import Shares, role_of
@@ -75,8 +75,8 @@ def test_of_two_claimers_one_owns_the_batch(run) -> None:
 def test_a_claimer_that_lost_the_race_to_create_the_row_sees_the_winner(run, monkeypatch) -> None:
     """Both read that nobody owns the batch; both write."""
     first, second = run("first"), run("second")
-    table = ledger._table()
-    monkeypatch.setattr(ledger, "_table", lambda: table)
+    table = ledger.table()
+    monkeypatch.setattr(ledger, "table", lambda: table)
     read, reads = table.get_item, []
 
     def overtaken(**request):
@@ -174,7 +174,7 @@ def test_roles_are_fixed_several_at_a_time(environment, monkeypatch) -> None:
     """Those of 150,000 imported labels, one after the other, would take longer than a function may."""
     together = Barrier(8)
     put = SimpleNamespace(put_item=lambda **_: together.wait(timeout=20))
-    monkeypatch.setattr(ledger, "_table", lambda: SimpleNamespace(meta=SimpleNamespace(client=put), **vars(put)))
+    monkeypatch.setattr(ledger, "table", lambda: SimpleNamespace(meta=SimpleNamespace(client=put), **vars(put)))
     proposed = {f"{number:064x}": "train" for number in range(8)}
     assert ledger.fix_roles(proposed) == proposed
 
@@ -283,8 +283,8 @@ def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(envi
         return {"Responses": {name: [] if first else [row]}, "UnprocessedKeys": RequestItems if first else {}}
 
     client = SimpleNamespace(batch_get_item=batch_get_item)
-    monkeypatch.setattr(ledger, "_table", lambda: SimpleNamespace(meta=SimpleNamespace(client=client)))
-    assert ledger.worker_histories(["a"]) == {"a": History(4, 0.25)}
+    monkeypatch.setattr(ledger, "table", lambda: SimpleNamespace(meta=SimpleNamespace(client=client)))
+    assert worker_rows.histories(["a"]) == {"a": History(4, 0.25)}
     assert [(each["Keys"], each.get("ConsistentRead")) for each in requests] == [([{"id": "worker#a"}], True)] * 2
 
 
@@ -294,7 +294,7 @@ def test_the_fence_only_grows_and_has_one_holder(steps) -> None:
     """Against a table in memory with DynamoDB's conditions: whoever holds the lock holds the highest fence."""
     table = LockTable()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "_table", lambda: table)
+        patch.setattr(ledger, "table", lambda: table)
         patch.setattr(ledger, "execution_status", lambda _: "RUNNING")
         highest, holder = 0, ""
         for who, step in steps:

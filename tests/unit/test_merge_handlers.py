@@ -20,8 +20,8 @@ from handling import (
     write_otherwise,
 )
 from labelloop import batches, jobs, ledger, merging, storage
-from labelloop.batches import Files
 from labelloop.errors import ConservationError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box
 from made_up_stack import BUCKET, LEDGER

@@ -5,8 +5,8 @@ import pytest
 from batch_rounds import refs, run_round
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, predict, registered, upload
-from labelloop import batches, ledger, models, outcomes, storage
-from labelloop.batches import Files
+from labelloop import batches, ledger, models, storage, training
+from labelloop.layout import Files
 from labelloop.settings import settings
 from outside_work import ask_for_labels
 
@@ -116,5 +116,5 @@ def test_a_training_job_ends_before_the_state_that_waits_for_it(states, fake_ser
 def test_a_training_that_ran_out_of_its_own_time_says_so(aws, fake_service) -> None:
     described = {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
     fake_service("sagemaker", describe_training_job=described)
-    outcome = outcomes.training("job")
+    outcome = training.ended("job")
     assert not outcome.ok and "TrainingTimeoutSeconds" in outcome.cause

@@ -13,7 +13,7 @@ from handling import MODEL, crown, execution, handle, mark, predict, registered,
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import batches, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from outside_work import EXECUTION
 
 ROOT = Path(__file__).resolve().parents[2]

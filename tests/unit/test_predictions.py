@@ -10,7 +10,7 @@ from handling import MODEL, crown, handle, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import batches, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 loop = pytest.mark.usefixtures("aws", "ended_labeling_jobs")

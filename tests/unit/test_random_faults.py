@@ -25,8 +25,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture
 from labelloop import aws, batches, datasets, ledger, storage
-from labelloop.batches import Files
 from labelloop.errors import TransientError
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "6")))

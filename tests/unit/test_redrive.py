@@ -10,7 +10,7 @@ from handling import PREFIX, execution, handle, mark, registered, upload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelloop import aws, batches, callbacks, datasets, jobs, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET, LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -277,7 +277,7 @@ def test_the_reconciler_asks_for_what_is_open_and_never_reads_the_whole_ledger(m
     upload(2)
     batch = registered()["batch"]["id"]
     ledger.fix_roles({f"{number:064x}": "train" for number in range(300)})
-    table = ledger._table()
+    table = ledger.table()
     asked = []
 
     def recorded(name):
@@ -292,7 +292,7 @@ def test_the_reconciler_asks_for_what_is_open_and_never_reads_the_whole_ledger(m
 
     for name in ("scan", "query"):
         monkeypatch.setattr(table, name, recorded(name))
-    monkeypatch.setattr(ledger, "_table", lambda: table)
+    monkeypatch.setattr(ledger, "table", lambda: table)
     assert [name for name, *_ in ledger.running_batches()] == [batch]
     assert asked == [("query", 1)], "one row is read, whatever else the ledger holds"
     ledger.end_batch(batch, ledger.owner_of(batch), "failed")
@@ -324,7 +324,7 @@ def test_a_batch_that_version_0_1_registered_is_found_when_its_execution_ends_un
 def test_older_batches_are_looked_for_once_and_page_by_page(monkeypatch) -> None:
     for number in range(7):
         older_row(f"b{number}", execution(f"e{number}"))
-    table, read = ledger._table(), []
+    table, read = ledger.table(), []
     real = table.scan
 
     def scan(**request):
@@ -332,7 +332,7 @@ def test_older_batches_are_looked_for_once_and_page_by_page(monkeypatch) -> None
         return real(**request, Limit=3)
 
     monkeypatch.setattr(table, "scan", scan)
-    monkeypatch.setattr(ledger, "_table", lambda: table)
+    monkeypatch.setattr(ledger, "table", lambda: table)
     monkeypatch.setattr(ledger, "PAGES_AT_ONCE", 2, raising=False)
     found = [ledger.index_older_batches() for _ in range(4)]
     assert sum(found) == 7 == len(ledger.running_batches()) and found[-1] == 0
@@ -343,7 +343,7 @@ def test_older_batches_are_looked_for_once_and_page_by_page(monkeypatch) -> None
 def test_a_batch_that_ends_while_it_is_put_into_the_index_stays_ended(monkeypatch) -> None:
     owner = execution("one")
     older_row("quick", owner)
-    table = ledger._table()
+    table = ledger.table()
     real = table.scan
 
     def scan(**request):
@@ -352,7 +352,7 @@ def test_a_batch_that_ends_while_it_is_put_into_the_index_stays_ended(monkeypatc
         return page
 
     monkeypatch.setattr(table, "scan", scan)
-    monkeypatch.setattr(ledger, "_table", lambda: table)
+    monkeypatch.setattr(ledger, "table", lambda: table)
     assert ledger.index_older_batches() == 0 and ledger.running_batches() == []
 
 

@@ -9,7 +9,7 @@ from batch_rounds import refs, run_round
 from botocore.exceptions import ClientError, FlexibleChecksumError
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
 from labelloop import batches, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 from refusing_s3 import refuse
 

@@ -6,8 +6,8 @@ import boto3
 import pytest
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
 from labelloop import batches, ledger, naming, sampling, storage
-from labelloop.batches import Files
 from labelloop.errors import InvalidInputError, TransientError
+from labelloop.layout import Files
 from made_up_stack import BUCKET
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]

@@ -9,7 +9,7 @@ import yaml
 from botocore.session import get_session
 from handling import handle, registered, upload
 from labelloop import callbacks, jobs, ledger, storage
-from labelloop.batches import Files
+from labelloop.layout import Files
 from made_up_stack import CALLBACKS, LEDGER
 from outside_work import EXECUTION, heard
 

@@ -12,8 +12,8 @@ from handling import PREFIX, crown, handle, mark, picture, predict, registered, 
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import ledger, storage
-from labelloop.batches import Files
 from labelloop.errors import InvalidInputError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box
 from made_up_stack import BUCKET

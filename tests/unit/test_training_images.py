@@ -16,8 +16,8 @@ from handling import PREFIX, handle, mark, picture, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop import datasets, ledger, storage
-from labelloop.batches import Files
 from labelloop.errors import TransientError
+from labelloop.layout import Files
 from labelloop.manifests import Annotation
 from labelloop.records import Box
 from made_up_stack import BUCKET
