@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from labelloop import limits
-from labelloop.supplied import MOST_BYTES
+from labelloop.contracts import limits
+from labelloop.people.supplied import MOST_BYTES
 
 from bench.batch_step import MARK
 from bench.made_up_batch import BOXES, EARLIER, EXECUTION, MODELS, MadeUpBatch

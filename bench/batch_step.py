@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelloop import aws
+from labelloop.store import aws
 
 from bench.file_store import EndedJobs, FileS3, FileTable, Notices
 

@@ -3,7 +3,7 @@
 Simulated workers (local.annotators; jitter 4 px, 10 % misses, 5 % phantoms, 5 % wrong class) answer made-up images of
 640 x 480 pixels with up to six boxes of two classes; nothing is rendered. Their answers go through the consolidation
 function's own code in requests of 50 objects, and no worker is known beforehand. The error of a label is
-1 - image_quality (labelloop.quality: one-to-one overlap, same class), the mean over all images of a seed.
+1 - image_quality (labelloop.tasks.quality: one-to-one overlap, same class), the mean over all images of a seed.
 
 G6.3a: three such workers; error of the consolidated label over that of the best single one, chosen in hindsight.
 G6.3b: the third worker is adversarial (random boxes in every image); error of the consolidated label over that of plain
@@ -25,13 +25,13 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
-from labelloop.consolidation import consolidate_payload
-from labelloop.consolidation_boxes import same_objects
-from labelloop.labeling import ANSWER_ATTRIBUTE
-from labelloop.quality import image_quality
-from labelloop.records import Box
-from labelloop.worker_rows import FEWEST_HONEYPOTS
-from labelloop.workers import LEAST_RELIABILITY, History, is_unreliable, reliability
+from labelloop.contracts.records import Box
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.people.labeling import ANSWER_ATTRIBUTE
+from labelloop.people.worker_rows import FEWEST_HONEYPOTS
+from labelloop.people.workers import LEAST_RELIABILITY, History, is_unreliable, reliability
+from labelloop.tasks.consolidation_boxes import same_objects
+from labelloop.tasks.quality import image_quality
 
 from local import annotators
 from local.annotators import ImageTruth, Noise, Truth
@@ -141,7 +141,7 @@ def plain_average(answers: Answers, at_least: int = 2) -> Labels:
 
 
 def _trust(honeypot_quality: float) -> float:
-    """As labelloop.ledger gives it to the consolidation function."""
+    """As labelloop.store.ledger gives it to the consolidation function."""
     history = History(HONEYPOTS, honeypot_quality)
     flagged = is_unreliable(history, WORKER_MINIMUM_QUALITY, FEWEST_HONEYPOTS)
     return LEAST_RELIABILITY if flagged else reliability(history)

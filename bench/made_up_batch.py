@@ -14,11 +14,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from labelloop import naming
-from labelloop.labeling import ANSWER_ATTRIBUTE
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box, Inspection, InventoryItem, Prediction, dump_line
+from labelloop.contracts import naming
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, Inspection, InventoryItem, Prediction, dump_line
+from labelloop.people.labeling import ANSWER_ATTRIBUTE
 
 from bench.batch_step import BUCKET
 from bench.file_store import ROWS, UPLOADED, FileS3, answers_of

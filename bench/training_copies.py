@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functions"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "unit"))
 
 from botocore.awsrequest import AWSResponse
-from labelloop import aws, settings, training_images
+from labelloop.contracts import settings
+from labelloop.engines import training_images
+from labelloop.store import aws
 from made_up_stack import BUCKET, CREDENTIALS, PLATFORM, SETTINGS
 
 COPIED = "<CopyObjectResult><ETag>0</ETag><LastModified>2026-01-01T00:00:00.000Z</LastModified></CopyObjectResult>"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from labelloop import immutable, models, storage, training
-from labelloop.errors import InvalidInputError
-from labelloop.observability import entry
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.store import immutable, storage
+from labelloop.store.observability import entry
 
 
 @entry

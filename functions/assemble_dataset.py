@@ -5,9 +5,10 @@ fetches.
 import json
 from typing import Any
 
-from labelloop import datasets, immutable, storage, training, training_images
-from labelloop.manifests import Annotation
-from labelloop.observability import entry, logger
+from labelloop.contracts.manifests import Annotation
+from labelloop.engines import training, training_images
+from labelloop.store import datasets, immutable, storage
+from labelloop.store.observability import entry, logger
 
 
 @entry

@@ -5,12 +5,14 @@ the champion has not seen yet. What is known by its content is not looked at aga
 import time
 from typing import Any
 
-from labelloop import batches, copies, endpoints, immutable, models, pinned_bytes, rounds, storage
-from labelloop.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
-from labelloop.inference import window_seconds
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
+from labelloop.batch import batches, copies, pinned_bytes, rounds
+from labelloop.batch.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints, models
+from labelloop.store import immutable, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.trust.inference import window_seconds
 
 
 @entry

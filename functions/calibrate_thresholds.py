@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from labelloop import calibration, immutable, models, predictions, storage, training
-from labelloop.observability import entry, logger
-from labelloop.records import Prediction
-from labelloop.settings import settings
+from labelloop.contracts import predictions
+from labelloop.contracts.records import Prediction
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.store import immutable, storage
+from labelloop.store.observability import entry, logger
+from labelloop.trust import calibration
 
 
 @entry

@@ -13,8 +13,10 @@ import time
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, custom_resources, endpoints, naming
-from labelloop.observability import entry, logger
+from labelloop.contracts import naming
+from labelloop.engines import endpoints
+from labelloop.store import aws, custom_resources
+from labelloop.store.observability import entry, logger
 
 SECONDS_KEPT_FOR_THE_ANSWER = 45
 SECONDS_BETWEEN_LOOKS = 10

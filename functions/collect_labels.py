@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from labelloop import batches, jobs, scores
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs, scores
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

@@ -3,12 +3,15 @@
 from dataclasses import asdict
 from typing import Any
 
-from labelloop import models, naming, predictions, promotion, storage, training
-from labelloop.manifests import Annotation
-from labelloop.observability import count, entry, logger
-from labelloop.promotion import Contender, GateSettings
-from labelloop.settings import settings
-from labelloop.training import Scores
+from labelloop.contracts import naming, predictions
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.engines.training import Scores
+from labelloop.store import storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.trust import promotion
+from labelloop.trust.promotion import Contender, GateSettings
 
 
 @entry

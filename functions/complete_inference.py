@@ -9,9 +9,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from labelloop import callbacks, endpoints, events
-from labelloop.errors import TransientError
-from labelloop.observability import count, entry, logger
+from labelloop.contracts import events
+from labelloop.contracts.errors import TransientError
+from labelloop.engines import endpoints
+from labelloop.store import callbacks
+from labelloop.store.observability import count, entry, logger
 
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 

@@ -4,8 +4,10 @@ Describe is the truth.
 
 from typing import Any
 
-from labelloop import callbacks, events, labeling
-from labelloop.observability import count, entry, logger
+from labelloop.contracts import events
+from labelloop.people import labeling
+from labelloop.store import callbacks
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from labelloop import callbacks, events, training
-from labelloop.observability import count, entry, logger
+from labelloop.contracts import events
+from labelloop.engines import training
+from labelloop.store import callbacks
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

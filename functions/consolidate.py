@@ -6,13 +6,15 @@ import json
 from functools import cache
 from typing import Any
 
-from labelloop import immutable, proposals, settings_documents, storage, worker_rows
-from labelloop.consolidation import consolidate_payload
-from labelloop.consolidation_objects import FindSize, worker_ids
-from labelloop.errors import InvalidInputError
-from labelloop.observability import count, entry, logger
-from labelloop.predictions import Size
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.predictions import Size
+from labelloop.contracts.settings import settings
+from labelloop.people import worker_rows
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.people.consolidation_objects import FindSize, worker_ids
+from labelloop.store import immutable, settings_documents, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.tasks import proposals
 
 MOST_PAYLOAD_BYTES = 50_000_000
 

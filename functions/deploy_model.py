@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from labelloop import callbacks, container_images, endpoints, immutable, naming
-from labelloop.observability import count, entry
-from labelloop.settings import settings
+from labelloop.contracts import naming
+from labelloop.contracts.settings import settings
+from labelloop.engines import container_images, endpoints
+from labelloop.store import callbacks, immutable
+from labelloop.store.observability import count, entry
 
 
 @entry

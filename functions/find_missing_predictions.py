@@ -5,10 +5,12 @@ says at last whether what is missing is the images' fault or the endpoint's.
 import time
 from typing import Any
 
-from labelloop import batches, immutable, inference, storage
-from labelloop.inference import CONCURRENCY, Silence
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import immutable, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.trust import inference
+from labelloop.trust.inference import CONCURRENCY, Silence
 
 
 @entry

@@ -5,18 +5,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labelloop import batches, immutable, ledger, limits, refusals, side_files, storage, supplied
-from labelloop.augmented import own_attribute
-from labelloop.batches import Image
-from labelloop.errors import InvalidInputError
-from labelloop.labeling import ANSWER_ATTRIBUTE
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.observability import count, entry, logger
-from labelloop.records import Decision
-from labelloop.refusals import InaccessibleObjectError
-from labelloop.settings import settings
-from labelloop.supplied import Names, Refused
+from labelloop.batch import batches, side_files
+from labelloop.batch.batches import Image
+from labelloop.contracts import limits
+from labelloop.contracts.augmented import own_attribute
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Decision
+from labelloop.contracts.settings import settings
+from labelloop.people import supplied
+from labelloop.people.labeling import ANSWER_ATTRIBUTE
+from labelloop.people.supplied import Names, Refused
+from labelloop.store import immutable, ledger, refusals, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.store.refusals import InaccessibleObjectError
 
 ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
 

@@ -9,13 +9,15 @@ from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any
 
-from labelloop import immutable, naming, pixels, refusals, storage
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
-from labelloop.pixels import Limits, RejectedImage
-from labelloop.records import Inspection, InventoryItem
-from labelloop.refusals import InaccessibleObjectError
-from labelloop.settings import settings
+from labelloop.contracts import naming
+from labelloop.contracts.layout import Files
+from labelloop.contracts.records import Inspection, InventoryItem
+from labelloop.contracts.settings import settings
+from labelloop.pictures import pixels
+from labelloop.pictures.pixels import Limits, RejectedImage
+from labelloop.store import immutable, refusals, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.store.refusals import InaccessibleObjectError
 
 CONCURRENT_READS = 4
 # What an image takes at most while its pixels are decoded, turned and written, beside a copy of its file, and what

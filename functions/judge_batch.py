@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop import batches, copies, immutable, jobs, judgement, ledger, pinned_bytes, rounds, storage
-from labelloop.batches import Image
-from labelloop.judgement import Candidate
-from labelloop.layout import Files
-from labelloop.naming import JOB_KINDS
-from labelloop.observability import count, entry, logger
-from labelloop.predictions import Seen
-from labelloop.proposals import proposal_line
-from labelloop.records import DECISIONS, Decision, Prediction
-from labelloop.settings import settings
+from labelloop.batch import batches, copies, pinned_bytes, rounds
+from labelloop.batch.batches import Image
+from labelloop.contracts.layout import Files
+from labelloop.contracts.naming import JOB_KINDS
+from labelloop.contracts.predictions import Seen
+from labelloop.contracts.records import DECISIONS, Decision, Prediction
+from labelloop.contracts.settings import settings
+from labelloop.people import jobs
+from labelloop.store import immutable, ledger, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.tasks.proposals import proposal_line
+from labelloop.trust import judgement
+from labelloop.trust.judgement import Candidate
 
 
 @entry

@@ -9,8 +9,8 @@ import time
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, custom_resources
-from labelloop.observability import entry, logger
+from labelloop.store import aws, custom_resources
+from labelloop.store.observability import entry, logger
 
 # Of every version of the stack, and named `<prefix>-RegisterBatch` in all of them.
 WITNESS = "RegisterBatchFunction"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from labelloop import batches, datasets, immutable, ledger, merging
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
+from labelloop.batch import batches, merging
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.store import datasets, immutable, ledger
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

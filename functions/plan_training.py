@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from labelloop import datasets, ledger, models, naming, settings_documents
-from labelloop.observability import entry, logger
-from labelloop.settings import settings
+from labelloop.contracts import naming
+from labelloop.contracts.settings import settings
+from labelloop.engines import models
+from labelloop.store import datasets, ledger, settings_documents
+from labelloop.store.observability import entry, logger
 
 # Each time costs the execution 9 of the 25,000 events it may have, and it may run for seven days.
 SECONDS_BETWEEN_ASKING = 300

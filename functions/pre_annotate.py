@@ -4,9 +4,9 @@ Lambda, 2018-10-16.
 
 from typing import Any
 
-from labelloop.observability import entry
-from labelloop.settings import settings
-from labelloop.task_input import task_input
+from labelloop.contracts.settings import settings
+from labelloop.people.task_input import task_input
+from labelloop.store.observability import entry
 
 
 @entry

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from labelloop import ledger, models, notices
-from labelloop.observability import count, entry, logger
+from labelloop.engines import models
+from labelloop.store import ledger, notices
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from labelloop import aws, callbacks, endpoints, failures, ledger, outcomes
-from labelloop.callbacks import Callback
-from labelloop.errors import InvalidInputError
-from labelloop.observability import count, entry, logger, metrics
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
+from labelloop.store import aws, callbacks, ledger
+from labelloop.store.callbacks import Callback
+from labelloop.store.observability import count, entry, logger, metrics
+from labelloop.work import failures, outcomes
 
 # An expired wait is closed only after the state itself has surely timed out.
 GRACE_SECONDS = 300

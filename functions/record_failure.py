@@ -8,9 +8,11 @@ both machines. Recording the same failure twice changes nothing.
 import json
 from typing import Any
 
-from labelloop import failures, ledger, markers, naming
-from labelloop.errors import InvalidInputError
-from labelloop.observability import entry
+from labelloop.contracts import markers, naming
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.store import ledger
+from labelloop.store.observability import entry
+from labelloop.work import failures
 
 
 @entry

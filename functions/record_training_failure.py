@@ -4,8 +4,9 @@ nothing, and releases the lock. The champion serves on.
 
 from typing import Any
 
-from labelloop import failures, ledger, notices
-from labelloop.observability import count, entry, logger
+from labelloop.store import ledger, notices
+from labelloop.store.observability import count, entry, logger
+from labelloop.work import failures
 
 
 @entry

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from labelloop import events, inventory, ledger, markers, naming, refusals, settings_documents, storage
-from labelloop.errors import InvalidInputError
-from labelloop.layout import Files
-from labelloop.markers import Marker
-from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
+from labelloop.batch import inventory
+from labelloop.contracts import events, markers, naming
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.markers import Marker
+from labelloop.contracts.settings import settings
+from labelloop.store import ledger, refusals, settings_documents, storage
+from labelloop.store.observability import count, entry, logger
 
 NOTHING_TO_DO = {
     "already-owned": "already-owned",

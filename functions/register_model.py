@@ -3,10 +3,11 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, container_images, immutable, ledger, models, storage, training
-from labelloop.errors import InvalidInputError
-from labelloop.observability import count, entry
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.settings import settings
+from labelloop.engines import container_images, models, training
+from labelloop.store import aws, immutable, ledger, storage
+from labelloop.store.observability import count, entry
 
 
 @entry

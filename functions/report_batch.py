@@ -3,30 +3,18 @@
 from collections import Counter
 from typing import Any
 
-from labelloop import (
-    audit,
-    batches,
-    copies,
-    datasets,
-    immutable,
-    ledger,
-    notices,
-    pinned_bytes,
-    predictions,
-    report,
-    rounds,
-    scores,
-    storage,
-    supplied,
-    worker_rows,
-)
-from labelloop.batches import Image
-from labelloop.judgement import Policy
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.observability import count, entry, logger
-from labelloop.records import Decision, Prediction
-from labelloop.settings import settings
+from labelloop.batch import batches, copies, pinned_bytes, report, rounds
+from labelloop.batch.batches import Image
+from labelloop.contracts import predictions
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.settings import settings
+from labelloop.people import scores, supplied, worker_rows
+from labelloop.store import datasets, immutable, ledger, notices, storage
+from labelloop.store.observability import count, entry, logger
+from labelloop.trust import audit
+from labelloop.trust.judgement import Policy
 
 
 @entry

@@ -3,11 +3,13 @@
 import time
 from typing import Any
 
-from labelloop import aws, callbacks, endpoints, naming, storage
-from labelloop.errors import InferenceOverdueError
-from labelloop.layout import Files
-from labelloop.observability import count, entry
-from labelloop.settings import settings
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InferenceOverdueError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
+from labelloop.store import aws, callbacks, storage
+from labelloop.store.observability import count, entry
 
 
 @entry

@@ -3,12 +3,13 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import callbacks, jobs, labeling, ledger, notices, settings_documents, storage, supplied
-from labelloop.errors import InvalidInputError, LimitReachedError
-from labelloop.jobs import Job
-from labelloop.layout import Files
-from labelloop.observability import count, entry, logger
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError, LimitReachedError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.people import jobs, labeling, supplied
+from labelloop.people.jobs import Job
+from labelloop.store import callbacks, ledger, notices, settings_documents, storage
+from labelloop.store.observability import count, entry, logger
 
 
 @entry

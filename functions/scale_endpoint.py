@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from labelloop import endpoints
-from labelloop.observability import entry
-from labelloop.settings import settings
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
+from labelloop.store.observability import entry
 
 
 @entry

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, custom_resources, ledger
-from labelloop.observability import entry, logger
-from labelloop.settings import MissingSettingError
+from labelloop.contracts.settings import MissingSettingError
+from labelloop.store import aws, callbacks, custom_resources, ledger
+from labelloop.store.observability import entry, logger
 
 SECONDS_KEPT_FOR_THE_ANSWER = 60
 SECONDS_BETWEEN_LOOKS = 2

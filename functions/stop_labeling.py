@@ -3,13 +3,14 @@
 import time
 from typing import Any
 
-from labelloop import callbacks, jobs, labeling, notices
-from labelloop.callbacks import Outcome
-from labelloop.errors import TransientError
-from labelloop.jobs import Job
-from labelloop.layout import Files
-from labelloop.observability import entry
-from labelloop.settings import settings
+from labelloop.contracts.errors import TransientError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.people import jobs, labeling
+from labelloop.people.jobs import Job
+from labelloop.store import callbacks, notices
+from labelloop.store.callbacks import Outcome
+from labelloop.store.observability import entry
 
 STOPPING_TAKES_SECONDS = 40
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks
-from labelloop.callbacks import Outcome
-from labelloop.observability import entry
+from labelloop.store import aws, callbacks
+from labelloop.store.callbacks import Outcome
+from labelloop.store.observability import entry
 
 
 @entry

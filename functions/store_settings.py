@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, custom_resources, labeling, settings_documents
-from labelloop.observability import entry, logger
-from labelloop.settings import MissingSettingError, Settings
+from labelloop.contracts.settings import MissingSettingError, Settings
+from labelloop.people import labeling
+from labelloop.store import aws, custom_resources, settings_documents
+from labelloop.store.observability import entry, logger
 
 # Made a moment ago with the stack, this function's role may not be known everywhere yet.
 SECONDS_FOR_A_NEW_ROLE = 30

@@ -3,9 +3,10 @@
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws, callbacks, container_images, immutable, storage, training
-from labelloop.observability import count, entry
-from labelloop.settings import AROUND_TRAINING_SECONDS, settings
+from labelloop.contracts.settings import AROUND_TRAINING_SECONDS, settings
+from labelloop.engines import container_images, training
+from labelloop.store import aws, callbacks, immutable, storage
+from labelloop.store.observability import count, entry
 
 SHORTEST_SECONDS = 60
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lint.project import Finding, Project
 
-FOLDER = "functions/labelloop/worker_ui"
+FOLDER = "functions/labelloop/people/worker_ui"
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 ESCAPES = ("escape", "escape_once")
 GRANT = "grant_read_access"

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import local.demo  # isort: skip  # noqa: F401 - makes labelloop importable
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
 from PIL import Image
 
 from local import stack

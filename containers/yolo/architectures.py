@@ -7,8 +7,8 @@ here, item by item, of exact lists and bounded numbers.
 from collections.abc import Sequence
 from typing import Any
 
-from labelloop import fields
-from labelloop.errors import InvalidInputError
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError
 
 NAME = "architecture.yaml"
 # The layers of ultralytics' detection architectures (cfg/models: v3 to v10, 11, 12, 26); a head comes last.

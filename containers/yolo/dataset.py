@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labelloop.manifests import Annotation, split_lines
-from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise, rendition
-from labelloop.records import Box
+from labelloop.contracts.manifests import Annotation, split_lines
+from labelloop.contracts.records import Box
+from labelloop.pictures.pixels import Canonical, Limits, RejectedImage, canonicalise, rendition
 
 # What was labelled is used, whatever the limits of the day: only Pillow's own guard against bombs remains, and a
 # side of 10 pixels, below which ultralytics drops an image without a word.

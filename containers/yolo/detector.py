@@ -43,10 +43,10 @@ import architectures  # noqa: E402
 import numpy as np  # noqa: E402
 import ultralytics  # noqa: E402
 from dataset import YoloDataset  # noqa: E402
-from labelloop import weights  # noqa: E402
-from labelloop.errors import InvalidInputError  # noqa: E402
-from labelloop.records import Box  # noqa: E402
-from labelloop.weights import Tensor  # noqa: E402
+from labelloop.contracts.errors import InvalidInputError  # noqa: E402
+from labelloop.contracts.records import Box  # noqa: E402
+from labelloop.engines import weights  # noqa: E402
+from labelloop.engines.weights import Tensor  # noqa: E402
 from model_files import Model, read_model, write_weights  # noqa: E402
 from recipe import Recipe  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402

@@ -13,10 +13,10 @@ from typing import Any
 
 import paths  # noqa: F401  first: makes labelloop importable
 import yaml
-from labelloop import checkpoints, model_archives, model_descriptions, weights
-from labelloop.errors import InvalidInputError
-from labelloop.model_descriptions import ModelDescription
-from labelloop.weights import Tensor
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.engines import checkpoints, model_archives, model_descriptions, weights
+from labelloop.engines.model_descriptions import ModelDescription
+from labelloop.engines.weights import Tensor
 
 DEEPEST_YAML = 10
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
 
 T = TypeVar("T", int, float)
 TINY = ("tiny", "tiny.yaml")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dataset import clipped, read_pixels
-from labelloop.manifests import Annotation
-from labelloop.pixels import RejectedImage
-from labelloop.quality import map50, map50_95
-from labelloop.records import Box, Prediction, dump_line
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, Prediction, dump_line
+from labelloop.pictures.pixels import RejectedImage
+from labelloop.tasks.quality import map50, map50_95
 from PIL import Image
 
 CONFIDENCE_FLOOR = 0.05

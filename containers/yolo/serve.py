@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 
 import paths  # noqa: F401  first: makes labelloop importable
 import uvicorn
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
 from shards import parse_request
 from starlette.applications import Starlette
 from starlette.requests import Request

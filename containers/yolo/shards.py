@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
-from labelloop import fields, refusals
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.pixels import Limits, RejectedImage, canonicalise, refuse_by_size
-from labelloop.records import Prediction, dump_line, parse_lines
-from labelloop.refusals import InaccessibleObjectError
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.contracts.records import Prediction, dump_line, parse_lines
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, refuse_by_size
+from labelloop.store import refusals
+from labelloop.store.refusals import InaccessibleObjectError
 from scoring import Engine, Look, predictions
 
 FETCHERS = 16

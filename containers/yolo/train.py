@@ -18,9 +18,9 @@ from typing import Any
 import devices
 import paths  # first: makes labelloop importable
 from dataset import YoloDataset, read_manifest, write_yolo_dataset
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import Annotation
-from labelloop.model_descriptions import ModelDescription
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation
+from labelloop.engines.model_descriptions import ModelDescription
 from model_files import read_description, unpack_model, write_description
 from recipe import Recipe
 from scoring import Engine, score

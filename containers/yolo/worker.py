@@ -16,8 +16,8 @@ from typing import Any
 
 import devices
 import paths  # first: makes labelloop importable
-from labelloop.errors import TransientError
-from labelloop.pixels import Limits
+from labelloop.contracts.errors import TransientError
+from labelloop.pictures.pixels import Limits
 from model_files import read_description
 from shards import Answerer, ObjectVersion
 

@@ -5,7 +5,7 @@ An answer depends on what the page asks and shows, and on one stream of random n
 the task is no part of that. So it does not change with the order of tasks or the number of runs.
 """
 
-from labelloop.records import Box, KeyPoint
+from labelloop.contracts.records import Box, KeyPoint
 
 from local.annotators.answers import answer
 from local.annotators.noise import Noise, parse_noise, worker_names

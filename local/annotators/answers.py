@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from labelloop.quality import image_quality
-from labelloop.records import Box
+from labelloop.contracts.records import Box
+from labelloop.tasks.quality import image_quality
 
 from local.annotators import drawing
 from local.annotators.noise import ADVERSARIAL, CARELESS, Noise

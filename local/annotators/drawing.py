@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from labelloop.records import OCCLUDED, Box, KeyPoint
+from labelloop.contracts.records import OCCLUDED, Box, KeyPoint
 
 from local.annotators.noise import Noise
 from local.annotators.truth import ImageTruth

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labelloop.records import VISIBILITIES, Box, KeyPoint
+from labelloop.contracts.records import VISIBILITIES, Box, KeyPoint
 
 
 class TruthError(ValueError):

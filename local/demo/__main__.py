@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
-from labelloop.errors import ConservationError, InvalidInputError
+from labelloop.contracts.errors import ConservationError, InvalidInputError
 from rich.console import Console
 from rich.table import Table
 

@@ -1,6 +1,6 @@
 """What the loop decided, held against the truth that it never sees. Pure; boxes in canonical pixels.
 
-The per-image quality is labelloop.quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
+The per-image quality is labelloop.tasks.quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
 the larger number of boxes; 1 where there is nothing and nothing was labelled.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from labelloop import conservation
-from labelloop.manifests import Annotation
-from labelloop.quality import image_quality
-from labelloop.records import Box
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.tasks.quality import image_quality
+from labelloop.trust import conservation
 
 from local.annotators import ImageTruth, Truth
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop.layout import Files
-from labelloop.manifests import Annotation, split_lines
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation, split_lines
 
 from local import stack
 from local.demo.errors import DemoFailed

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 from PIL import Image
 
 from local.demo.evaluate import Judged

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 
 from local.demo.charts import bars, columns, legend, stacked, table
 from local.demo.evaluate import BINS

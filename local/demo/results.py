@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labelloop.manifests import Annotation, split_lines
+from labelloop.contracts.manifests import Annotation, split_lines
 
 
 class Results:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelloop.manifests import Annotation
+from labelloop.contracts.manifests import Annotation
 
 from local import stack
 from local.demo.errors import DemoFailed

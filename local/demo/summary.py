@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from labelloop.manifests import Annotation
+from labelloop.contracts.manifests import Annotation
 
 from local.annotators import Truth
 from local.demo import evaluate

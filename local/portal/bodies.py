@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from labelloop.fields import is_storable
+from labelloop.contracts.fields import is_storable
 
 DEEPEST = 32
 # Beyond it a browser would read back another number than it sent.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop.answers import OCCLUDED, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.people.answers import OCCLUDED, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 
 _ANSWERED_BY = {
     "<crowd-bounding-box": BoxAnswer,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labelloop.pixels import Canonical, canonicalise
+from labelloop.pictures.pixels import Canonical, canonicalise
 
 from tests.support.odd_headers import LIMITS, accepted, encoded
 
@@ -74,7 +74,7 @@ def test_chromium_shows_every_unchanged_file_as_its_canonical_pixels(chromium) -
 
 @pytest.mark.fault("K01")
 def test_chromium_shows_every_rendition_as_the_canonical_pixels(chromium) -> None:
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     bodies = {rendition(each).body: (told, each) for told, _, each in accepted() if not each.unchanged}
     assert len(bodies) > 100, "nothing was asked"
@@ -83,7 +83,7 @@ def test_chromium_shows_every_rendition_as_the_canonical_pixels(chromium) -> Non
 
 @pytest.mark.fault("B15")
 def test_nothing_behind_the_picture_is_left_in_what_the_stack_shows() -> None:
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     polyglot = encoded("JPEG") + b"<script>window.ran = true</script>"
     canonical = canonicalise(polyglot, LIMITS)

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from labelloop.pixels import canonicalise, png_bytes
+from labelloop.pictures.pixels import canonicalise, png_bytes
 from painter import Painter, near
 from PIL import Image
 from served_portal import wait_until

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from labelloop.pixels import Canonical, Limits, RejectedImage, canonicalise
+from labelloop.pictures.pixels import Canonical, Limits, RejectedImage, canonicalise
 from PIL import Image, ImageCms, ImageDraw
 
 SIZE = (72, 48)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import scripted_model
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 from pictures import CELL, CLASS, COLOURS, POISON
 from PIL import Image
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from labelloop.records import Box, KeyPoint, Prediction
+from labelloop.contracts.records import Box, KeyPoint, Prediction
 
 CLASSES = ("head", "hand", "bottle")
 WIDTH, HEIGHT = 640, 480

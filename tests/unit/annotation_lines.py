@@ -1,7 +1,7 @@
 """Manifest lines for tests of what holds them."""
 
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
 from made_up_stack import BUCKET
 
 CLASSES = ("head", "bag")

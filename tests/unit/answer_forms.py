@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from labelloop.consolidation import consolidate_payload
+from labelloop.people.consolidation import consolidate_payload
 
 CLASSES = ("head", "hand", "bottle")
 NAMES = ("nose", "left eye", "right eye")

@@ -2,8 +2,10 @@
 
 import people
 from handling import handle
-from labelloop import batches, jobs, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs
+from labelloop.store import storage
 
 
 def refs(batch_id: str) -> list[str]:

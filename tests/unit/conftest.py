@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 import pytest
-from labelloop import settings as stack
+from labelloop.contracts import settings as stack
 from made_up_stack import ACCOUNT, BUCKET, CALLBACKS, CREDENTIALS, LEDGER, PLATFORM, SETTINGS
 
 with contextlib.suppress(ImportError):
@@ -24,7 +24,7 @@ with contextlib.suppress(ImportError):
     hypothesis.settings.load_profile("unit")
 
 
-# Powertools reads its names once, when labelloop.observability is imported, by whichever test that may be.
+# Powertools reads its names once, when labelloop.store.observability is imported, by whichever test that may be.
 os.environ.update(PLATFORM)
 
 
@@ -39,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The variables of settings.py; a test that changes one with `change_setting` sees it at once."""
-    from labelloop import aws, settings_documents  # noqa: F401 - it sets the source of settings when it is imported
+    from labelloop.store import aws, settings_documents  # noqa: F401 - it sets the source of settings when it is imported
 
     assert set(SETTINGS) == {field.name.upper() for field in fields(stack.Settings)}
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
@@ -105,7 +105,7 @@ def _new_aws() -> Iterator[None]:
 def fake_service(environment: pytest.MonkeyPatch):
     """`fake_service(name, **answers)` puts a FakeService in the place of one service's client."""
     from fake_service import FakeService
-    from labelloop import aws
+    from labelloop.store import aws
 
     fakes: dict[str, FakeService] = {}
     real = aws.client
@@ -163,7 +163,7 @@ def sagemaker(states, fake_service):
 
 @pytest.fixture
 def runtime(states, fake_service):
-    from labelloop import storage
+    from labelloop.store import storage
     from outside_work import FAILURE, OUTPUT
 
     answer = {"OutputLocation": storage.uri(OUTPUT), "FailureLocation": storage.uri(FAILURE)}

@@ -6,7 +6,7 @@ import json
 import random
 from pathlib import Path
 
-from labelloop.records import dump_line
+from labelloop.contracts.records import dump_line
 from PIL import Image, ImageDraw
 
 Sides = tuple[int, int, int, int]

@@ -8,9 +8,10 @@ from typing import Any
 
 import boto3
 from acting import acting_as
-from labelloop import batches, storage
-from labelloop.layout import Files
-from labelloop.records import Prediction
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.contracts.records import Prediction
+from labelloop.store import storage
 from made_up_stack import BUCKET, SETTINGS
 from PIL import Image
 
@@ -52,7 +53,7 @@ def picture(shade: int = 100, size: tuple[int, int] = (64, 48), **options: Any) 
 def write_otherwise(key: str, records: Iterable[Mapping[str, Any]]) -> None:
     """An object that is written once, as a faulty step would have written it in the first place."""
     boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key).delete()
-    from labelloop import immutable
+    from labelloop.store import immutable
 
     immutable.create_lines(key, records)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 from PIL import Image
 
 

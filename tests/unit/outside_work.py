@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from handling import handle, handle_event
-from labelloop import jobs, storage
-from labelloop.layout import Files
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs
+from labelloop.store import storage
 from made_up_stack import arn
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from annotation_lines import CLASSES
-from labelloop import jobs, storage
-from labelloop.jobs import Job
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.people import jobs
+from labelloop.people.jobs import Job
+from labelloop.store import storage
 
 DRAWN = (Box("head", 3, 4, 20, 10),)
 SIZE = (64, 48)

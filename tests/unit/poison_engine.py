@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 from PIL import Image
 
 KILLS_THE_PROCESS = (255, 0, 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop import aws
+from labelloop.store import aws
 
 READS = ("GetObject", "HeadObject", "CopyObject")
 

@@ -7,15 +7,15 @@ import pytest
 from annotation_lines import annotation
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.adjustments import Adjustment
-from labelloop.changes import compare, compare_boxes, compare_key_points
-from labelloop.consolidation import consolidate_payload
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import Annotation, read_labeled
-from labelloop.proposals import key_point_proposal_line, proposal_line
-from labelloop.records import Box, KeyPoint, dump_line
-from labelloop.settings import Settings
-from labelloop.task_input import task_input
+from labelloop.contracts.adjustments import Adjustment
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation, read_labeled
+from labelloop.contracts.records import Box, KeyPoint, dump_line
+from labelloop.contracts.settings import Settings
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.people.task_input import task_input
+from labelloop.tasks.changes import compare, compare_boxes, compare_key_points
+from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 
 from tests.support import strategies

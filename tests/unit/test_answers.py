@@ -6,8 +6,8 @@ import pytest
 from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, label, placed, size, verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.answers import Box, BoxAnswer, CannotJudge, Choice, KeyPoint, KeyPointAnswer, read_answer
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.people.answers import Box, BoxAnswer, CannotJudge, Choice, KeyPoint, KeyPointAnswer, read_answer
 
 
 def read(content):

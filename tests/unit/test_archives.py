@@ -9,8 +9,9 @@ import time
 import tracemalloc
 
 import pytest
-from labelloop import storage, training
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.engines import training
+from labelloop.store import storage
 
 KEY = "training/job/output/output.tar.gz"
 METRICS = b'{"gold": {}}'

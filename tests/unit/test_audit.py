@@ -5,10 +5,10 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.audit import Audited, Estimate, _student, audited_images, chance_of_any, estimate, sentence
-from labelloop.errors import InvalidInputError
-from labelloop.judgement import Policy
-from labelloop.records import Box, Prediction
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, Prediction
+from labelloop.trust.audit import Audited, Estimate, _student, audited_images, chance_of_any, estimate, sentence
+from labelloop.trust.judgement import Policy
 
 from tests.support.strategies import Seen
 

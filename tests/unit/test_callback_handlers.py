@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from fake_service import refused
 from handling import handle, handle_event
-from labelloop import callbacks, storage
-from labelloop.errors import InvalidInputError, LimitReachedError, TransientError
+from labelloop.contracts.errors import InvalidInputError, LimitReachedError, TransientError
+from labelloop.store import callbacks, storage
 from made_up_stack import BUCKET, CALLBACKS, arn
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, described, hear, heard, notice
 

@@ -6,9 +6,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
-from labelloop import callbacks
-from labelloop.callbacks import Outcome
-from labelloop.errors import TransientError
+from labelloop.contracts.errors import TransientError
+from labelloop.store import callbacks
+from labelloop.store.callbacks import Outcome
 from made_up_stack import CALLBACKS, arn
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")

@@ -5,10 +5,10 @@ import json
 import pytest
 from fake_service import refused
 from handling import handle, handle_event
-from labelloop import storage
-from labelloop.proposals import proposal_line
-from labelloop.records import Box
-from labelloop.settings import settings
+from labelloop.contracts.records import Box
+from labelloop.contracts.settings import settings
+from labelloop.store import storage
+from labelloop.tasks.proposals import proposal_line
 from made_up_stack import BUCKET, arn
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

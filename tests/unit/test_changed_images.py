@@ -7,8 +7,9 @@ import people
 import pytest
 from batch_rounds import asked_in, merge, refs, run_round
 from handling import PREFIX, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
 
 pytestmark = [

@@ -8,8 +8,10 @@ import people
 import pytest
 from batch_rounds import merge, refs, run_round
 from handling import MODEL, THRESHOLDS, crown, execution, handle, mark, picture, predict, registered, upload
-from labelloop import batches, datasets, jobs, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs
+from labelloop.store import datasets, ledger, storage
 from made_up_stack import BUCKET
 
 pytestmark = [

@@ -86,7 +86,7 @@ def test_labelling_jobs_that_call_no_function_are_not_ours_and_keep_none_of_ours
 
 
 def test_where_the_bucket_was_deleted_first_what_costs_money_goes_all_the_same(account, delete, monkeypatch) -> None:
-    from labelloop import settings
+    from labelloop.contracts import settings
 
     def gone():
         raise refused("NoSuchBucket", "The specified bucket does not exist")

@@ -7,9 +7,9 @@ from dataclasses import replace
 import people
 import pytest
 from annotation_lines import CLASSES
-from labelloop.collected import collect
-from labelloop.proposals import proposal_line
-from labelloop.records import Box, dump_line
+from labelloop.contracts.records import Box, dump_line
+from labelloop.people.collected import collect
+from labelloop.tasks.proposals import proposal_line
 
 SHOWN = Box("head", 3, 4, 20, 10, 0.9)
 REFS = [f"s3://b/{name}.png" for name in "abcd"]

@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.conservation import check
-from labelloop.errors import ConservationError
-from labelloop.records import DECISIONS
+from labelloop.contracts.errors import ConservationError
+from labelloop.contracts.records import DECISIONS
+from labelloop.trust.conservation import check
 
 batches = st.dictionaries(st.text(max_size=5), st.sampled_from(DECISIONS), max_size=12)
 

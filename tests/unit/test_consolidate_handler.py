@@ -7,10 +7,11 @@ from answer_forms import BOXES, KEY_POINTS, VERDICTS, boxes, drawn, item, key_po
 from batch_rounds import asked_in
 from fake_service import refused
 from handling import handle, registered, upload
-from labelloop import storage, worker_rows
-from labelloop.errors import InvalidInputError
-from labelloop.storage import MissingObjectError, uri
-from labelloop.workers import WorkerScore
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.people import worker_rows
+from labelloop.people.workers import WorkerScore
+from labelloop.store import storage
+from labelloop.store.storage import MissingObjectError, uri
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 
@@ -121,7 +122,7 @@ def test_the_size_of_the_image_decides_which_answers_count_however_many_state_an
 
 
 def test_of_a_job_whose_input_tells_no_sizes_most_answers_decide(aws) -> None:
-    from labelloop import settings_documents
+    from labelloop.store import settings_documents
 
     payload = [item([boxes(drawn()), boxes(drawn()), boxes(drawn(), image=size(32, 24))])]
     assert consolidate(payload, labelingJobArn="an/earlier-one")[0]["workers"] == 2

@@ -17,9 +17,9 @@ from answer_forms import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.consolidation import consolidate_payload
-from labelloop.quality import image_quality, iou
-from labelloop.records import Box
+from labelloop.contracts.records import Box
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.tasks.quality import image_quality, iou
 
 from tests.support import strategies
 

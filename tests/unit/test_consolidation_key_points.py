@@ -8,9 +8,9 @@ import pytest
 from answer_forms import KEY_POINTS, NAMES, boxes, item, key_points, placed
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.consolidation import consolidate_payload
-from labelloop.consolidation_key_points import same_point
-from labelloop.records import KeyPoint
+from labelloop.contracts.records import KeyPoint
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.tasks.consolidation_key_points import same_point
 
 label = partial(answer_forms.label, attribute=KEY_POINTS)
 labels = partial(answer_forms.labels, attribute=KEY_POINTS)

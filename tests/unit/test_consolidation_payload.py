@@ -19,14 +19,14 @@ from answer_forms import (
     size,
     verdict,
 )
-from labelloop import consolidation, labeling
-from labelloop.consolidation import consolidate_payload
-from labelloop.consolidation_objects import worker_ids
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import Failed, Labelled, read_labeled
-from labelloop.naming import JOB_KINDS
-from labelloop.records import Box
-from labelloop.settings import settings
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Failed, Labelled, read_labeled
+from labelloop.contracts.naming import JOB_KINDS
+from labelloop.contracts.records import Box
+from labelloop.contracts.settings import settings
+from labelloop.people import consolidation, labeling
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.people.consolidation_objects import worker_ids
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD = {"class_id": 0, "left": 10, "top": 20, "width": 30, "height": 40}

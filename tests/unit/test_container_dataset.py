@@ -6,9 +6,9 @@ import json
 import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
 from dataset import read_manifest, write_yolo_dataset
-from labelloop.errors import InvalidInputError
-from labelloop.pixels import canonicalise
-from labelloop.records import Box
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box
+from labelloop.pictures.pixels import canonicalise
 from made_up_models import detector_checkpoint, model, packed
 from model_files import unpack_model
 from PIL import Image
@@ -244,7 +244,7 @@ def test_an_archive_without_a_model_and_a_file_that_is_none(tmp_path):
 
 
 def test_a_description_is_read_as_it_was_written_and_needs_no_history(tmp_path):
-    from labelloop.model_descriptions import ModelDescription
+    from labelloop.engines.model_descriptions import ModelDescription
     from model_files import read_description, write_description
 
     description = ModelDescription(("head",), 640, "detector", "tiny, width 0.125", "ab" * 32)

@@ -111,7 +111,7 @@ def test_gpus_that_are_paid_for_and_not_used_are_told(monkeypatch) -> None:
 @pytest.mark.parametrize("instance", ["ml.c7g.xlarge", "ml.m6gd.large", "ml.r8g.xlarge", "ml.p6e-gb200.36xlarge"])
 @pytest.mark.parametrize("name", ["INFERENCE", "TRAINING"])
 def test_an_arm_type_is_refused_at_deployment_unless_the_image_is_ones_own(environment, instance, name) -> None:
-    from labelloop.settings import MissingSettingError, Settings
+    from labelloop.contracts.settings import MissingSettingError, Settings
     from made_up_stack import SETTINGS
 
     wanted = {**SETTINGS, f"{name}_INSTANCE_TYPE": instance, f"{name}_IMAGE": ""}
@@ -124,7 +124,7 @@ def test_an_arm_type_is_refused_at_deployment_unless_the_image_is_ones_own(envir
 @pytest.mark.parametrize("instance", ["ml.inf2.xlarge", "ml.trn1.2xlarge", "ml.dl1.24xlarge"])
 def test_an_accelerator_that_the_container_cannot_use_is_refused_there_and_at_deployment(environment, instance) -> None:
     import devices
-    from labelloop.settings import MissingSettingError, Settings
+    from labelloop.contracts.settings import MissingSettingError, Settings
     from made_up_stack import SETTINGS
 
     with pytest.raises(devices.NoGpuError, match="no NVIDIA GPU"):
@@ -144,8 +144,8 @@ def test_the_default_host_image_has_the_driver_that_the_containers_cuda_needs() 
 def test_an_endpoint_says_which_machine_it_is_and_gpu_hosts_get_their_image(
     environment, fake_service, instance, sent
 ) -> None:
-    from labelloop import endpoints
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
+    from labelloop.engines import endpoints
     from made_up_stack import SETTINGS
 
     sagemaker = fake_service("sagemaker")
@@ -176,7 +176,8 @@ def test_tags_never_move_and_no_rule_expires_an_image_that_something_may_name() 
 @pytest.mark.usefixtures("aws")
 def test_jobs_and_endpoints_name_the_digest_that_was_built_and_models_keep_theirs(change_setting, fake_service) -> None:
     from handling import MODEL, execution, handle
-    from labelloop import container_images, immutable, storage
+    from labelloop.engines import container_images
+    from labelloop.store import immutable, storage
 
     change_setting("TRAINING_IMAGE", "")
     change_setting("INFERENCE_IMAGE", "")

@@ -17,8 +17,8 @@ from container_fixtures import draw_heads, write_training_job
 from container_process import serving, train, until
 from fake_s3 import fake_s3
 from hostile_models import CALLS, FIELDS, PROGRAMS
-from labelloop.errors import InvalidInputError
-from labelloop.records import Box
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box
 from made_up_models import Call, checkpoint, description, detector_checkpoint, packed, safetensors
 
 torch = pytest.importorskip("torch")
@@ -386,7 +386,7 @@ def test_yaml_that_is_more_than_data_is_refused(text, new, tmp_path, monkeypatch
 
 @pytest.mark.fault("H07", "J01")
 def test_weights_that_are_not_of_the_architecture_or_no_numbers_are_refused(new, tmp_path):
-    from labelloop import weights
+    from labelloop.engines import weights
 
     shutil.copytree(new, tmp_path / "model")
     path = tmp_path / "model/weights.safetensors"

@@ -14,8 +14,8 @@ import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest, write_training_job
 from container_process import CONTAINER, environment, serving, train, until
 from fake_s3 import fake_s3
-from labelloop.quality import iou, map50, match_boxes
-from labelloop.records import Box, Prediction, parse_lines
+from labelloop.contracts.records import Box, Prediction, parse_lines
+from labelloop.tasks.quality import iou, map50, match_boxes
 from PIL import Image
 
 pytest.importorskip("torch")
@@ -149,7 +149,7 @@ def test_what_is_stored_is_safetensors_and_yaml_and_makes_a_plain_ultralytics_mo
 
     folder = learned[0] / "model"
     assert sorted(path.name for path in folder.iterdir()) == ["architecture.yaml", "model.json", "weights.safetensors"]
-    from labelloop import weights
+    from labelloop.engines import weights
 
     tensors = weights.read((folder / "weights.safetensors").read_bytes(), "weights")
     architecture = yaml.safe_load((folder / "architecture.yaml").read_text())

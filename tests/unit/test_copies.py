@@ -10,10 +10,11 @@ from batch_rounds import asked_in, merge, run_round
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture, predict, registered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from labelloop import batches, datasets, storage
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box, KeyPoint
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.store import datasets, storage
 from made_up_stack import BUCKET
 
 pytestmark = [
@@ -251,7 +252,7 @@ def test_nobody_looked_for_a_class_that_the_stack_had_not(before, drawn, change_
 
 @pytest.mark.fault("K07")
 def test_nobody_looked_for_a_key_point_that_the_stack_had_not() -> None:
-    from labelloop import copies
+    from labelloop.batch import copies
 
     nose = KeyPoint("nose", 1.0, 1.0, "visible")
     label = Annotation("s3://b/o", None, 64, 48, (), True, "2026-01-01T00:00:00", "job", {"sha256": "a"}, {}, (nose,))
@@ -359,7 +360,7 @@ def test_a_copy_follows_neither_other_bytes_under_the_key_it_names_nor_a_machine
 @pytest.mark.fault("K07")
 @pytest.mark.parametrize("places", list(itertools.permutations(["a", "m", "z"])))
 def test_the_newest_label_that_people_gave_a_content_trains_and_is_copied_wherever_it_lies(places) -> None:
-    from labelloop import copies
+    from labelloop.batch import copies
 
     old, new, copy = (
         dated(place, date, **of)
@@ -427,7 +428,7 @@ CONTENTS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=8
 
 @given(CONTENTS, st.sets(st.sampled_from("abc")))
 def test_every_content_is_looked_at_once_at_most_and_never_where_it_is_known(open_images, known) -> None:
-    from labelloop import copies
+    from labelloop.batch import copies
 
     images = [image(f"{number}.png", content, sampled) for number, (content, sampled) in enumerate(open_images)]
     found = copies.find(images, [line(content) for content in sorted(known)], ("head",), "boxes")

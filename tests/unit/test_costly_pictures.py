@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from labelloop.pixels import Limits, RejectedImage, canonicalise
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise
 from PIL import Image, TiffImagePlugin
 
 from tests.support.costly_pictures import (
@@ -155,7 +155,7 @@ def test_colours_do_not_depend_on_what_only_one_reader_follows_nor_on_free_memor
 @pytest.mark.fault("J03")
 @pytest.mark.parametrize("broken", ["tags beyond the end", "overlapping tags", "a table larger than its tag"])
 def test_a_profile_that_cannot_be_what_it_says_is_none(broken: str) -> None:
-    from labelloop import profiles
+    from labelloop.pictures import profiles
 
     from tests.support.odd_headers import lying_profile
 

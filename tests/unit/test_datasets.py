@@ -8,8 +8,8 @@ import pytest
 from annotation_lines import line, reference
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import datasets, storage
-from labelloop.errors import TransientError
+from labelloop.contracts.errors import TransientError
+from labelloop.store import datasets, storage
 from made_up_stack import BUCKET
 
 lines = st.lists(

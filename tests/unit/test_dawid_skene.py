@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.answers import Choice, read_answer
-from labelloop.dawid_skene import dawid_skene
+from labelloop.people.answers import Choice, read_answer
+from labelloop.tasks.dawid_skene import dawid_skene
 
 from tests.support.strategies import CLASSES
 

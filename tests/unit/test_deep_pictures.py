@@ -9,7 +9,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from labelloop.pixels import Limits, RejectedImage, canonicalise
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise
 from PIL import Image, TiffImagePlugin
 
 from tests.support.odd_headers import chunk
@@ -433,8 +433,8 @@ def inspected(low: int, high: int):
     from threading import BoundedSemaphore
 
     import inspect_images
-    from labelloop import storage
-    from labelloop.records import InventoryItem
+    from labelloop.contracts.records import InventoryItem
+    from labelloop.store import storage
 
     data = tiff([int(value) for value in ramp(low, high)], "I;16")
     key = f"incoming/b/depth-{low}.tif"
@@ -458,7 +458,7 @@ def test_with_a_window_for_the_stack_a_distance_has_the_same_grey_in_every_pictu
 def test_inspection_looks_through_the_window_that_the_batch_has_pinned(aws):
     from dataclasses import replace
 
-    from labelloop import settings
+    from labelloop.contracts import settings
 
     token = settings.pinned.set(replace(settings.settings(), deep_pixel_window="0,4000"))
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from labelloop import pixels
+from labelloop.pictures import pixels
 from PIL import Image
 
 from local.annotators import parse_truth

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from random import Random
 
 import pytest
-from labelloop.errors import ConservationError
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.errors import ConservationError
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
 from PIL import Image
 
 from local.annotators import Box as TrueBox

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
 from made_up_models import model, packed
 from PIL import Image
 
@@ -17,7 +17,7 @@ from local.demo import scores
 from local.demo.errors import DemoFailed
 
 ENGINE = """
-from labelloop.records import Box
+from labelloop.contracts.records import Box
 class Engine:
     batch_size = 2
     def __init__(self, text): self.found = [Box("head", 10, 10, 20, 20, 0.9)] if text == "good" else []

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
-from labelloop import endpoints
-from labelloop.pixels import Limits, canonicalise, rendition
-from labelloop.settings import settings
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
+from labelloop.pictures.pixels import Limits, canonicalise, rendition
 from made_up_stack import IMAGE
 from PIL import Image
 
@@ -65,7 +65,7 @@ def test_a_turned_photograph_that_passed_inspection_is_looked_at_although_its_re
 @pytest.mark.fault("K07")
 def test_no_rendition_is_too_large_for_the_endpoint() -> None:
     """The worst there is: noise, and rows as short as they may be."""
-    from labelloop.stored import rendition_bytes
+    from labelloop.pictures.stored import rendition_bytes
 
     for width, height in ((32, 4000), (4000, 32), (700, 700)):
         noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)

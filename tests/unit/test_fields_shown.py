@@ -1,7 +1,7 @@
 """What an error message shows of a value that somebody sent."""
 
 import pytest
-from labelloop import fields
+from labelloop.contracts import fields
 
 
 @pytest.mark.fault("J01")

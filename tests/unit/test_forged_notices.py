@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 from handling import handle, handle_event, mark, upload
-from labelloop import callbacks, storage
+from labelloop.store import callbacks, storage
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, hear, heard, notice
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

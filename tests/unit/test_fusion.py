@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.fusion import FINEST_SPREAD_PIXELS, fuse, spreads
+from labelloop.tasks.fusion import FINEST_SPREAD_PIXELS, fuse, spreads
 
 values = st.integers(0, 400).map(lambda quarter: quarter / 4)
 samples = st.lists(st.dictionaries(st.sampled_from("abcd"), st.tuples(values, values), min_size=1), max_size=6)

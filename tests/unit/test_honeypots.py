@@ -9,15 +9,15 @@ import pytest
 from annotation_lines import CLASSES, annotation, line
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import honeypots
-from labelloop.answers import VERDICTS, Answer, BoxAnswer, Choice
-from labelloop.collected import proposal_of
-from labelloop.honeypots import Honeypot
-from labelloop.manifests import Annotation
-from labelloop.proposals import proposal_line
-from labelloop.quality import image_quality
-from labelloop.records import Box, dump_line
-from labelloop.workers import History, honeypot_quality, is_unreliable
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, dump_line
+from labelloop.people import honeypots
+from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice
+from labelloop.people.collected import proposal_of
+from labelloop.people.honeypots import Honeypot
+from labelloop.people.workers import History, honeypot_quality, is_unreliable
+from labelloop.tasks.proposals import proposal_line
+from labelloop.tasks.quality import image_quality
 from made_up_stack import SETTINGS
 
 GOLD = [annotation(f"{number:03d}.jpg", role="gold", boxes=number % 4) for number in range(40)]

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from labelloop.answers import read_answer
-from labelloop.collected import collect
-from labelloop.consolidation import consolidate_payload
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import Annotation, Labelled, read_labeled
-from labelloop.records import Box, Decision, Inspection, InventoryItem, KeyPoint, Prediction, parse_lines
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation, Labelled, read_labeled
+from labelloop.contracts.records import Box, Decision, Inspection, InventoryItem, KeyPoint, Prediction, parse_lines
+from labelloop.people.answers import read_answer
+from labelloop.people.collected import collect
+from labelloop.people.consolidation import consolidate_payload
 
 CLASSES = ("head", "bag")
 SECONDS = 2.0  # of this process, for one line; the worst that was measured before was 9
@@ -135,7 +135,7 @@ def as_output(line: str) -> Any:
 
 
 def as_supplied(line: str) -> Any:
-    from labelloop import supplied
+    from labelloop.people import supplied
 
     label, lost = supplied.read_mended(line, "", CLASSES)
     return supplied.mended(label, (64, 48), CLASSES, lost)[0]

@@ -12,7 +12,7 @@ import subprocess
 import zlib
 
 import pytest
-from labelloop.pixels import Limits, RejectedImage, canonicalise, png_bytes
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, png_bytes
 from PIL import Image
 
 from tests.support.odd_headers import chunk, chunks, encoded, exif, lying_profile, odd_pictures, scene, segment
@@ -148,7 +148,7 @@ def test_a_png_of_fewer_rows_than_it_announces_is_refused():
 
 @pytest.mark.fault("B04")
 def test_damage_in_the_middle_that_decodes_is_one_picture_for_everybody():
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     lot, decoded = random.Random(4), 0
     whole = encoded("JPEG", "RGB", quality=95, subsampling=0)
@@ -184,8 +184,8 @@ def test_what_a_file_is_its_first_bytes_say(aws, image_format):
     from threading import BoundedSemaphore
 
     import inspect_images
-    from labelloop import storage
-    from labelloop.records import InventoryItem
+    from labelloop.contracts.records import InventoryItem
+    from labelloop.store import storage
 
     body = io.BytesIO()
     scene(96, 64).save(body, image_format)

@@ -2,10 +2,10 @@
 
 import pytest
 from handling import PREFIX, handle, mark, registered, upload
-from labelloop import storage
-from labelloop.layout import Files
-from labelloop.manifests import Annotation, read_labeled
-from labelloop.records import Box, KeyPoint
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation, read_labeled
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.store import storage
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 POINTS = (KeyPoint("right eye", 5, 6, "occluded", 1), KeyPoint("nose", None, None, "outside", 1))

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.jobs import parts
+from labelloop.people.jobs import parts
 
 
 @given(st.integers(0, 300), st.integers(1, 70))

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.errors import InvalidInputError
-from labelloop.judgement import Candidate, Policy, fit_threshold, image_score, judge, label_boxes
-from labelloop.records import Box, Prediction
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, Prediction
+from labelloop.trust.judgement import Candidate, Policy, fit_threshold, image_score, judge, label_boxes
 
 from tests.support import strategies
 

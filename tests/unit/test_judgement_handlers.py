@@ -3,8 +3,9 @@
 import pytest
 from batch_rounds import asked_in, refs, run_round
 from handling import MODEL, crown, handle, predict, registered, upload
-from labelloop import batches, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import storage
 from made_up_stack import BUCKET
 
 pytestmark = [

@@ -5,8 +5,9 @@ import people
 import pytest
 from batch_rounds import merge, refs
 from handling import MODEL, THRESHOLDS, crown, handle, mark, predict, registered, upload
-from labelloop import batches, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
 from training_files import JOB, assembled, calibration
 

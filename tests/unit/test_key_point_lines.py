@@ -6,12 +6,12 @@ import pytest
 from annotation_lines import annotation, reference
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import datasets
-from labelloop.adjustments import Adjustment
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import Annotation, Labelled, Unlabelled, read_labeled
-from labelloop.proposals import key_point_proposal_line
-from labelloop.records import KeyPoint, dump_line
+from labelloop.contracts.adjustments import Adjustment
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation, Labelled, Unlabelled, read_labeled
+from labelloop.contracts.records import KeyPoint, dump_line
+from labelloop.store import datasets
+from labelloop.tasks.proposals import key_point_proposal_line
 
 from tests.support import strategies
 from tests.support.strategies import KEY_POINTS

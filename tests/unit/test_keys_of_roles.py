@@ -9,8 +9,8 @@ from acting import ROOT, acting_as, may, used
 from batch_rounds import merge, refs, run_round
 from botocore.exceptions import ClientError
 from handling import crown, handle, mark, predict, registered, upload
-from labelloop import ledger
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.store import ledger
 from made_up_stack import BUCKET
 
 from lint.project import Project, all_states

@@ -5,10 +5,11 @@ import hashlib
 import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
-from labelloop import labeling, storage
-from labelloop.augmented import PROPOSALS
-from labelloop.naming import JOB_KINDS
-from labelloop.settings import settings
+from labelloop.contracts.augmented import PROPOSALS
+from labelloop.contracts.naming import JOB_KINDS
+from labelloop.contracts.settings import settings
+from labelloop.people import labeling
+from labelloop.store import storage
 
 from local.sagemaker.requests import check, service_model
 

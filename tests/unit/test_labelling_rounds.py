@@ -10,13 +10,15 @@ import pytest
 from annotation_lines import CLASSES
 from batch_rounds import asked_in
 from handling import crown, handle, mark, predict, registered, upload, write_otherwise
-from labelloop import batches, datasets, jobs, ledger, scores, storage, worker_rows
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box, KeyPoint
-from labelloop.settings import settings
-from labelloop.workers import LEAST_RELIABILITY, UNKNOWN_RELIABILITY, WorkerScore
+from labelloop.batch import batches
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.settings import settings
+from labelloop.people import jobs, scores, worker_rows
+from labelloop.people.workers import LEAST_RELIABILITY, UNKNOWN_RELIABILITY, WorkerScore
+from labelloop.store import datasets, ledger, storage
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 SIZE = people.SIZE

@@ -9,11 +9,12 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import ledger, worker_rows
-from labelloop.errors import InvalidInputError
-from labelloop.ledger import Claim, LockLostError
-from labelloop.sampling import Shares, role_of
-from labelloop.workers import History
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.people import worker_rows
+from labelloop.people.workers import History
+from labelloop.store import ledger
+from labelloop.store.ledger import Claim, LockLostError
+from labelloop.trust.sampling import Shares, role_of
 from made_up_stack import BUCKET, SETTINGS, arn
 
 PREFIX = "incoming/week 1/"

@@ -8,8 +8,8 @@ import yaml
 from handling import execution, handle, mark, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import ledger, storage
-from labelloop.records import InventoryItem
+from labelloop.contracts.records import InventoryItem
+from labelloop.store import ledger, storage
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -52,7 +52,7 @@ def refusal(work) -> str:
 
 @pytest.mark.fault("I15")
 def test_300_000_images_ask_people_for_no_more_than_the_sample_may_hold() -> None:
-    from labelloop import sampling
+    from labelloop.trust import sampling
 
     given_more = [DEFAULTS.get("SampleMaximum")] if "SampleMaximum" in DEFAULTS else []
     drawn = sampling.draw_sample(items(300_000), DEFAULTS["SampleRate"], DEFAULTS["SampleMinimum"], *given_more)
@@ -63,7 +63,7 @@ def test_300_000_images_ask_people_for_no_more_than_the_sample_may_hold() -> Non
 
 @given(st.integers(1, 400), st.floats(0, 1), st.integers(0, 50), st.integers(1, 60))
 def test_the_sample_is_bounded_and_its_probability_is_its_share(count, rate, minimum, maximum) -> None:
-    from labelloop import sampling
+    from labelloop.trust import sampling
 
     drawn = sampling.draw_sample(items(count), rate, minimum, maximum)
     sampled = [item for item in drawn if item.sampled]
@@ -164,7 +164,7 @@ def test_the_estimate_stands_in_summary_and_report(aws, ended_labeling_jobs) -> 
 
 @pytest.mark.fault("I15")
 def test_more_images_than_the_functions_hold_are_refused_with_the_number_and_what_to_do(aws, monkeypatch) -> None:
-    from labelloop import limits
+    from labelloop.contracts import limits
 
     monkeypatch.setattr(limits, "MOST_IMAGES", 5)
     upload(6)
@@ -177,7 +177,7 @@ def test_more_images_than_the_functions_hold_are_refused_with_the_number_and_wha
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_largest_batch_fits_into_what_the_template_gives_each_function(name) -> None:
     """As measured; who gives a function less memory or time, or lets it take more, must lower the limit."""
-    from labelloop import limits
+    from labelloop.contracts import limits
 
     size, milliseconds = limits.PER_IMAGE[name]
     images = min(limits.MOST_IMAGES, MOST_IN_A_JOB) if name == "collect_labels" else limits.MOST_IMAGES
@@ -198,7 +198,7 @@ def test_no_function_has_more_memory_than_new_accounts_get() -> None:
 @pytest.mark.fault("I15")
 @pytest.mark.parametrize("in_dataset", [0, 100_000, 300_000, 450_000])
 def test_a_batch_fits_beside_the_dataset_that_it_is_merged_into(in_dataset) -> None:
-    from labelloop import limits
+    from labelloop.contracts import limits
 
     most = limits.most_images(in_dataset)
     assert 0 < most <= limits.MOST_IMAGES
@@ -225,7 +225,7 @@ def test_a_batch_that_does_not_fit_beside_the_dataset_is_refused_before_anybody_
 def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_that_fits(
     aws, monkeypatch, change_setting
 ) -> None:
-    from labelloop import limits
+    from labelloop.contracts import limits
 
     monkeypatch.setattr(limits, "MOST_SHARDS", 2)
     upload(5)
@@ -241,9 +241,10 @@ def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_th
 @pytest.mark.fault("I15")
 def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service) -> None:
     """A million objects and more: the listing stops as soon as it is too long."""
-    from labelloop import inventory, limits
-    from labelloop.errors import InvalidInputError
-    from labelloop.markers import Marker
+    from labelloop.batch import inventory
+    from labelloop.contracts import limits
+    from labelloop.contracts.errors import InvalidInputError
+    from labelloop.contracts.markers import Marker
 
     pages = []
 
@@ -265,14 +266,14 @@ def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service)
 
 
 def test_a_marker_may_name_a_few_images_of_a_prefix_that_holds_very_many(aws, monkeypatch) -> None:
-    monkeypatch.setattr("labelloop.inventory.MOST_LISTED", 5)
+    monkeypatch.setattr("labelloop.batch.inventory.MOST_LISTED", 5)
     upload(8)
     names = [f"{number:02d} ü+%20.png" for number in range(2)]
     assert registered(mark(json.dumps(names).encode()))["batch"]["objects"] == 2
 
 
 def test_the_defaults_let_an_ordinary_batch_through() -> None:
-    from labelloop import limits
+    from labelloop.contracts import limits
 
     knobs = {name: DEFAULTS[name] for name in ("HumanBudget", "MaxRounds", "WorkersPerObject", "PricePerLabel")}
     estimated = limits.estimate(

@@ -15,7 +15,7 @@ from lint.__main__ import check
 from lint.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = "functions/labelloop/worker_ui/boxes.liquid.html"
+PAGE = "functions/labelloop/people/worker_ui/boxes.liquid.html"
 BATCH, TRAIN = "label_batch", "train_model"
 BY_NAME = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Prefix}-Consolidate"
 Fault = Callable[[Path], None]
@@ -448,7 +448,7 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
     ),
     "no worker template at all": (
         worker_templates,
-        rename("functions/labelloop/worker_ui", "functions/labelloop/pages"),
+        rename("functions/labelloop/people/worker_ui", "functions/labelloop/pages"),
         "holds no worker template",
     ),
 }

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.errors import InvalidInputError
-from labelloop.manifests import (
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import (
     Annotation,
     Failed,
     Labelled,
@@ -13,8 +13,8 @@ from labelloop.manifests import (
     read_labeled,
     split_lines,
 )
-from labelloop.proposals import proposal_line
-from labelloop.records import Box, dump_line
+from labelloop.contracts.records import Box, dump_line
+from labelloop.tasks.proposals import proposal_line
 
 from tests.support import strategies
 from tests.support.strategies import CLASSES

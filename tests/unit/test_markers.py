@@ -6,9 +6,10 @@ import pytest
 from handling import handle_event
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import ledger, markers
-from labelloop.errors import InvalidInputError
-from labelloop.markers import Marker
+from labelloop.contracts import markers
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.markers import Marker
+from labelloop.store import ledger
 from outside_work import EXECUTION
 
 json_values = st.recursive(

@@ -19,11 +19,13 @@ from handling import (
     upload,
     write_otherwise,
 )
-from labelloop import batches, jobs, ledger, merging, storage
-from labelloop.errors import ConservationError
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.batch import batches, merging
+from labelloop.contracts.errors import ConservationError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.people import jobs
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET, LEDGER
 
 pytestmark = [

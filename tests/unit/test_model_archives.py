@@ -17,8 +17,9 @@ import pytest
 from fake_service import refused
 from handling import handle
 from hostile_models import CALLS, FIELDS, PROGRAMS
-from labelloop import naming, storage
-from labelloop.errors import InvalidInputError
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.store import storage
 from made_up_models import (
     TENSORS,
     Call,
@@ -393,7 +394,7 @@ def pax_of(size: int) -> bytes:
 
 @pytest.mark.fault("H07")
 def test_an_object_that_is_larger_than_any_model_is_not_even_fetched(fake_service) -> None:
-    from labelloop import training
+    from labelloop.engines import training
 
     uri, body = storage.uri("given/model.tar.gz"), Unread()
     fake_service("s3", head_object=refused("NoSuchKey"), get_object={"ContentLength": 10**10, "Body": body})
@@ -429,7 +430,7 @@ def test_a_file_that_stands_there_twice_or_as_a_link_is_no_file_of_a_model() -> 
 @pytest.mark.fault("H07", "H09")
 def test_two_thousand_damaged_files_end_in_a_sentence_or_are_read_rightly() -> None:
     """Fixed seeds; each file has some bytes changed, cut or doubled, and the hash must tell."""
-    from labelloop import model_archives
+    from labelloop.engines import model_archives
 
     chance = random.Random(9)
     told = json.dumps(description()).encode()

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import naming
+from labelloop.contracts import naming
 
 from local.sagemaker.requests import check, service_model
 

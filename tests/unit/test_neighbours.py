@@ -3,9 +3,11 @@
 import boto3
 import pytest
 from handling import execution, handle, mark, picture, registered
-from labelloop import ledger, naming, sampling, storage
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.layout import Files
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
+from labelloop.trust import sampling
 from made_up_stack import BUCKET
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]

@@ -21,8 +21,8 @@ NETWORK = {"SecurityGroupIds": GROUPS.split(","), "Subnets": SUBNETS.split(",")}
 def test_endpoints_and_training_jobs_run_in_the_network_that_the_stack_is_given(
     environment, fake_service, groups, subnets, sent
 ) -> None:
-    from labelloop import endpoints, training
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
+    from labelloop.engines import endpoints, training
 
     sagemaker = fake_service("sagemaker")
     settings = Settings.from_environment({**SETTINGS, "VPC_SUBNETS": subnets, "VPC_SECURITY_GROUPS": groups})
@@ -36,7 +36,7 @@ def test_endpoints_and_training_jobs_run_in_the_network_that_the_stack_is_given(
 @pytest.mark.fault("J05")
 def test_what_runs_moves_into_the_network_that_is_deployed_now(environment) -> None:
     """Where things are is the deployed truth: a batch that began without a network keeps nothing out of it."""
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
 
     now = Settings.from_environment({**SETTINGS, "VPC_SUBNETS": SUBNETS, "VPC_SECURITY_GROUPS": GROUPS})
     pinned = now.with_choices({**SETTINGS, "VPC_SUBNETS": "", "VPC_SECURITY_GROUPS": ""})

@@ -5,9 +5,11 @@ import pytest
 from batch_rounds import refs, run_round
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, predict, registered, upload
-from labelloop import batches, ledger, models, storage, training
-from labelloop.layout import Files
-from labelloop.settings import settings
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.store import ledger, storage
 from outside_work import ask_for_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

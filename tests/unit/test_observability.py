@@ -6,8 +6,8 @@ import json
 import boto3
 import pytest
 from handling import handle_event
-from labelloop import callbacks, storage
-from labelloop.observability import logger
+from labelloop.store import callbacks, storage
+from labelloop.store.observability import logger
 from outside_work import EXECUTION, OUTPUT, ask_for_inference, ask_for_labels, hear, notice
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

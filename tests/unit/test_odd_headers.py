@@ -37,7 +37,7 @@ def test_opencv_shows_every_unchanged_file_as_its_canonical_pixels() -> None:
 
 @pytest.mark.fault("K01")
 def test_opencv_shows_every_rendition_as_the_canonical_pixels() -> None:
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     written = {rendition(each).body: (told, each.rgb) for told, _, each in accepted() if not each.unchanged}
     assert len(written) > 100, "nothing was asked"
@@ -47,7 +47,7 @@ def test_opencv_shows_every_rendition_as_the_canonical_pixels() -> None:
 
 @pytest.mark.fault("K01")
 def test_no_metadata_is_left_in_any_rendition() -> None:
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     for told, _, each in accepted():
         if not each.unchanged:

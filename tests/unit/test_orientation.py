@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import storage
-from labelloop.manifests import Annotation
-from labelloop.pixels import canonicalise
-from labelloop.records import Box, InventoryItem
-from labelloop.settings import Settings
-from labelloop.task_input import task_input
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, InventoryItem
+from labelloop.contracts.settings import Settings
+from labelloop.people.task_input import task_input
+from labelloop.pictures.pixels import canonicalise
+from labelloop.store import storage
 from made_up_stack import BUCKET, SETTINGS
 from PIL import Image, ImageOps
 
@@ -94,7 +94,7 @@ def assert_same_place(drawn: tuple[float, ...], scene: Scene) -> None:
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
 @given(scene=scenes(), orientation=st.sampled_from(sorted(SIDES)))
 def test_a_box_drawn_on_what_people_see_is_where_the_object_is(image_format, scene, orientation):
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     stored = scene.stored(orientation, image_format)
     canonical = canonicalise(stored)
@@ -170,7 +170,7 @@ def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
     canonical = canonicalise(stored[:2] + blocks + stored[2:])
     assert not canonical.unchanged, "some decoder reads it in another way"
     assert (canonical.width, canonical.height) == ((64, 96) if turned else (96, 64))
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     written = rendition(canonical)
     assert written.suffix == ("png" if turned else "jpg")
@@ -180,7 +180,7 @@ def test_where_tags_disagree_one_rule_decides_and_nobody_decides_again(name):
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", sorted(SIDES))
 def test_the_shape_that_the_header_tells_is_that_of_the_canonical_pixels(orientation, image_format):
-    from labelloop.pixels import stored_shape
+    from labelloop.pictures.pixels import stored_shape
 
     exif, buffer = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation

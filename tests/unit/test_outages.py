@@ -12,8 +12,9 @@ from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, predict, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import batches, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
 from outside_work import EXECUTION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -249,14 +250,14 @@ def test_an_image_inspected_only_in_a_resume_is_inferred_too() -> None:
 def test_with_the_defaults_no_request_of_a_round_is_open_after_four_hours() -> None:
     defaults = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
     request = defaults["InferenceQueueSeconds"] + defaults["InvocationTimeoutSeconds"] + 120
-    from labelloop import inference
+    from labelloop.trust import inference
 
     assert inference.longest_seconds(request) <= FOUR_HOURS and inference.window_seconds(request) > request
 
 
 @given(st.integers(190, 25_320))
 def test_whatever_the_parameters_a_round_ends_within_four_hours_or_twice_one_request(request_seconds) -> None:
-    from labelloop import inference
+    from labelloop.trust import inference
 
     assert inference.longest_seconds(request_seconds) <= max(FOUR_HOURS, 2 * request_seconds)
     assert inference.window_seconds(request_seconds) >= request_seconds, "once more is always possible"
@@ -267,7 +268,7 @@ def test_whatever_the_parameters_a_round_ends_within_four_hours_or_twice_one_req
     st.integers(1, 9),
 )  # fmt: skip
 def test_a_round_asks_at_most_twice_more_and_never_for_many(missing, shards, some, control, alive, late, attempt):
-    from labelloop.inference import MOST_SINGLE_REQUESTS, Silence, what_next
+    from labelloop.trust.inference import MOST_SINGLE_REQUESTS, Silence, what_next
 
     step = what_next(Silence(missing, shards, some, control, alive, late), attempt)
     if step == "ask":

@@ -8,10 +8,10 @@ import pytest
 from annotation_lines import CLASSES
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.collected import collect
-from labelloop.manifests import Annotation, Labelled, Unlabelled, read_labeled, split_lines
-from labelloop.proposals import proposal_line
-from labelloop.records import Box, dump_line
+from labelloop.contracts.manifests import Annotation, Labelled, Unlabelled, read_labeled, split_lines
+from labelloop.contracts.records import Box, dump_line
+from labelloop.people.collected import collect
+from labelloop.tasks.proposals import proposal_line
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 REFS = [f"s3://bucket/{name} \u2028ü.png" for name in "abcdef"]

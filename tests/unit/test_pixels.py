@@ -7,7 +7,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from labelloop.pixels import Limits, RejectedImage, canonicalise, png_bytes
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, png_bytes
 from PIL import Image, ImageChops, ImageCms, ImageDraw, PngImagePlugin
 
 DEFAULT_LIMITS = Limits()
@@ -95,7 +95,7 @@ def test_broken_exif_is_ignored():
 
 def assert_same_stream(stored: bytes) -> None:
     """The pixels are those of the file without metadata, and so is what people and trainers get."""
-    from labelloop.pixels import rendition
+    from labelloop.pictures.pixels import rendition
 
     canonical, plain = canonicalise(stored), encoded(picture(), "JPEG")
     assert not canonical.unchanged, "another decoder may read the metadata in another way"

@@ -9,8 +9,9 @@ from batch_rounds import refs, run_round
 from handling import MODEL, crown, handle, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import batches, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 loop = pytest.mark.usefixtures("aws", "ended_labeling_jobs")
@@ -138,7 +139,7 @@ edge = st.floats(-3, 70, allow_nan=False)
 
 @given(edge, edge, st.floats(-2, 70), st.floats(-2, 70), st.floats(-0.2, 1.2))
 def test_what_is_usable_lies_inside_its_picture_with_a_confidence(left, top, width, height, confidence) -> None:
-    from labelloop.predictions import Seen
+    from labelloop.contracts.predictions import Seen
 
     seen, reference = Seen(), "s3://b/k.png"
     record = {"source-ref": reference, **box(left=left, top=top, width=width, height=height, confidence=confidence)}
@@ -154,7 +155,7 @@ def test_what_is_usable_lies_inside_its_picture_with_a_confidence(left, top, wid
 
 @given(st.text(max_size=80), st.lists(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=5))))
 def test_no_line_breaks_the_reader(line, records) -> None:
-    from labelloop.predictions import Seen
+    from labelloop.contracts.predictions import Seen
 
     seen = Seen()
     seen.add([line, *map(json.dumps, records)], {"s3://b/k.png": (64, 48)}, ("head",), MODEL)

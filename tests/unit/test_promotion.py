@@ -4,8 +4,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelloop.promotion import Contender, GateSettings, compare
-from labelloop.records import Box, Prediction
+from labelloop.contracts.records import Box, Prediction
+from labelloop.trust.promotion import Contender, GateSettings, compare
 
 from tests.support.strategies import Seen
 

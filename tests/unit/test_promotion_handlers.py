@@ -6,10 +6,12 @@ from annotation_lines import reference
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown, handle
-from labelloop import callbacks, immutable, ledger, models, naming, storage, training
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.ledger import LockLostError
-from labelloop.settings import settings
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.store import callbacks, immutable, ledger, storage
+from labelloop.store.ledger import LockLostError
 from made_up_models import model, tensors_sha256
 from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
 

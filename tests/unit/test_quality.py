@@ -6,8 +6,9 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.errors import InvalidInputError
-from labelloop.quality import (
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, Prediction
+from labelloop.tasks.quality import (
     COCO_IOU_THRESHOLDS,
     image_quality,
     iou,
@@ -16,7 +17,6 @@ from labelloop.quality import (
     match_boxes,
     mean_average_precision,
 )
-from labelloop.records import Box, Prediction
 
 from tests.support import strategies
 from tests.support.strategies import Seen

@@ -24,9 +24,10 @@ import people
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from handling import MODEL, PREFIX, crown, execution, handle, mark, picture
-from labelloop import aws, batches, datasets, ledger, storage
-from labelloop.errors import TransientError
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.errors import TransientError
+from labelloop.contracts.layout import Files
+from labelloop.store import aws, datasets, ledger, storage
 from made_up_stack import BUCKET
 
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "6")))

@@ -8,8 +8,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, registered, upload
-from labelloop import callbacks, failures, ledger, storage
-from labelloop.callbacks import Outcome
+from labelloop.store import callbacks, ledger, storage
+from labelloop.store.callbacks import Outcome
+from labelloop.work import failures
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, described, heard
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

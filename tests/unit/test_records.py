@@ -3,8 +3,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.errors import InvalidInputError
-from labelloop.records import Box, Decision, Inspection, InventoryItem, Prediction, dump_line, parse_lines
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, Decision, Inspection, InventoryItem, Prediction, dump_line, parse_lines
 
 from tests.support import strategies
 

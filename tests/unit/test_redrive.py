@@ -9,8 +9,10 @@ from batch_rounds import refs, run_round
 from handling import PREFIX, execution, handle, mark, registered, upload
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from labelloop import aws, batches, callbacks, datasets, jobs, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs
+from labelloop.store import aws, callbacks, datasets, ledger, storage
 from made_up_stack import BUCKET, LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +213,7 @@ def test_registering_is_repeated_after_the_take_over_without_a_trace(monkeypatch
     give_up(one)
     late, owner = pinned(mark()), execution("two")
     with monkeypatch.context() as dying:
-        dying.setattr("labelloop.sampling.draw_sample", lambda *_: (_ for _ in ()).throw(TimeoutError("killed")))
+        dying.setattr("labelloop.trust.sampling.draw_sample", lambda *_: (_ for _ in ()).throw(TimeoutError("killed")))
         with pytest.raises(TimeoutError):
             handle("register_batch", event=late, execution=owner)
     state = handle("register_batch", event=late, execution=owner)

@@ -8,8 +8,9 @@ import pytest
 from batch_rounds import refs, run_round
 from botocore.exceptions import ClientError, FlexibleChecksumError
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
-from labelloop import batches, ledger, storage
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
 from refusing_s3 import refuse
 
@@ -124,7 +125,7 @@ def test_an_archived_object_is_rejected_with_what_to_do_and_labelled_when_that_i
 
 def checksums(monkeypatch, failing: int) -> None:
     """The first deliveries of each object have other bytes than their checksum says."""
-    from labelloop import aws
+    from labelloop.store import aws
 
     real, deliveries = aws.client("s3").get_object, {}
 

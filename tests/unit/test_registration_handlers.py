@@ -5,9 +5,12 @@ import json
 import boto3
 import pytest
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
-from labelloop import batches, ledger, naming, sampling, storage
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.layout import Files
+from labelloop.batch import batches
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.contracts.layout import Files
+from labelloop.store import ledger, storage
+from labelloop.trust import sampling
 from made_up_stack import BUCKET
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]

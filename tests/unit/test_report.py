@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
-from labelloop import report
+from labelloop.batch import report
 
 HOSTILE = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)> & 😀"
 

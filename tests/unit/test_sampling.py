@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.records import InventoryItem
-from labelloop.sampling import Shares, draw, draw_sample, role_of
+from labelloop.contracts.records import InventoryItem
+from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
 
 
 def inventory(count, seed=7):

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from botocore.session import get_session
 from handling import handle, registered, upload
-from labelloop import callbacks, jobs, ledger, storage
-from labelloop.layout import Files
+from labelloop.contracts.layout import Files
+from labelloop.people import jobs
+from labelloop.store import callbacks, ledger, storage
 from made_up_stack import CALLBACKS, LEDGER
 from outside_work import EXECUTION, heard
 

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from labelloop.settings import MissingSettingError, Settings, settings
+from labelloop.contracts.settings import MissingSettingError, Settings, settings
 from made_up_stack import SETTINGS
 
 

@@ -10,7 +10,8 @@ import yaml
 from batch_rounds import merge, refs, run_round
 from fake_service import refused
 from handling import Context, crown, execution, handle, mark, predict, registered, upload
-from labelloop import batches, ledger, storage
+from labelloop.batch import batches
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET, SETTINGS
 
 from tests.support.names import COCO, WHOLE_BODY
@@ -85,7 +86,7 @@ def test_a_restart_takes_the_choices_of_today_but_never_another_meaning_of_the_l
 def test_what_a_function_of_a_job_is_asked_goes_by_the_batch_of_the_job(change_setting) -> None:
     upload(3)
     batch = registered()["batch"]["id"]
-    from labelloop import settings_documents
+    from labelloop.store import settings_documents
 
     settings_documents.note_labeling_job("labelloop-x-r1a1", batch, "s3://data-bucket/batches/b/labeling/1/j.manifest")
     change_setting("CLASSES", "cat")
@@ -99,7 +100,7 @@ def test_what_a_function_of_a_job_is_asked_goes_by_the_batch_of_the_job(change_s
 
 @loop
 def test_a_training_keeps_the_recipe_it_was_planned_with(change_setting, states, fake_service) -> None:
-    from labelloop import settings_documents
+    from labelloop.store import settings_documents
 
     sagemaker = fake_service("sagemaker")
     settings_documents.pin_training("labelloop-train-1-0123abcd")
@@ -171,7 +172,7 @@ def deploy(aws, cloudformation):
 
 
 def test_a_deployment_stores_the_document_under_its_hash_and_functions_verify_it(deploy, monkeypatch) -> None:
-    from labelloop import settings_documents
+    from labelloop.store import settings_documents
 
     told = deploy(CLASSES=COCO)
     sha256 = told["Data"]["Sha256"]
@@ -211,8 +212,8 @@ def test_a_setting_that_cannot_work_fails_the_deployment_with_a_sentence(deploy,
     ['it\'s,a "quoted" one', "Gehäuse,😀,口", "</script>,<b>", "a b,c  d", "{{ x }},{% y %}", "a" * 64, "\\,/,%20"],
 )
 def test_names_people_use_can_be_deployed_and_read_back(deploy, monkeypatch, names) -> None:
-    from labelloop import settings_documents
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
+    from labelloop.store import settings_documents
 
     monkeypatch.setenv("SETTINGS_SHA256", deploy(CLASSES=names)["Data"]["Sha256"])
     read = Settings.from_environment(settings_documents.deployed_document())
@@ -220,9 +221,9 @@ def test_names_people_use_can_be_deployed_and_read_back(deploy, monkeypatch, nam
 
 
 def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_before_a_job(deploy) -> None:
-    from labelloop import labeling
-    from labelloop.errors import InvalidInputError
-    from labelloop.settings import Settings
+    from labelloop.contracts.errors import InvalidInputError
+    from labelloop.contracts.settings import Settings
+    from labelloop.people import labeling
 
     built = {"TRAINING_IMAGE": "", "INFERENCE_IMAGE": "repository@sha256:00aa"}
     assert deploy(**built)["Data"]["Notices"] == "none"
@@ -247,8 +248,8 @@ def test_deleting_the_stack_keeps_the_documents_and_is_never_refused(deploy) -> 
 
 
 def test_long_class_lists_are_cut_into_hyperparameters_that_sagemaker_takes(environment) -> None:
-    from labelloop import training
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
+    from labelloop.engines import training
 
     classes = ",".join(f"a rather long class name number {number:03d} 口" for number in range(100))
     stack = Settings.from_environment({**SETTINGS, "CLASSES": classes})

@@ -4,8 +4,9 @@ import pytest
 from handling import PREFIX, handle, mark, picture, registered
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import batches, storage
-from labelloop.errors import InvalidInputError
+from labelloop.batch import batches
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.store import storage
 
 SIDE = [
     *("", "sub/", "sub_$folder$", ".DS_Store", "sub/.ds_store", "._IMG_1.jpg", "__MACOSX/IMG_1.jpg", "Thumbs.db"),
@@ -61,21 +62,21 @@ PICTURES = [
 @pytest.mark.fault("K07")
 @pytest.mark.parametrize("name", SIDE)
 def test_a_side_file_is_known_by_its_name(name: str) -> None:
-    from labelloop import side_files
+    from labelloop.batch import side_files
 
     assert side_files.kind(name)
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_what_may_be_a_picture_is_looked_at(name: str) -> None:
-    from labelloop import side_files
+    from labelloop.batch import side_files
 
     assert side_files.kind(name) == ""
 
 
 @given(st.text(), st.sampled_from([".jpg", ".PNG", ".tiff", ".webp"]))
 def test_nothing_with_the_ending_of_a_picture_is_a_side_file_but_in_folders_and_names_of_systems(stem, ending) -> None:
-    from labelloop import side_files
+    from labelloop.batch import side_files
 
     name = stem.replace("/", "") + ending
     assert (side_files.kind(name) == "") != name.startswith("._")

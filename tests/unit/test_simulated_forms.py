@@ -6,13 +6,13 @@ from pathlib import Path
 
 import labelloop
 import pytest
-from labelloop import labeling
-from labelloop.consolidation import consolidate_payload
-from labelloop.naming import JOB_KINDS
-from labelloop.proposals import key_point_proposal_line, proposal_line
-from labelloop.records import KeyPoint
-from labelloop.settings import Settings
-from labelloop.task_input import box_mark, point_mark, task_input
+from labelloop.contracts.naming import JOB_KINDS
+from labelloop.contracts.records import KeyPoint
+from labelloop.contracts.settings import Settings
+from labelloop.people import labeling
+from labelloop.people.consolidation import consolidate_payload
+from labelloop.people.task_input import box_mark, point_mark, task_input
+from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 
 from local.annotators import Noise, answer, parse_truth, worker_names

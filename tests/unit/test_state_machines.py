@@ -111,7 +111,7 @@ def test_a_training_can_wait_for_the_lock_as_long_as_its_machine_may_run() -> No
 
 def test_no_machine_ends_what_the_parameters_allow_to_run() -> None:
     """A training may wait for another one, then trains and deploys, at the largest values of the parameters."""
-    from labelloop.settings import Settings
+    from labelloop.contracts.settings import Settings
     from made_up_stack import SETTINGS
 
     most = {"TRAINING_TIMEOUT_SECONDS": "172800", "DEPLOYMENT_TIMEOUT_SECONDS": "86400"}

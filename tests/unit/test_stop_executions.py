@@ -5,7 +5,7 @@ import time
 import pytest
 from fake_service import refused
 from handling import execution, handle_event
-from labelloop import aws, callbacks
+from labelloop.store import aws, callbacks
 from made_up_stack import SETTINGS
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
@@ -150,7 +150,8 @@ def test_machines_that_never_were_hold_nothing_up(delete, fake_service) -> None:
 
 def test_where_the_bucket_was_deleted_first_the_executions_end_and_nobody_waits(delete, monkeypatch) -> None:
     """The settings, and with them the name of the table of tokens, are gone with it."""
-    from labelloop import settings, settings_documents
+    from labelloop.contracts import settings
+    from labelloop.store import settings_documents
 
     execution("one")
     monkeypatch.setenv("SETTINGS_SHA256", "0" * 64)

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from labelloop import immutable, storage
-from labelloop.errors import InvalidInputError, TransientError
-from labelloop.storage import MissingObjectError
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.store import immutable, storage
+from labelloop.store.storage import MissingObjectError
 from made_up_stack import BUCKET
 
 HOSTILE_KEYS = [

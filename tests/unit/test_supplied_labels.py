@@ -11,11 +11,11 @@ from batch_rounds import merge, refs, run_round
 from handling import PREFIX, crown, handle, mark, picture, predict, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import ledger, storage
-from labelloop.errors import InvalidInputError
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "aws-fixtures"
@@ -131,7 +131,7 @@ def test_a_batch_that_goes_on_later_does_not_need_its_manifest_any_more() -> Non
 
 
 def test_many_words_for_one_reason_are_one_row() -> None:
-    from labelloop import supplied
+    from labelloop.people import supplied
 
     names = ("it's me.png", "Zoë's cat.png", "a.png", 'b"c.png', "12.png", "123456.png")
     errors = [f"no readable image of this batch has that source-ref: {name!r}" for name in names]
@@ -166,7 +166,7 @@ def test_people_hear_what_was_refused_and_why_before_they_answer_and_at_the_end(
 
 @loop
 def test_more_labels_than_can_be_merged_in_time_are_refused_before_people_are_asked(monkeypatch) -> None:
-    monkeypatch.setattr("labelloop.limits.MOST_LABELS_IMPORTED", 2)
+    monkeypatch.setattr("labelloop.contracts.limits.MOST_LABELS_IMPORTED", 2)
     told = imported(lines(*(record(name) for name in NAMES[:3])))
     assert "labels.manifest: it has 3 labels, and one batch takes at most 2: name a part" in told["error"]
     assert not told["made"] and "Nobody was asked" in told["error"]
@@ -509,7 +509,7 @@ def test_labels_that_disagree_about_the_same_bytes_are_told_and_the_first_counts
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
 def test_real_manifests_of_ground_truth_are_read_or_refused_with_a_reason() -> None:
-    from labelloop import supplied
+    from labelloop.people import supplied
 
     read, refused = 0, []
     for path in sorted(SHARED.glob("groundtruth/*/*output.manifest")):
@@ -531,7 +531,7 @@ def _names_in(line: str) -> tuple[str, ...]:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
 def test_a_real_adjustment_job_of_a_single_worker_is_imported_as_people_left_it() -> None:
-    from labelloop import supplied
+    from labelloop.people import supplied
 
     (path,) = SHARED.glob("groundtruth/od-single-worker-adjustment/*.manifest")
     lines_read = supplied.objects(path.read_bytes())
@@ -541,7 +541,7 @@ def test_a_real_adjustment_job_of_a_single_worker_is_imported_as_people_left_it(
 
 @given(st.binary(max_size=200))
 def test_no_file_breaks_the_reader(body) -> None:
-    from labelloop import supplied
+    from labelloop.people import supplied
 
     try:
         for number, line in supplied.objects(body):

@@ -7,11 +7,11 @@ import pytest
 from handling import handle
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.errors import InvalidInputError
-from labelloop.proposals import key_point_proposal_line, proposal_line
-from labelloop.records import Box, KeyPoint
-from labelloop.settings import Settings
-from labelloop.task_input import task_input
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.settings import Settings
+from labelloop.people.task_input import task_input
+from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS, arn
 
 BOXES_STACK = Settings.from_environment(SETTINGS)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labelloop.pixels import Limits
-from labelloop.settings import Settings
+from labelloop.contracts.settings import Settings
+from labelloop.pictures.pixels import Limits
 
 from lint.cloudformation import transformed_template
 from lint.permissions import allow_statements

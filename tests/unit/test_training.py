@@ -6,10 +6,11 @@ import tarfile
 
 import pytest
 from annotation_lines import line, reference
-from labelloop import storage, training
-from labelloop.errors import InvalidInputError
-from labelloop.settings import settings
-from labelloop.training import Scores
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.settings import settings
+from labelloop.engines import training
+from labelloop.engines.training import Scores
+from labelloop.store import storage
 from made_up_models import model, safetensors, tensors_sha256
 
 from local.sagemaker.requests import check, service_model

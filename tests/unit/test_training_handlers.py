@@ -9,8 +9,8 @@ from annotation_lines import line
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown, handle
-from labelloop import callbacks, datasets, immutable, ledger, storage
-from labelloop.errors import InvalidInputError, TransientError
+from labelloop.contracts.errors import InvalidInputError, TransientError
+from labelloop.store import callbacks, datasets, immutable, ledger, storage
 from made_up_models import detector_checkpoint, model, safetensors
 from training_files import (
     JOB,

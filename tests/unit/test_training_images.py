@@ -15,11 +15,11 @@ from batch_rounds import merge, run_round
 from handling import PREFIX, handle, mark, picture, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop import datasets, ledger, storage
-from labelloop.errors import TransientError
-from labelloop.layout import Files
-from labelloop.manifests import Annotation
-from labelloop.records import Box
+from labelloop.contracts.errors import TransientError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.store import datasets, ledger, storage
 from made_up_stack import BUCKET
 from refusing_s3 import counted, refuse
 
@@ -126,7 +126,7 @@ def test_no_key_becomes_the_name_of_a_file_and_every_labelled_image_trains() -> 
 @pytest.mark.fault("K02")
 @given(st.lists(st.text(), min_size=1, unique=True))
 def test_whatever_the_keys_are_a_disk_can_hold_the_files(keys: list[str]) -> None:
-    from labelloop.training_images import copy_key
+    from labelloop.engines.training_images import copy_key
 
     assert_a_disk_can_hold([copy_key(f"s3://bucket/{key}", "") for key in keys])
 
@@ -147,7 +147,7 @@ def test_images_are_copied_once_and_the_next_training_copies_what_is_new() -> No
 
 
 def test_copies_that_the_lifecycle_may_remove_while_the_job_waits_are_made_again(monkeypatch) -> None:
-    from labelloop import training_images
+    from labelloop.engines import training_images
 
     version, asked = published("incoming/a/1.png", "incoming/a/2.png"), counted("CopyObject")
     assembled(version)
@@ -157,7 +157,7 @@ def test_copies_that_the_lifecycle_may_remove_while_the_job_waits_are_made_again
 
 
 def test_the_bucket_keeps_copies_as_long_as_the_code_believes() -> None:
-    from labelloop import training_images
+    from labelloop.engines import training_images
 
     from lint.project import Project
 

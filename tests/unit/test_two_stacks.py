@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labelloop import naming
+from labelloop.contracts import naming
 
 from lint.cloudformation import transformed_template
 from lint.project import Project, listed

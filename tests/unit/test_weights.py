@@ -4,7 +4,7 @@ import base64
 import struct
 
 import pytest
-from labelloop.errors import InvalidInputError
+from labelloop.contracts.errors import InvalidInputError
 from made_up_models import TENSORS, safetensors
 
 # Written by safetensors 0.8.0, `safetensors.numpy.save`: three tensors with metadata, the larger numbers first.
@@ -27,7 +27,7 @@ def plain(tensors) -> dict:
 
 @pytest.mark.fault("J01")
 def test_a_file_of_the_library_is_read_and_written_back_with_the_same_content() -> None:
-    from labelloop import weights
+    from labelloop.engines import weights
 
     tensors = weights.read(BY_THE_LIBRARY, "weights.safetensors")
     assert plain(tensors) == READ
@@ -36,7 +36,7 @@ def test_a_file_of_the_library_is_read_and_written_back_with_the_same_content() 
 
 @pytest.mark.fault("H07")
 def test_the_same_tensors_give_the_same_bytes_and_hash_in_any_order() -> None:
-    from labelloop import weights
+    from labelloop.engines import weights
 
     one = weights.read(safetensors(), "one")
     other = weights.read(safetensors(dict(reversed(TENSORS.items()))), "other")
@@ -46,7 +46,7 @@ def test_the_same_tensors_give_the_same_bytes_and_hash_in_any_order() -> None:
 
 @pytest.mark.fault("H07")
 def test_every_cut_and_every_lengthening_is_noticed() -> None:
-    from labelloop import weights
+    from labelloop.engines import weights
 
     for length in range(len(BY_THE_LIBRARY)):
         with pytest.raises(InvalidInputError):

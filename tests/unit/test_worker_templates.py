@@ -15,10 +15,10 @@ import labelloop
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.proposals import key_point_proposal_line, proposal_line
-from labelloop.records import Box, KeyPoint
-from labelloop.settings import Settings
-from labelloop.task_input import task_input
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.settings import Settings
+from labelloop.people.task_input import task_input
+from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from liquid import BoundTemplate, Environment
 from made_up_stack import BUCKET, SETTINGS
 

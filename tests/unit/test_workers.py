@@ -7,11 +7,10 @@ import pytest
 from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, placed, verdict
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.answers import BoxAnswer, CannotJudge, Choice, read_answer
-from labelloop.dawid_skene import UNKNOWN_RELIABILITY
-from labelloop.errors import InvalidInputError
-from labelloop.records import Box, KeyPoint
-from labelloop.workers import (
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, read_answer
+from labelloop.people.workers import (
     History,
     Known,
     WorkerScore,
@@ -21,6 +20,7 @@ from labelloop.workers import (
     reliability,
     score_workers,
 )
+from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD, HAND = Box("head", 10, 20, 30, 40), Box("hand", 100, 100, 50, 50)

@@ -4,7 +4,7 @@ import json
 
 from annotation_lines import annotation, line, reference
 from handling import execution, handle
-from labelloop import datasets, storage
+from labelloop.store import datasets, storage
 from made_up_models import model, packed
 
 JOB = "labelloop-train-1-0123abcd"

@@ -10,8 +10,8 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
-from labelloop import naming
-from labelloop.manifests import split_lines
+from labelloop.contracts import naming
+from labelloop.contracts.manifests import split_lines
 
 from local import stack
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from account import Account, labelled_by
-from labelloop import naming
-from labelloop.records import InventoryItem
-from labelloop.sampling import Shares, draw, draw_sample, role_of
-from labelloop.settings_documents import body_of, key_of
+from labelloop.contracts import naming
+from labelloop.contracts.records import InventoryItem
+from labelloop.store.settings_documents import body_of, key_of
+from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
 from waiting import eventually
 
 from local import stack

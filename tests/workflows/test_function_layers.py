@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FUNCTION = "labelloop-RequestInference"
 PROBE = """
 import request_inference, boto3, botocore
-from labelloop import aws
+from labelloop.store import aws
 
 def handler(event, context):
     operation = aws.client("sagemaker-runtime").meta.service_model.operation_model("InvokeEndpointAsync")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from labelloop import batches, naming
+from labelloop.batch import batches
+from labelloop.contracts import naming
 from loop import Loop, Run
 from served import callbacks, failed_children, physical_id, serving
 

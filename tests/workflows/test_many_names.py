@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from labelloop.manifests import Annotation
-from labelloop.records import Box, KeyPoint
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, KeyPoint
 from loop import Loop, running_loop
 
 from tests.support.names import COCO, WHOLE_BODY

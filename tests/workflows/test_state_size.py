@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from labelloop.batches import shard_name
+from labelloop.batch.batches import shard_name
 from loop import Loop
 
 from tests.support.pictures import CLASS, SIDE, Picture, pictures

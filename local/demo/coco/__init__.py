@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelloop import pixels, side_files
+from labelloop.batch import side_files
+from labelloop.pictures import pixels
 
 from local.demo.coco.classes import classes_of, without_group
 from local.demo.coco.document import parse

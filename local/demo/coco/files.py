@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelloop.supplied import Names, normal
+from labelloop.people.supplied import Names, normal
 
 from local.demo.coco.entries import CocoError, Ids, Notes, Size, number_of, place_of
 

@@ -1,0 +1,1 @@
+"""What happens to one batch: its images, its merge, its report."""

@@ -1,0 +1,210 @@
+"""The manifest lines a round adds: labels of people and accepted ones of the machine, with where each came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from labelloop.batch import batches, copies, pinned_bytes, rounds
+from labelloop.batch.batches import Image
+from labelloop.contracts import origins
+from labelloop.contracts.errors import ChangedObjectError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Decision
+from labelloop.contracts.settings import settings
+from labelloop.people import jobs, labeling
+from labelloop.people.collected import Collected, HumanLabel, collect
+from labelloop.store import immutable, ledger, storage
+from labelloop.store.observability import count, logger
+from labelloop.tasks import changes
+from labelloop.trust import judgement, sampling
+from labelloop.trust.sampling import Shares
+
+
+def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
+    """The lines in source-ref order. An image that was asked about and not answered stays open, and so does one whose
+    label was drawn on an image of another size, or whose accepted prediction is gone.
+    """
+    by_ref = {image.source_ref: image for image in everything}
+    decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
+    asked = {ref for ref, decision in decided.items() if copies.asks_people(decision)}
+    moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
+    answers = {
+        ref: answer for ref, answer in _answers(files, number, len(asked), everything).items() if ref in asked - moved
+    }
+    roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
+    started = ledger.batch(files.batch_id)["started"]
+    pinned = immutable.find_json(files.round(number)) or {"model": ""}
+    keep = rounds.keep_confidence(pinned)
+    predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
+    made, lost = [], []
+    for ref, decision in decided.items():
+        provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
+        if ref in answers:
+            role = roles[_sha256(by_ref[ref])]
+            how = {"role": role, **_how(answers[ref])}
+            label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
+        elif decision.decision == "auto" and ref not in moved and not copies.is_copy(decision):
+            if ref not in predictions:  # it stays open, and a later round asks the model again
+                lost.append(ref)
+                continue
+            boxes = judgement.label_boxes(predictions[ref], keep)
+            job = f"{files.batch_id}-r{number}"
+            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
+        else:
+            continue
+        if label is not None:
+            made.append(label)
+    if lost:
+        count("PredictionsMissing", len(lost))
+        logger.warning("predictions that were accepted are gone or unreadable", images=len(lost), first=lost[0])
+    made += _copied(files, number, by_ref, [each for each in decided.values() if each.source_ref not in moved], made)
+    made.sort(key=lambda annotation: annotation.source_ref)
+    return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _copied(
+    files: Files, number: int, by_ref: Mapping[str, Image], decided: Iterable[Decision], made: Iterable[Annotation]
+) -> list[Annotation]:
+    """The labels of images that have the bytes of others: of some that people labelled before, or of the labels `made`
+    in this round. A copy of an image that got none stays open as well.
+    """
+    known = copies.of_round(files, number)
+    labels = {by_ref[label.source_ref].item.key: label for label in made}
+    started, found = ledger.batch(files.batch_id)["started"], []
+    for decision in filter(copies.is_copy, decided):
+        image = by_ref[decision.source_ref]
+        copy = known[image.item.key]
+        label = copies.labelled_before(copy) if copy.label else labels.get(copy.of)
+        if label is None:
+            continue
+        source_ref, original_ref, width, height = _place(image)
+        provenance = {**_provenance(files, number, image, decision), **origins.inherited(label)}
+        found.append(
+            replace(
+                label,
+                source_ref=source_ref,
+                original_ref=original_ref,
+                width=width,
+                height=height,
+                creation_date=started,
+                provenance=provenance,
+                extra={},
+                adjustment=None,
+            )
+        )
+    return found
+
+
+def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
+    """The images that changed under their key since they were judged: nobody knows what a label was made on. They stay
+    open. An imported label, too, would name an object that holds other bytes than those it is recorded for.
+    """
+    moved = pinned_bytes.changed(decided)
+    stored = immutable.create_lines(files.changed(number), [{"source-ref": image.source_ref} for image in moved])
+    if stored:
+        count("LabelsOnChangedImages", len(stored))
+        logger.warning("labels may have been made on other bytes and are asked again", images=len(stored))
+    return {record["source-ref"] for record in stored}
+
+
+def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> dict[str, HumanLabel]:
+    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import.
+
+    Raises MissingObjectError where people were `asked` in jobs that are not on record.
+    """
+    if number == 0:
+        given = immutable.read_text_lines(files.imported_labels)
+        attribute = labeling.form("annotate", settings()).attribute
+        name = f"{files.batch_id}-r0"
+        return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
+    found: dict[str, HumanLabel] = {}
+    of_round = jobs.of_round(files, number)
+    if asked and not of_round:
+        raise storage.MissingObjectError(
+            f"{asked} images of round {number} were asked about, but {files.jobs(number)} names no labelling job: what "
+            "people answered would be lost. An older version of the stack began this: deploy that version again, then "
+            "start the same execution again"
+        )
+    sizes = batches.sizes(everything)
+    for job in of_round:
+        collected = jobs.answers(files, number, job, jobs.outcome(job), sizes)
+        _check_unchanged(files, number, job.name, collected)
+        found.update(collected.labels)
+    return found
+
+
+def _check_unchanged(files: Files, number: int, job: str, collected: Collected) -> None:
+    """Ground Truth's output carries no hash; what Collect Labels read of it does. Version 0.1 noted none."""
+    noted = immutable.find_json(files.workers(number, job)) or {}
+    if noted.get("answers-sha256", collected.digest) != collected.digest:
+        raise ChangedObjectError(
+            f"what people answered in labelling job {job} was changed after it was collected. "
+            f"{storage.restoring(f'{files.labeling(number)}/{job}/manifests/output/output.manifest')}"
+        )
+
+
+def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:
+    label = answer.annotation
+    source_ref, original_ref, width, height = _place(image)
+    if (label.width, label.height) != (width, height):
+        logger.warning(
+            "a label was drawn on an image of another size and is asked again",
+            source_ref=source_ref,
+            labelled=[label.width, label.height],
+        )
+        return None
+    return replace(
+        label,
+        source_ref=source_ref,
+        original_ref=original_ref,
+        human=True,
+        creation_date=started,
+        job_name=answer.job,
+        provenance=provenance,
+        extra={},
+        adjustment=changes.compare(answer.proposed, label) if answer.proposed else None,
+    )
+
+
+def _how(answer: HumanLabel) -> dict[str, Any]:
+    """How people came to the label, as far as the job tells."""
+    told = {"job-kind": answer.kind, "workers": answer.workers, "agreement": answer.agreement}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _provenance(files: Files, number: int, image: Image, decision: Decision) -> dict[str, Any]:
+    item = image.item
+    itself = item.version_id and image.source_ref == storage.uri(item.key)
+    return {
+        "batch": files.batch_id,
+        "round": number,
+        "sha256": _sha256(image),
+        **({"version-id": item.version_id} if itself else {}),
+        "sampled": image.item.sampled,
+        "inclusion-probability": image.item.inclusion_probability,
+        "policy": decision.policy,
+        "score": decision.score,
+    }
+
+
+def _place(image: Image) -> tuple[str, str | None, int, int]:
+    """(source-ref, original-ref, width, height) of a readable image."""
+    found = image.inspection
+    assert found is not None and found.width is not None and found.height is not None
+    return image.source_ref, found.original_ref, found.width, found.height
+
+
+def _roles(contents: set[str], everything: list[Image]) -> dict[str, str]:
+    """The role that each content would get. Identical files have one: all count as sampled where one of them is."""
+    knobs = settings()
+    shares = Shares(knobs.train_share, knobs.calibration_share, knobs.gold_share)
+    sampled = {_sha256(image) for image in everything if image.readable and image.item.sampled}
+    return {sha256: sampling.role_of(sha256, sha256 in sampled, shares, knobs.seed) for sha256 in sorted(contents)}
+
+
+def _sha256(image: Image) -> str:
+    assert image.inspection is not None and image.inspection.sha256 is not None  # readable
+    return image.inspection.sha256

@@ -1,0 +1,220 @@
+"""The pieces of an augmented-manifest line: label values, label metadata, and attributes passed through as text.
+
+The format is SageMaker's, as Ground Truth writes it and Rekognition Custom Labels reads it (developer guides:
+sms-data-output, md-create-manifest-file-object-detection). Key points have no format of SageMaker's: theirs is the
+bounding-box value with x, y and visibility in the place of the sides. All pixels are canonical pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import VISIBILITIES, Box, KeyPoint
+
+BOXES, KEY_POINTS = "boxes", "key-points"
+PROPOSALS, PROPOSED_KEY_POINTS = "proposed-boxes", "proposed-key-points"
+OBJECT_DETECTION, CUSTOM = "groundtruth/object-detection", "groundtruth/custom"
+MOST_MARKS = 10_000  # in one image: five people's answers of 2,000 each, if they agree on none
+_BLANK = re.compile(r"[ \t\r\n]*")
+
+
+def label_value(width: int, height: int, boxes: Sequence[Box], classes: Sequence[str]) -> dict[str, Any]:
+    """The value of a bounding-box attribute; a box of a class that is not listed raises InvalidInputError."""
+    annotations = []
+    for box in boxes:
+        sides = {side: whole_or_fraction(getattr(box, side)) for side in ("left", "top", "width", "height")}
+        annotations.append({"class_id": _class_id(box.label, classes, "box"), **sides})
+    return {"image_size": [{"width": width, "height": height, "depth": 3}], "annotations": annotations}
+
+
+def key_point_value(width: int, height: int, points: Sequence[KeyPoint], names: Sequence[str]) -> dict[str, Any]:
+    """The value of a key-point attribute: the points of one object in their order, outside ones without a place.
+
+    Raises InvalidInputError for a point whose name is not in `names` or occurs twice, and for one with a place outside
+    the view or without one inside it.
+    """
+    annotations = []
+    for point in points:
+        class_id = _class_id(point.label, names, "key point")
+        place = {axis: value for axis, value in (("x", point.x), ("y", point.y)) if value is not None}
+        if len(place) != (0 if point.visibility == "outside" else 2):
+            raise InvalidInputError(
+                f"key point '{point.label}': fields 'x', 'y' must be null exactly when it is outside"
+            )
+        pixels = {axis: whole_or_fraction(value) for axis, value in place.items()}
+        annotations.append({"class_id": class_id, **pixels, "visibility": point.visibility})
+    _refuse_repeated(points, "key points")
+    return {"image_size": [{"width": width, "height": height, "depth": 3}], "annotations": annotations}
+
+
+def _class_id(label: str, classes: Sequence[str], context: str) -> int:
+    if label not in classes:
+        raise InvalidInputError(
+            f"{context}: field 'label' must be one of {', '.join(classes)}, but is {fields.shown(label)}"
+        )
+    return list(classes).index(label)
+
+
+def _refuse_repeated(points: Sequence[KeyPoint], context: str) -> None:
+    often = Counter(point.label for point in points)
+    for label in often:
+        if often[label] > 1:
+            raise InvalidInputError(
+                f"{context}: field 'class_id' names {fields.shown(label)} twice, but an image has one object"
+            )
+
+
+def whole_or_fraction(value: float) -> int | float:
+    """Whole numbers without a decimal point, as Ground Truth writes them."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def dump_name(name: str) -> str:
+    return json.dumps(name, ensure_ascii=not fields.is_storable(name))
+
+
+def label_metadata(
+    classes: Sequence[str],
+    confidences: Sequence[float],
+    human: bool,
+    creation_date: str,
+    job_name: str,
+    kind: str = OBJECT_DETECTION,
+) -> dict[str, Any]:
+    """The metadata beside a label value; `kind` is its `type`, and a date or job name of "" is left out."""
+    metadata = {
+        "objects": [{"confidence": whole_or_fraction(confidence)} for confidence in confidences],
+        "class-map": {str(index): name for index, name in enumerate(classes)},
+        "type": kind,
+        "human-annotated": "yes" if human else "no",
+    }
+    origin = {"creation-date": creation_date, "job-name": job_name}
+    return {**metadata, **{name: value for name, value in origin.items() if value}}
+
+
+def own_attribute(record: Mapping[str, Any]) -> str:
+    """Under which of this project's two names a line of its own files holds its label."""
+    return KEY_POINTS if KEY_POINTS in record and BOXES not in record else BOXES
+
+
+def label_attribute(record: Mapping[str, Any], context: str) -> str | None:
+    """The one label attribute of a line from elsewhere; None where the line has no label at all."""
+    names = label_attributes(record)
+    if len(names) > 1:
+        raise InvalidInputError(f"{context}: several attributes hold labels ({', '.join(names)}); name the one to read")
+    return names[0] if names else None
+
+
+def label_attributes(record: Mapping[str, Any]) -> list[str]:
+    """The attributes of a line that hold boxes or key points; where none does, those whose labelling failed."""
+    described = {
+        key.removesuffix("-metadata"): value
+        for key, value in record.items()
+        if key.endswith("-metadata") and isinstance(value, dict)
+    }
+    for proposals in (PROPOSALS, PROPOSED_KEY_POINTS):
+        described.pop(proposals, None)
+    names = [
+        name
+        for name, metadata in described.items()
+        if metadata.get("type") == OBJECT_DETECTION
+        or (metadata.get("type") == CUSTOM and holds_key_points(record.get(name), name))
+    ]
+    return names or [name for name, metadata in described.items() if "failure-reason" in metadata]
+
+
+def holds_key_points(value: Any, name: str) -> bool:
+    """Whether a label value holds key points; one that lists nothing says it by the name of its attribute only."""
+    listed = value.get("annotations") if isinstance(value, dict) else None
+    if not isinstance(listed, list):
+        return False
+    first = listed[0] if listed else None
+    return (isinstance(first, dict) and "visibility" in first) or (not listed and name.endswith(KEY_POINTS))
+
+
+def read_boxes(
+    value: Mapping[str, Any], metadata: Mapping[str, Any], classes: Sequence[str], context: str
+) -> tuple[Box, ...]:
+    return tuple(
+        Box.from_json({**annotation, "class": label, "confidence": confidence}, where)
+        for annotation, label, confidence, where in _annotations(value, metadata, classes, context)
+    )
+
+
+def read_key_points(
+    value: Mapping[str, Any], metadata: Mapping[str, Any], names: Sequence[str], context: str
+) -> tuple[KeyPoint, ...]:
+    points = []
+    for annotation, label, confidence, where in _annotations(value, metadata, names, context):
+        visibility = fields.choice(annotation, "visibility", where, VISIBILITIES)
+        if visibility == "outside":
+            for axis in ("x", "y"):
+                if annotation.get(axis) is not None:
+                    raise fields.refuse(where, axis, "absent, because the point is outside", annotation[axis])
+            points.append(KeyPoint(label, None, None, visibility, confidence))
+        else:
+            x, y = (fields.number(annotation, axis, where) for axis in ("x", "y"))
+            points.append(KeyPoint(label, x, y, visibility, confidence))
+    _refuse_repeated(points, context)
+    return tuple(points)
+
+
+def _annotations(
+    value: Mapping[str, Any], metadata: Mapping[str, Any], classes: Sequence[str], context: str
+) -> Iterator[tuple[dict[str, Any], str, float | None, str]]:
+    """(annotation, class name, confidence, context for errors) of every annotation of a label value."""
+    names: dict[str, Any] = {str(index): name for index, name in enumerate(classes)}
+    for source in (value, metadata):  # the line's own maps win over the job's class list, the metadata's over both
+        names.update(fields.mapping(source.get("class-map") or {}, context, "class-map"))
+    objects = metadata.get("objects") or value.get("objects") or []
+    listed = fields.sequence(value, "annotations", context)
+    if len(listed) > MOST_MARKS:
+        raise fields.refuse(context, "annotations", f"a list of at most {MOST_MARKS:,}", listed)
+    for index, annotation in enumerate(listed):
+        where = f"{context}.annotations[{index}]"
+        annotation = fields.mapping(annotation, where, "annotations")
+        class_id = annotation.get("class_id")
+        key = str(int(class_id)) if isinstance(class_id, float) and class_id.is_integer() else str(class_id)
+        if key not in names:
+            raise InvalidInputError(f"{where}: field 'class_id' is {key!r:.40}, which no class map names")
+        stated = objects[index] if isinstance(objects, list) and index < len(objects) else {}
+        confidence = fields.optional_number(fields.mapping(stated, where, "objects"), "confidence", where, 0, 1)
+        yield annotation, fields.text(names, key, f"{context}, class-map"), confidence, where
+
+
+def raw_attributes(line: str, known: set[str]) -> dict[str, str]:
+    """The JSON text of every attribute not in `known`; the line has been parsed, so it is a well-formed object."""
+    decoder, raw = json.JSONDecoder(), {}
+    position = _after_blank(line, line.index("{") + 1)
+    while line[position] != "}":
+        name, position = decoder.raw_decode(line, position)
+        start = _after_blank(line, _after_blank(line, position) + 1)
+        _, position = decoder.raw_decode(line, start)
+        if name not in known:
+            raw[name] = line[start:position]
+        position = _after_blank(line, position)
+        if line[position] == ",":
+            position = _after_blank(line, position + 1)
+    return raw
+
+
+def _after_blank(line: str, position: int) -> int:
+    match = _BLANK.match(line, position)
+    return match.end() if match else position
+
+
+def image_size(value: Mapping[str, Any], context: str) -> dict[str, Any]:
+    listed = fields.sequence(value, "image_size", context)
+    if len(listed) != 1:
+        raise fields.refuse(context, "image_size", "a list of exactly one size", listed)
+    return fields.mapping(listed[0], context, "image_size")
+
+
+def either(metadata: Mapping[str, Any], name: str, other: str, context: str) -> str:
+    return fields.optional_text(metadata, name, context) or fields.optional_text(metadata, other, context) or ""

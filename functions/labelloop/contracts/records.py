@@ -1,0 +1,272 @@
+"""The records that travel between the functions and the containers as JSON lines (docs/architecture.md, "Records").
+
+Pixels are canonical pixels: of the upright 8-bit sRGB image, origin at the top left corner, x to the right, y down,
+a box as left/top/width/height. Scores, confidences, draws and inclusion probabilities lie in 0..1.
+Every `from_json` raises InvalidInputError naming the record and the field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError
+
+PREDICTION_STATUSES = INSPECTION_STATUSES = ("ok", "rejected")
+DECISIONS = ("auto", "human", "rejected", "deferred")
+VISIBILITIES = ("visible", "occluded", "outside")
+# crowd-keypoint knows labels only. With a second label for each name one widget carries place and visibility, initial
+# values included, and the two cannot contradict each other. A point outside the view is a point that is not set.
+OCCLUDED = " (occluded)"
+
+
+@dataclass(frozen=True)
+class Box:
+    """One labelled rectangle in canonical pixels; `confidence` is None where nobody gave one."""
+
+    label: str
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A box of a Prediction: pixels rounded to 2 decimals, confidence to 4."""
+        sides = {side: round(float(getattr(self, side)), 2) for side in ("left", "top", "width", "height")}
+        sure = {} if self.confidence is None else {"confidence": round(float(self.confidence), 4)}
+        return {"class": self.label, **sides, **sure}
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any], context: str = "box") -> Box:
+        return Box(
+            label=fields.text(record, "class", context),
+            left=fields.number(record, "left", context),
+            top=fields.number(record, "top", context),
+            width=fields.number(record, "width", context, minimum=0),
+            height=fields.number(record, "height", context, minimum=0),
+            confidence=fields.optional_number(record, "confidence", context, 0, 1),
+        )
+
+
+@dataclass(frozen=True)
+class KeyPoint:
+    """One named point in canonical pixels; a point outside the view has no place: x and y are None exactly then."""
+
+    label: str
+    x: float | None
+    y: float | None
+    visibility: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model saw in one image, or why the container refused the image (then there is no size and no box)."""
+
+    source_ref: str
+    status: str
+    width: int | None
+    height: int | None
+    model: str
+    boxes: tuple[Box, ...] = ()
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.status == "rejected":
+            return {"source-ref": self.source_ref, "status": "rejected", "reason": self.reason, "model": self.model}
+        return {
+            "source-ref": self.source_ref,
+            "status": self.status,
+            "width": self.width,
+            "height": self.height,
+            "model": self.model,
+            "boxes": [box.to_json() for box in self.boxes],
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Prediction:
+        source_ref = fields.text(record, "source-ref", "prediction")
+        context = f"prediction of {source_ref}"
+        status = fields.choice(record, "status", context, PREDICTION_STATUSES)
+        model = fields.text(record, "model", context)
+        if status == "rejected":
+            return Prediction(source_ref, status, None, None, model, (), fields.text(record, "reason", context))
+        listed = fields.sequence(record, "boxes", context)
+        boxes = tuple(_sure_box(box, f"{context}, boxes[{index}]") for index, box in enumerate(listed))
+        width, height = (fields.integer(record, side, context, minimum=1) for side in ("width", "height"))
+        return Prediction(source_ref, status, width, height, model, boxes)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look at one stored object found.
+
+    `sha256` is of the stored bytes; width and height are null where the object is no readable image; `scale` is the
+    window (darkest, brightest stored value) that a 16-bit image was brought to 8 bits with.
+    """
+
+    key: str
+    status: str
+    source_ref: str
+    original_ref: str | None = None
+    version_id: str | None = None
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    scale: tuple[float, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        record = {
+            "key": self.key,
+            "source-ref": self.source_ref,
+            "original-ref": self.original_ref,
+            "version-id": self.version_id,
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "sha256": self.sha256,
+            "width": self.width,
+            "height": self.height,
+            "scale": list(self.scale) if self.scale else None,
+        }
+        return {f: value for f, value in record.items() if value is not None or f in ("sha256", "width", "height")}
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Inspection:
+        key = fields.text(record, "key", "inspection")
+        context = f"inspection of {key}"
+        status = fields.choice(record, "status", context, INSPECTION_STATUSES)
+        read_reason = fields.text if status == "rejected" else fields.optional_text
+        return Inspection(
+            key=key,
+            status=status,
+            source_ref=fields.text(record, "source-ref", context),
+            original_ref=fields.optional_text(record, "original-ref", context),
+            version_id=fields.optional_text(record, "version-id", context),
+            sha256=fields.optional_text(record, "sha256", context),
+            width=fields.optional_integer(record, "width", context, minimum=1),
+            height=fields.optional_integer(record, "height", context, minimum=1),
+            reason=read_reason(record, "reason", context),
+            detail=fields.optional_text(record, "detail", context),
+            scale=fields.optional_pair(record, "scale", context),
+        )
+
+
+@dataclass(frozen=True)
+class InventoryItem:
+    """One pinned object of a batch: which bytes, and its place in the batch's one random draw."""
+
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+    draw: float
+    sampled: bool
+    inclusion_probability: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "version-id": self.version_id,
+            "etag": self.etag,
+            "size": self.size,
+            "draw": self.draw,
+            "sampled": self.sampled,
+            "inclusion-probability": self.inclusion_probability,
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> InventoryItem:
+        key = fields.text(record, "key", "inventory")
+        context = f"inventory of {key}"
+        return InventoryItem(
+            key=key,
+            version_id=fields.optional_text(record, "version-id", context),
+            etag=fields.text(record, "etag", context),
+            size=fields.integer(record, "size", context),
+            draw=fields.number(record, "draw", context, 0, 1),
+            sampled=fields.boolean(record, "sampled", context),
+            inclusion_probability=fields.number(record, "inclusion-probability", context, 0, 1),
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one image in one round, why, and under which policy version."""
+
+    source_ref: str
+    decision: str
+    score: float | None
+    reasons: tuple[str, ...]
+    inclusion_probability: float
+    policy: str
+    round: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source-ref": self.source_ref,
+            "decision": self.decision,
+            "score": self.score,
+            "reasons": list(self.reasons),
+            "inclusion-probability": self.inclusion_probability,
+            "policy": self.policy,
+            "round": self.round,
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Decision:
+        source_ref = fields.text(record, "source-ref", "decision")
+        context = f"decision on {source_ref}"
+        reasons = fields.sequence(record, "reasons", context)
+        return Decision(
+            source_ref=source_ref,
+            decision=fields.choice(record, "decision", context, DECISIONS),
+            score=fields.optional_number(record, "score", context, 0, 1),
+            reasons=tuple(fields.text({"reasons": reason}, "reasons", context) for reason in reasons),
+            inclusion_probability=fields.number(record, "inclusion-probability", context, 0, 1),
+            policy=fields.text(record, "policy", context),
+            round=fields.integer(record, "round", context),
+        )
+
+
+SCHEMA = 1  # of what waits for days: rows of the callbacks table and the ledger, pinned jobs
+
+
+def check_schema(record: Mapping[str, Any], what: str) -> None:
+    """Version 0.1 wrote none, which is schema 1. Raises InvalidInputError for what a newer version wrote."""
+    schema = int(record.get("schema", SCHEMA))
+    if schema > SCHEMA:
+        raise InvalidInputError(
+            f"{what} was written by a newer version of the stack (schema {schema}, known is {SCHEMA}): deploy that "
+            "version again, then start an execution with the same input"
+        )
+
+
+def dump_line(record: Mapping[str, Any]) -> str:
+    """One compact JSON line without its line end; NaN, which is not JSON, is refused with ValueError."""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def parse_lines(text: str, source: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON lines text, blank lines skipped; `source` is the file's name for the error message."""
+    # Not splitlines(): an object key may hold U+2028 and other characters that it would take for line ends.
+    for line_number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        context = f"{source}, line {line_number}"
+        value = fields.parse_json(line, context)
+        if not isinstance(value, dict):
+            raise InvalidInputError(f"{context}: expected a JSON object, found {fields.shown(value)}")
+        yield value
+
+
+def _sure_box(value: object, context: str) -> Box:
+    record = fields.mapping(value, context, "boxes")
+    fields.number(record, "confidence", context, 0, 1)
+    return Box.from_json(record, context)

@@ -1,0 +1,276 @@
+"""Every knob of the loop: one name, one meaning in the whole stack.
+
+The names are the fields in upper case; `template.yaml` hands them all to the resource `SettingsDocument` from its
+parameters, which hold the bounds. settings_documents.py knows where they are kept, and who has pinned which.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import Field, dataclass, fields, replace
+from functools import cache
+
+from labelloop.contracts.records import OCCLUDED
+
+LONGEST_NAME = 64
+# Of a training job: finding an instance, fetching image and data, storing the model.
+AROUND_TRAINING_SECONDS = 1800
+# Graviton (c7g, m6gd, ...) and Grace (p6e-gb200).
+_ARM = re.compile(r"ml\.([a-z]+\d+g[a-z]*|p\d+e-gb\d+)\.")
+
+
+class MissingSettingError(RuntimeError):
+    """A setting is missing or does not parse: the deployment is broken, not the input."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    # where things are
+    data_bucket: str
+    callbacks_table: str
+    ledger_table: str
+    notification_topic: str
+    success_topic: str
+    error_topic: str
+    resource_prefix: str
+    label_batch_arn: str
+    train_model_arn: str
+    # what is labelled
+    task: str
+    classes: tuple[str, ...]
+    key_points: tuple[str, ...]
+    seed: int
+    starting_model: str
+    max_image_bytes: int
+    max_image_pixels: int
+    min_image_side: int
+    deep_pixel_window: str
+    # rounds, sample, budget
+    shard_size: int
+    sample_rate: float
+    sample_minimum: int
+    sample_maximum: int
+    max_batch_cost: float
+    price_per_label: float
+    calibration_share: float
+    gold_share: float
+    human_budget: int
+    max_rounds: int
+    # judgement
+    accept_policy: str
+    accept_threshold: float
+    target_mean_iou: float
+    keep_confidence: float
+    calibration_minimum: int
+    # training and the gate
+    retrain_minimum: int
+    gold_minimum: int
+    first_model_map50: float
+    promotion_tolerance: float
+    image_size: int
+    training_steps: int
+    warm_steps: int
+    training_batch_size: int
+    learning_rate: float
+    base_model: str
+    model_width: float
+    training_image: str
+    training_instance_type: str
+    training_role_arn: str
+    # inference
+    inference_image: str
+    inference_instance_type: str
+    inference_ami_version: str
+    inference_role_arn: str
+    max_instances: int
+    concurrent_invocations: int
+    inference_queue_seconds: int
+    invocation_timeout_seconds: int
+    inference_concurrency: int
+    inspect_concurrency: int
+    kept_endpoints: int
+    vpc_subnets: str
+    vpc_security_groups: str
+    # people
+    labeling_backend: str
+    work_team_arn: str
+    labeling_role_arn: str
+    pre_annotate_function_arn: str
+    consolidate_function_arn: str
+    workers_per_object: int
+    verify_score: float
+    objects_per_job: int
+    honeypot_rate: float
+    worker_minimum_quality: float
+    labeling_instructions: str
+    task_time_limit_seconds: int
+    labeling_timeout_seconds: int
+    training_timeout_seconds: int
+    deployment_timeout_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Raises MissingSettingError naming every variable that is missing or malformed."""
+        values: dict[str, object] = {}
+        problems = []
+        for field in fields(cls):
+            name = field.name.upper()
+            try:
+                values[field.name] = _parse(environment[name], field)
+            except KeyError:
+                problems.append(f"{name} is not set")
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+        problems += _wrong_window(environment.get("DEEP_PIXEL_WINDOW", ""))
+        problems += filter(None, (_wrong_machine(environment, work) for work in ("TRAINING", "INFERENCE")))
+        if problems:
+            raise MissingSettingError(
+                "settings: " + "; ".join(problems) + ". template.yaml, SettingsDocument, sets them."
+            )
+        return cls(**values)  # type: ignore[arg-type]
+
+    def with_choices(self, document: Mapping[str, str]) -> "Settings":
+        """These settings with the choices of a pinned document: what it does not know, and where things are, stays."""
+        known = {field for field in fields(self) if field.name not in LIVE and field.name.upper() in document}
+        return replace(self, **{field.name: _parse(document[field.name.upper()], field) for field in known})  # type: ignore[arg-type]
+
+    @property
+    def pixel_window(self) -> tuple[float, float] | None:
+        """The stored values that are black and white in every picture of more than 8 bits; None looks at each one."""
+        low, _, high = self.deep_pixel_window.partition(",")
+        return (float(low), float(high)) if high else None
+
+    @property
+    def inference_timeout_seconds(self) -> int:
+        """A token must outlive the request: time in the endpoint's queue, the invocation itself, and a margin for
+        the notice.
+        """
+        return self.inference_queue_seconds + self.invocation_timeout_seconds + 120
+
+    @property
+    def training_wait_seconds(self) -> int:
+        """A training job's bound counts from when its container runs; the state waits for the whole job."""
+        return self.training_timeout_seconds + AROUND_TRAINING_SECONDS
+
+    @property
+    def whole_training_seconds(self) -> int:
+        """What a training execution takes at most from the lock on: job, endpoint, and the steps around them."""
+        return self.training_wait_seconds + self.deployment_timeout_seconds + AROUND_TRAINING_SECONDS
+
+    @property
+    def nested_timeout_seconds(self) -> int:
+        """A nested training may first wait for another one, then trains and deploys itself. train_model.asl.json bounds
+        the same, for the largest values of the parameters.
+        """
+        return 2 * self.whole_training_seconds
+
+    @property
+    def network(self) -> dict[str, dict[str, list[str]]]:
+        """`VpcConfig` as CreateModel and CreateTrainingJob take it; empty without a VPC."""
+        if not self.vpc_subnets:
+            return {}
+        groups, subnets = self.vpc_security_groups.split(","), self.vpc_subnets.split(",")
+        return {"VpcConfig": {"SecurityGroupIds": groups, "Subnets": subnets}}
+
+    @property
+    def marks_key_points(self) -> bool:
+        """Key points are labelled by people only: no model proposes them, none is trained."""
+        return self.task == "key-points"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """What is marked in an image: the key points, or the classes of the boxes."""
+        return self.key_points if self.marks_key_points else self.classes
+
+    @property
+    def train_share(self) -> float:
+        return 1.0 - self.calibration_share - self.gold_share
+
+
+# Where things are: never pinned, because what runs must find them where they are now.
+LIVE = frozenset(
+    [
+        *("data_bucket", "callbacks_table", "ledger_table", "notification_topic", "success_topic", "error_topic"),
+        *("resource_prefix", "label_batch_arn", "train_model_arn", "training_image", "training_role_arn"),
+        *("inference_image", "inference_role_arn", "work_team_arn", "labeling_role_arn"),
+        *("vpc_subnets", "vpc_security_groups"),
+        *("pre_annotate_function_arn", "consolidate_function_arn"),
+    ]
+)
+
+
+def _no_source() -> Mapping[str, str]:
+    raise MissingSettingError("nobody said where the settings are: import labelloop.store.settings_documents")
+
+
+# Gives the deployed document; the settings that the work at hand has pinned, if it has.
+source: Callable[[], Mapping[str, str]] = _no_source
+pinned: ContextVar[Settings | None] = ContextVar("pinned", default=None)
+
+
+def settings() -> Settings:
+    return pinned.get() or deployed()
+
+
+@cache
+def deployed() -> Settings:
+    """Read once per cold start; another deployment gives the functions another hash, and with it a cold start."""
+    return Settings.from_environment(source())
+
+
+def _parse(text: str, field: Field[object]) -> object:
+    if field.type is int:
+        return int(text)
+    if field.type is float:
+        return float(text)
+    if field.type is str:
+        return text
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise ValueError("expected a comma-separated list of names, found none")
+    _refuse_ambiguous(names, field.name)
+    return names
+
+
+def _wrong_window(text: str) -> list[str]:
+    low, _, high = text.partition(",")
+    try:
+        fits = not text or -math.inf < float(low) < float(high) < math.inf
+    except ValueError:
+        fits = False
+    return [] if fits else [f"DEEP_PIXEL_WINDOW is {text!r}: parameter DeepPixelWindow is empty or '<black>,<white>'"]
+
+
+def _wrong_machine(environment: Mapping[str, str], work: str) -> str:
+    """Why the container cannot run there, or would not use what is paid for; empty where it can."""
+    name = f"{work}_INSTANCE_TYPE"
+    found = f"{name} is {environment.get(name)}"
+    if environment.get(name, "").startswith(("ml.inf", "ml.trn", "ml.dl")):
+        return f"{found}, whose accelerator the container cannot use: choose ml.g*, ml.p* or a CPU type"
+    if _ARM.match(environment.get(name, "")) and not environment.get(f"{work}_IMAGE"):
+        return f"{found}, an ARM type, but the image that the stack builds is for x86-64: choose a type of Intel or AMD"
+    return ""
+
+
+def _refuse_ambiguous(names: tuple[str, ...], setting: str) -> None:
+    """Labels with such names could be written and never be read back."""
+    parameter = "parameter " + setting.title().replace("_", "")
+    if long := next((name for name in names if len(name) > LONGEST_NAME), ""):
+        raise ValueError(
+            f"{parameter} has a name of {len(long)} characters, at most {LONGEST_NAME} are allowed: {long!r}"
+        )
+    if odd := next((name for name in names if any(ord(character) < 32 for character in name)), ""):
+        raise ValueError(f"{parameter} has a name with a control character: {odd!r}")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{parameter} lists {_quoted(twice)} more than once; list every name once and deploy again")
+    if setting == "key_points" and (taken := [name for name in names if name.endswith(OCCLUDED)]):
+        raise ValueError(
+            f"{parameter} has {_quoted(taken)}, but '{OCCLUDED.strip()}' at the end is how people's answers call a "
+            "point hidden; choose another name and deploy again"
+        )
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

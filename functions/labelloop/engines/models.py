@@ -1,0 +1,49 @@
+"""Model versions and the champion pointer `models/champion`: {"version", "endpoint", "thresholds_uri", "dataset",
+"previous"}.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop.contracts import naming
+from labelloop.contracts.errors import TransientError
+from labelloop.engines.model_descriptions import ModelDescription
+from labelloop.store import aws, storage
+from labelloop.store.storage import Pointer
+
+CHAMPION = "models/champion"
+
+
+def champion() -> Pointer | None:
+    return storage.read_pointer(CHAMPION)
+
+
+def next_number() -> int:
+    """One more than the highest version that exists; safe because only the holder of the training lock asks."""
+    pages = (
+        aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix="models/v", Delimiter="/")
+    )
+    numbers = [
+        int(entry["Prefix"][len("models/v") :][:6]) for page in pages for entry in page.get("CommonPrefixes", ())
+    ]
+    return max(numbers, default=0) + 1
+
+
+def version(number: int, description: ModelDescription) -> str:
+    """`v<6 digits>-<8 hex of the weights>`."""
+    return f"v{number:06d}-{naming.digest(description.weights_sha256)}"
+
+
+def thresholds_key(version: str, dataset_version: str) -> str:
+    """Thresholds are fitted to a dataset version, so a model version may have several; each is immutable."""
+    return f"models/{version}/thresholds/{dataset_version or 'none'}.json"
+
+
+def flip(seen: Pointer | None, value: Mapping[str, Any]) -> None:
+    """Moves the champion pointer. Raises TransientError when somebody else moved it: read again and decide again."""
+    if not storage.flip_pointer(CHAMPION, value, seen):
+        raise TransientError("the champion pointer moved meanwhile")
+
+
+def _bucket() -> str:
+    return storage.split(storage.uri(CHAMPION))[0]

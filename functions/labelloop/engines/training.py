@@ -1,0 +1,162 @@
+"""A training job's request and results. Contracts: CreateTrainingJob (SageMaker API reference),
+containers/yolo/README.md.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Prediction, parse_lines
+from labelloop.contracts.settings import Settings
+from labelloop.engines import archives, model_archives
+from labelloop.engines.model_descriptions import ModelDescription
+from labelloop.store import aws, immutable, storage
+from labelloop.store.callbacks import Outcome
+
+MOST_METRICS_BYTES = 50_000_000
+MOST_FILES_BYTES = 200_000_000
+MOST_ARCHIVE_BYTES = 550_000_000  # of model.tar.gz: the most that its weights may have, which do not shrink much
+LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
+METRICS = [
+    {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
+    {"Name": "gold:mAP50-95", "Regex": "gold_mAP50_95=([0-9.]+)"},
+]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a training job measured: predictions of challenger and champion on gold and calibration, and its metrics
+    file.
+    """
+
+    metrics: dict[str, Any]
+    predictions: dict[str, list[Prediction]]
+
+    def of(self, model: str, images: str) -> list[Prediction]:
+        """`model`: challenger | champion; `images`: gold | calibration. Empty where the job scored none."""
+        return self.predictions.get(f"{model}-{images}", [])
+
+
+def folder(job: str) -> str:
+    return f"training/{job}"
+
+
+def job_request(
+    *, job: str, dataset_uri: str, images_uri: str, champion_uri: str, image: str, settings: Settings
+) -> dict[str, Any]:
+    """The CreateTrainingJob request. The container has no network: all it reads comes through its channels."""
+    channels = [_channel("dataset", dataset_uri, "S3Prefix"), _channel("images", images_uri, "ManifestFile")]
+    if champion_uri:
+        channels.append(_channel("champion", champion_uri, "S3Prefix"))
+    return {
+        "TrainingJobName": job,
+        "AlgorithmSpecification": {
+            "TrainingImage": image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": METRICS,
+        },
+        "RoleArn": settings.training_role_arn,
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": storage.uri("training")},
+        "ResourceConfig": {"InstanceType": settings.training_instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100},
+        "StoppingCondition": {"MaxRuntimeInSeconds": settings.training_timeout_seconds},
+        "EnableNetworkIsolation": True,
+        **settings.network,
+        "HyperParameters": {
+            **_in_parts("classes", json.dumps(list(settings.classes))),
+            "instance-type": settings.training_instance_type,
+            "image-size": str(settings.image_size),
+            "steps": str(settings.training_steps),
+            "warm-steps": str(settings.warm_steps),
+            "batch-size": str(settings.training_batch_size),
+            "learning-rate": str(settings.learning_rate),
+            "seed": str(settings.seed),
+            "base-model": settings.base_model,
+            "width": str(settings.model_width),
+        },
+    }
+
+
+def _in_parts(name: str, value: str) -> dict[str, str]:
+    """A hyperparameter, cut into `<name>`, `<name>-2`... where it is longer than SageMaker allows."""
+    cut = [value[start : start + LONGEST_HYPERPARAMETER] for start in range(0, len(value), LONGEST_HYPERPARAMETER)]
+    return {name if number == 1 else f"{name}-{number}": part for number, part in enumerate(cut, start=1)}
+
+
+def read_scores(output_uri: str) -> Scores:
+    """The scores inside a job's output.tar.gz; a metric that is not a finite number counts as missing.
+
+    Raises InvalidInputError when the job wrote none.
+    """
+    metrics: dict[str, Any] | None = None
+    predictions: dict[str, list[Prediction]] = {}
+    packed = io.BytesIO(storage.read(storage.own_key(output_uri), most=MOST_ARCHIVE_BYTES))
+    for name, body in archives.files(packed, output_uri, lambda _: MOST_METRICS_BYTES, MOST_FILES_BYTES).items():
+        if name == "metrics.json":
+            metrics = _metrics(body, f"{output_uri}: {name}")
+        elif name.endswith(".jsonl"):
+            records = parse_lines(_text(body, f"{output_uri}: {name}"), f"{output_uri}:{name}")
+            predictions[name.rpartition("/")[2].removesuffix(".jsonl")] = [
+                Prediction.from_json(record) for record in records
+            ]
+    if metrics is None:
+        raise InvalidInputError(f"{output_uri} holds no metrics.json: the training container broke its contract")
+    return Scores(metrics, predictions)
+
+
+def read_model(model_uri: str) -> tuple[bytes, ModelDescription]:
+    """A model.tar.gz and what its model.json says; the hash is that of the weights, computed here.
+
+    Raises InvalidInputError where the archive is not whole, a field is not what it must be, or model.json has another
+    hash.
+    """
+    body = storage.read(storage.own_key(model_uri), most=MOST_ARCHIVE_BYTES)
+    return body, model_archives.describe(model_archives.read(io.BytesIO(body), model_uri), model_uri)
+
+
+def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
+    """The human labels a job was given as `gold` or `calibration`."""
+    key = f"{storage.own_key(dataset_uri).rstrip('/')}/{images}.jsonl"
+    return [Annotation.from_line(line) for line in immutable.read_text_lines(key)]
+
+
+def _metrics(body: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(body, where), parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"{where} is no JSON ({error}): the training container broke its contract") from error
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"{where} must be a JSON object, but is {fields.shown(value)}")
+    return value
+
+
+def _text(body: bytes, where: str) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{where} is not UTF-8 ({error}): the training container broke its contract") from error
+
+
+def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def ended(job: str) -> Outcome | None:
+    """How the job ended; None while it goes on."""
+    described = aws.client("sagemaker").describe_training_job(TrainingJobName=job)
+    status = described["TrainingJobStatus"]
+    if status == "Completed":
+        model_uri = described["ModelArtifacts"]["S3ModelArtifacts"]
+        output_uri = model_uri.removesuffix("model.tar.gz") + "output.tar.gz"
+        return Outcome(True, {"model_uri": model_uri, "output_uri": output_uri})
+    if status in ("Failed", "Stopped"):
+        reason = described.get("FailureReason", "no reason given")
+        if described.get("SecondaryStatus") == "MaxRuntimeExceeded":
+            reason = "it ran longer than TrainingTimeoutSeconds; raise it, or train fewer steps"
+        return Outcome(False, error="TrainingJobFailed", cause=f"training job {job} is {status}: {reason}")
+    return None

@@ -1,0 +1,1 @@
+"""Labelling jobs, the answers people give, and how well they work."""

@@ -1,0 +1,184 @@
+"""Several people's answers -> one label per image: the post-annotation step of a Ground Truth custom task.
+
+What a label is made of: consolidation_boxes, consolidation_key_points, and here the vote of a verification.
+No result depends on the order of objects, workers or marks. "Nothing here" from a person who looked is an answer and
+an empty label is a label; no answer is none: {"error": why}, which `manifests.read_labeled` reads as failed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from labelloop.contracts import fields
+from labelloop.contracts.augmented import label_value, whole_or_fraction
+from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswer
+from labelloop.people.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
+from labelloop.people.workers import LEAST_RELIABILITY
+from labelloop.tasks.consolidation_boxes import ABOUT_HALF, FusedBox, fuse_boxes
+from labelloop.tasks.consolidation_key_points import FusedKeyPoint, fuse_key_points
+from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
+
+Value = dict[str, Any]
+# What the label attribute of a labelling job (labeling.form) asks people for.
+TASKS: dict[str, type[Answer]] = {
+    "human-boxes": BoxAnswer,
+    "human-key-points": KeyPointAnswer,
+    "verified-boxes": Choice,
+}
+
+
+def consolidate_payload(
+    payload: Any,
+    attribute: str,
+    classes: Sequence[str],
+    read_uri: ReadUri | None = None,
+    reliability: Mapping[str, float] | None = None,
+    key_points: Sequence[str] = (),
+    find_size: FindSize | None = None,
+) -> list[dict[str, Any]]:
+    """The response to a consolidation request's payload: one label per dataset object, in the payload's order.
+
+    The attribute tells the task; an answer to another one is refused. A label value is Ground Truth's plus what a
+    custom task's metadata lacks: `objects` (confidence and agreement of each), `class-map`, `workers` (how many answers
+    count), `agreement`, and, where there are any, `refused` (who and why) and `notes`. A malformed answer costs that
+    answer, an object that cannot be consolidated costs that object; one without an id cannot even be reported and is
+    left out.
+    `read_uri` fetches answers that the payload only points to; what it raises passes through, except InvalidInputError.
+    `find_size` tells the (width, height) of the image at a URI, None where it is not known; it is asked only where the
+    answers about an image state different sizes.
+    `reliability`: what is known of a worker, in (0, 1]; a stranger counts UNKNOWN_RELIABILITY.
+    Raises InvalidInputError when the payload is no list, or the attribute is none that a labelling job has.
+    Contract: sms-custom-templates-step3-lambda-requirements, post-annotation.
+    """
+    if not isinstance(payload, list):
+        raise fields.refuse("consolidation payload", "(the payload)", "a list", payload)
+    task = TASKS.get(attribute)
+    if task is None:
+        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(TASKS)}", attribute)
+    known = reliability or {}
+    objects = read_objects(payload, task, classes, key_points, read_uri, known, find_size)
+    labelled = [item for item in objects if not item.error]
+    values = iter(_values(labelled, task, classes, key_points, _trust(labelled, known)))
+    return [
+        {
+            "datasetObjectId": item.id,
+            "consolidatedAnnotation": {
+                "content": {attribute: {**({"error": item.error} if item.error else next(values)), **_extras(item)}}
+            },
+        }
+        for item in objects
+    ]
+
+
+def _trust(items: Sequence[DatasetObject], known: Mapping[str, float]) -> dict[str, float]:
+    told = {worker: known.get(worker, UNKNOWN_RELIABILITY) for item in items for worker in item.answers}
+    return {worker: min(max(value, LEAST_RELIABILITY), 1.0) for worker, value in told.items()}
+
+
+def _extras(item: DatasetObject) -> Value:
+    return {name: listed for name, listed in (("refused", item.refused), ("notes", item.notes)) if listed}
+
+
+def _values(
+    items: Sequence[DatasetObject],
+    task: type[Answer],
+    classes: Sequence[str],
+    key_points: Sequence[str],
+    trust: Mapping[str, float],
+) -> list[Value]:
+    def consolidate(some: Sequence[DatasetObject]) -> list[Value]:
+        if task is BoxAnswer:
+            return _box_values(some, classes, trust)
+        if task is KeyPointAnswer:
+            return _key_point_values(some, key_points, trust)
+        return [_verdict_value(item.answers, trust) for item in some]
+
+    try:
+        return consolidate(items)
+    except Exception:
+        # One object must not cost the others their label: each alone, then, and the one at fault says so.
+        return [_value_or_error(consolidate, item) for item in items]
+
+
+def _value_or_error(consolidate: Callable[[Sequence[DatasetObject]], list[Value]], item: DatasetObject) -> Value:
+    try:
+        (value,) = consolidate([item])
+        return value
+    except Exception as error:
+        return {"error": f"the answers could not be consolidated: {type(error).__name__}: {error}"[:LONGEST_REASON]}
+
+
+def _box_values(items: Sequence[DatasetObject], classes: Sequence[str], trust: Mapping[str, float]) -> list[Value]:
+    drawn = [{worker: answer.boxes for worker, answer in item.answers.items()} for item in items]
+    return [
+        _box_value(item.answers, fused, classes)
+        for item, fused in zip(items, fuse_boxes(drawn, classes, trust), strict=True)
+    ]
+
+
+def _box_value(answers: Mapping[str, BoxAnswer], fused: Sequence[FusedBox], classes: Sequence[str]) -> Value:
+    boxes = [entry.box for entry in fused]
+    some = next(iter(answers.values()))
+    objects = [(entry.box.confidence, math.fsum(entry.overlaps.values()) / len(answers)) for entry in fused]
+    agreement = fmean(_quality(worker, len(answer.boxes), fused) for worker, answer in answers.items())
+    return {
+        **label_value(some.width, some.height, boxes, classes),
+        **_shared(objects, classes, len(answers), agreement),
+    }
+
+
+def _quality(worker: str, drawn: int, fused: Sequence[FusedBox]) -> float:
+    """How good the worker's answer is if the fused boxes are the truth, measured as `quality.image_quality` does."""
+    common = math.fsum(entry.overlaps.get(worker, 0.0) for entry in fused)
+    return common / max(drawn, len(fused)) if drawn or fused else 1.0
+
+
+def _key_point_values(items: Sequence[DatasetObject], names: Sequence[str], trust: Mapping[str, float]) -> list[Value]:
+    placed = [{worker: answer.points for worker, answer in item.answers.items()} for item in items]
+    some = [next(iter(item.answers.values())) for item in items]
+    sizes = [(answer.width, answer.height) for answer in some]
+    return [
+        _key_point_value(fused, names, size, len(item.answers))
+        for item, fused, size in zip(items, fuse_key_points(placed, sizes, names, trust), sizes, strict=True)
+    ]
+
+
+def _key_point_value(
+    fused: Sequence[FusedKeyPoint], names: Sequence[str], size: tuple[int, int], workers: int
+) -> Value:
+    annotations = []
+    for index, entry in enumerate(fused):
+        place = {"x": entry.point.x, "y": entry.point.y}
+        known = {axis: whole_or_fraction(value) for axis, value in place.items() if value is not None}
+        annotations.append({"class_id": index, **known, "visibility": entry.point.visibility})
+    agreement = fmean(entry.agreement for entry in fused) if fused else 1.0
+    return {
+        "image_size": [{"width": size[0], "height": size[1], "depth": 3}],
+        "annotations": annotations,
+        **_shared([(entry.point.confidence, entry.agreement) for entry in fused], names, workers, agreement),
+    }
+
+
+def _shared(
+    objects: Sequence[tuple[float | None, float]], names: Sequence[str], workers: int, agreement: float
+) -> Value:
+    return {
+        "objects": [
+            {"confidence": round(confidence or 0.0, 4), "agreement": round(agreed, 4)} for confidence, agreed in objects
+        ],
+        "class-map": {str(index): name for index, name in enumerate(names)},
+        "workers": workers,
+        "agreement": round(agreement, 4),
+    }
+
+
+def _verdict_value(answers: Mapping[str, Choice], trust: Mapping[str, float]) -> Value:
+    """Rejected by workers of about half of the weight is rejected: a label that is doubted is looked at again."""
+    accept, reject = VERDICTS
+    against = math.fsum(trust[worker] for worker, answer in answers.items() if answer.label == reject)
+    verdict = reject if against >= ABOUT_HALF * math.fsum(trust[worker] for worker in answers) else accept
+    agreeing = sum(answer.label == verdict for answer in answers.values())
+    return {"verdict": verdict, "workers": len(answers), "agreement": round(agreeing / len(answers), 4)}

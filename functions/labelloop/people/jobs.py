@@ -1,0 +1,185 @@
+"""The labelling jobs of a round in S3: pinned before they are requested, read when they have ended.
+
+A job's manifest and record are written once, so a restart asks for the same images under the same name, and what
+people answered then still counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop.contracts import naming
+from labelloop.contracts.errors import ChangedObjectError, TransientError
+from labelloop.contracts.layout import Files
+from labelloop.contracts.predictions import Size
+from labelloop.contracts.records import SCHEMA, check_schema
+from labelloop.contracts.settings import settings
+from labelloop.engines import training_images
+from labelloop.people import honeypots, labeling
+from labelloop.people.collected import Collected, collect
+from labelloop.people.honeypots import Honeypot
+from labelloop.store import datasets, immutable, storage
+from labelloop.store.callbacks import Outcome
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """`objects` counts the round's own images, `honeypots` those that come on top."""
+
+    name: str
+    kind: str
+    manifest_uri: str
+    objects: int
+    honeypots: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The round's own images of one job to be."""
+
+    name: str
+    kind: str
+    lines: Sequence[Line]
+
+
+def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: str) -> int:
+    """Pins the round's jobs for these input lines by kind, honeypots mixed in; returns how many there are.
+
+    Those that verify come last: what people reject there is adjusted after them. `model` names who proposed the boxes.
+    """
+    knobs = settings()
+    most = honeypots.most_objects(knobs.objects_per_job, knobs.honeypot_rate)
+    cut = [(kind, some) for kind in naming.JOB_KINDS for some in parts(lines.get(kind, ()), most)]
+    planned = [_Part(_name(files, number, index, kind), kind, some) for index, (kind, some) in enumerate(cut, start=1)]
+    pots = _honeypots(files, number, planned, model)
+    for index, part in enumerate(planned, start=1):
+        own = [pot.line for pot in pots if pot.job == part.name]
+        pin(files, number, index, part.kind, honeypots.mixed(part.lines, own, knobs.seed, part.name), len(own))
+    return len(planned)
+
+
+def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) -> list[Honeypot]:
+    """The round's honeypots, pinned before the jobs that they are mixed into."""
+    knobs = settings()
+    if not knobs.honeypot_rate or not planned:
+        return []
+    taken = {line["source-ref"] for part in planned for line in part.lines}
+    evidence = [line for _, line in datasets.evidence(datasets.current().lines)]
+    known = honeypots.gold(evidence, knobs.task, taken)
+    counts = [honeypots.share(len(part.lines), knobs.honeypot_rate) for part in planned]
+    salt = f"{files.batch_id}/{number}"
+    # Only as many as are needed are looked up: a gold image that was overwritten since has another truth by now.
+    candidates = honeypots.in_order(known, knobs.seed, salt)
+    same = (each for each in candidates if training_images.as_labelled(each.source_ref, each.provenance))
+    shown = honeypots.chosen(list(itertools.islice(same, sum(counts))), counts, knobs.seed, salt)
+    made = [
+        honeypots.make(part.name, part.kind, images, knobs.label_names, model, knobs.seed)
+        for part, images in zip(planned, shown, strict=True)
+    ]
+    stored = immutable.create_lines(files.honeypots(number), [pot.to_json() for pots in made for pot in pots])
+    return [Honeypot.from_json(record) for record in stored]
+
+
+def honeypots_of(files: Files, number: int, job: str) -> dict[str, Honeypot]:
+    """source-ref -> honeypot of a job."""
+    records = immutable.find_lines(files.honeypots(number)) or ()
+    return {pot.source_ref: pot for pot in map(Honeypot.from_json, records) if pot.job == job}
+
+
+def parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
+    """The lines in their order, cut into as few jobs of at most `most` objects as hold them, of about equal size."""
+    count = -(-len(lines) // most)
+    return [lines[len(lines) * part // count : len(lines) * (part + 1) // count] for part in range(count)]
+
+
+def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line], pots: int = 0) -> Job:
+    """The `index`th job of the round with these input lines, `pots` of which are honeypots; or what was pinned there
+    before.
+    """
+    name = _name(files, number, index, kind)
+    manifest = files.job_manifest(number, name)
+    stored = immutable.create_lines(manifest, lines)
+    record = {
+        "job": name,
+        "kind": kind,
+        "manifest_uri": storage.uri(manifest),
+        "objects": len(stored) - pots,
+        "honeypots": pots,
+        "schema": SCHEMA,
+    }
+    return _from_json(immutable.create_json(files.job(number, index), record))
+
+
+def find(files: Files, number: int, index: int) -> Job:
+    return _from_json(immutable.read_json(files.job(number, index)))
+
+
+def of_round(files: Files, number: int) -> list[Job]:
+    """The round's jobs in their order; none where nobody is asked. A job whose record was deleted is not left out:
+    what people answered in it would be asked again.
+    """
+    prefix = files.jobs(number)
+    indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in storage.keys_ever(prefix))
+    return [find(files, number, index) for index in indices]
+
+
+def outcome(job: Job) -> Outcome:
+    """How the job ended. Raises TransientError while it has not: an answer of the state may overtake Describe."""
+    found = labeling.ended(job.name)
+    if found is None:
+        raise TransientError(f"labelling job {job.name} has not ended yet")
+    return found
+
+
+def answers(files: Files, number: int, job: Job, ended: Outcome, sizes: Mapping[str, Size]) -> Collected:
+    """What people answered about the round's own images, which have these sizes; honeypots are left out.
+
+    Raises ChangedObjectError where their answers were deleted: they would be asked for again.
+    """
+    knobs = settings()
+    output_uri = ended.output["output_uri"]
+    written = f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"  # Ground Truth's own layout
+    if not output_uri and storage.was_written(written):
+        raise ChangedObjectError(
+            f"{storage.uri(written)}, what people answered, is not there any more. {storage.restoring(written)}"
+        )
+    return collect(
+        job.name,
+        job.kind,
+        labeling.form(job.kind, knobs).attribute,
+        immutable.read_text_lines(storage.own_key(job.manifest_uri)),
+        storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
+        knobs.label_names,
+        honeypots_of(files, number, job.name),
+        sizes,
+    )
+
+
+def pin_adjustments(files: Files, number: int, index: int) -> None:
+    """Called when job `index` has ended: after the last one that verifies, what people rejected goes into one more
+    adjust job, or as many as ObjectsPerJob makes of it. They hold no honeypots: the same people were just measured.
+    """
+    verifying = {place: job for place, job in enumerate(of_round(files, number), start=1) if job.kind == "verify"}
+    if not verifying or index != max(verifying):
+        return
+    lines = []
+    for job in verifying.values():
+        rejected = set(answers(files, number, job, outcome(job), {}).rejected)
+        asked = immutable.read_lines(storage.own_key(job.manifest_uri))
+        lines += [line for line in asked if line["source-ref"] in rejected]
+    for place, part in enumerate(parts(lines, settings().objects_per_job), start=index + 1):
+        pin(files, number, place, "adjust", part)
+
+
+def _name(files: Files, number: int, index: int, kind: str) -> str:
+    return naming.labeling_job(settings().resource_prefix, files.batch_id, number, kind, index)
+
+
+def _from_json(record: Mapping[str, Any]) -> Job:
+    check_schema(record, f"labelling job {record['job']}")
+    return Job(record["job"], record["kind"], record["manifest_uri"], record["objects"], record["honeypots"])

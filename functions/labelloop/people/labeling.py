@@ -1,0 +1,212 @@
+"""Ground Truth jobs: what each kind asks people for, the request, the worker template, and stopping one.
+
+Contract: CreateLabelingJob, SageMaker API reference.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop.contracts import naming
+from labelloop.contracts.errors import InvalidInputError, LimitReachedError
+from labelloop.contracts.settings import Settings
+from labelloop.store import aws, immutable, storage
+from labelloop.store.callbacks import Outcome
+
+ANSWER_ATTRIBUTE = "human-boxes"
+TEMPLATES = Path(__file__).parent / "worker_ui"
+LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
+LONGEST_TITLE = 128
+MOST_CATEGORIES = 50  # "Bounding box ... up to 50 label categories" (sms-label-cat-config); key points by analogy
+_UNAVAILABLE = re.compile(
+    r"new (customers|accounts)|(not|no longer) (available|open|offered|enabled)|not subscribed", re.I
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kind of job shows and asks: answer attribute, worker template, categories, and words for people.
+
+    The answer's attribute is never one that the input has: Ground Truth takes such lines for labelled.
+    """
+
+    attribute: str
+    template: str
+    categories: tuple[str, ...]
+    title: str
+    description: str
+    keyword: str
+
+
+def form(kind: str, settings: Settings) -> Form:
+    """`kind` is annotate, adjust or verify; what is marked is the task's."""
+    names = _plain(naming.listed(settings.label_names))
+    if settings.marks_key_points:
+        return Form(
+            "human-key-points",
+            "key-points.liquid.html",
+            settings.key_points,
+            f"Place the key points: {names}",
+            "Place every key point you can see or infer; leave out what is outside the view.",
+            "key point",
+        )
+    if kind == "verify":
+        return Form(
+            "verified-boxes",
+            "verify-boxes.liquid.html",
+            ("accept", "reject"),
+            f"Accept or reject the boxes around every {names}",
+            "Accept the label when every object has one tight box of the right class, else reject it.",
+            "verification",
+        )
+    drawn = "Draw a box" if kind == "annotate" else "Correct the boxes"
+    return Form(
+        ANSWER_ATTRIBUTE,
+        "boxes.liquid.html",
+        settings.classes,
+        f"{drawn} around every {names}",
+        "Draw one tight box around every object."
+        if kind == "annotate"
+        else "Correct the proposed boxes until every object has one tight box.",
+        "bounding box",
+    )
+
+
+def job_request(
+    *,
+    job: str,
+    form: Form,
+    manifest_uri: str,
+    output_uri: str,
+    template_uri: str,
+    label_categories_uri: str,
+    settings: Settings,
+) -> dict[str, Any]:
+    """The CreateLabelingJob request. A job lives no longer than the state that waits for it."""
+    lifetime = max(60, min(settings.labeling_timeout_seconds, LONGEST_PRIVATE_TASK_SECONDS))
+    return {
+        "LabelingJobName": job,
+        "LabelAttributeName": form.attribute,
+        "InputConfig": {"DataSource": {"S3DataSource": {"ManifestS3Uri": manifest_uri}}},
+        "OutputConfig": {"S3OutputPath": output_uri},
+        "RoleArn": settings.labeling_role_arn,
+        "LabelCategoryConfigS3Uri": label_categories_uri,
+        "HumanTaskConfig": {
+            "WorkteamArn": settings.work_team_arn,
+            "UiConfig": {"UiTemplateS3Uri": template_uri},
+            "PreHumanTaskLambdaArn": settings.pre_annotate_function_arn,
+            "TaskTitle": form.title[:LONGEST_TITLE],
+            "TaskDescription": form.description,
+            "TaskKeywords": ["image", form.keyword],
+            "NumberOfHumanWorkersPerDataObject": settings.workers_per_object,
+            "TaskTimeLimitInSeconds": settings.task_time_limit_seconds,
+            "TaskAvailabilityLifetimeInSeconds": lifetime,
+            "MaxConcurrentTaskCount": 1000,
+            "AnnotationConsolidationConfig": {"AnnotationConsolidationLambdaArn": settings.consolidate_function_arn},
+        },
+    }
+
+
+def _plain(text: str) -> str:
+    """Without what SageMaker's pattern for titles lacks: control characters and those beyond U+FFFF, such as emoji."""
+    return re.sub(r"[^\t\n\r -\ud7ff\ue000-\ufffd]", "", text)
+
+
+def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"document-version": "2018-11-28", "labels": [{"label": name} for name in names]}
+
+
+def too_many_categories(settings: Settings) -> str:
+    """Why Ground Truth cannot ask people for so many names; empty where it can."""
+    count, names = len(settings.label_names), "KeyPoints" if settings.marks_key_points else "Classes"
+    if settings.labeling_backend != "ground-truth" or count <= MOST_CATEGORIES:
+        return ""
+    return (
+        f"{names} lists {count} names, and a labelling job of Ground Truth takes at most {MOST_CATEGORIES}: people "
+        "cannot be asked for them with LabelingBackend=ground-truth. Labels can be imported, and models trained on them"
+    )
+
+
+def check_ready(settings: Settings) -> None:
+    """Raises InvalidInputError, with what to do, where every task of a job would fail: better now than in front of
+    people. Ground Truth's page reads the images through CORS (sms-cors-update).
+    """
+    if refusal := too_many_categories(settings):
+        raise InvalidInputError(refusal)
+    if not settings.work_team_arn:
+        raise InvalidInputError(
+            "no work team is set: deploy again with WorkTeamArn=<the ARN of your private work team>"
+        )
+    try:
+        rules = aws.client("s3").get_bucket_cors(Bucket=settings.data_bucket)["CORSRules"]
+    except ClientError as error:
+        if aws.error_code(error) != "NoSuchCORSConfiguration":
+            raise
+        rules = []
+    if not any("GET" in rule.get("AllowedMethods", ()) for rule in rules):
+        raise InvalidInputError(
+            f"the data bucket {settings.data_bucket} has no CORS rule that allows GET, so people would see no image: "
+            "put back the rule that template.yaml gives DataBucket (aws s3api put-bucket-cors), then start the batch "
+            "again with the same input"
+        )
+
+
+def create(request: dict[str, Any]) -> bool:
+    """Creates the job. False: it exists, an earlier attempt or execution made it.
+
+    Raises LimitReachedError while the account has too many jobs, and InvalidInputError, with what to do, where the
+    account has no Ground Truth.
+    """
+    try:
+        aws.client("sagemaker").create_labeling_job(**request)
+    except ClientError as error:
+        code, message = aws.error_code(error), aws.error_message(error)
+        if code == "ResourceInUse":
+            return False
+        if code == "ResourceLimitExceeded":
+            raise LimitReachedError(f"too many labelling jobs at once: {message}") from error
+        if code in ("AccessDeniedException", "ValidationException") and _UNAVAILABLE.search(message):
+            raise InvalidInputError(
+                f"SageMaker Ground Truth is not available to this account (AWS says: {message}). It is closed to "
+                "accounts that did not use it before 2026-07-30. LabelingBackend=ground-truth cannot work here: use "
+                "an account that has Ground Truth, or deploy again with another LabelingBackend; nothing is lost, "
+                "start the batch again with the same input"
+            ) from error
+        raise
+    return True
+
+
+def deploy_template(name: str) -> str:
+    """Puts a worker template under the hash of its content, once; returns its URI."""
+    body = (TEMPLATES / name).read_bytes()
+    key = f"worker_ui/{hashlib.sha256(body).hexdigest()}.liquid.html"
+    immutable.create(key, body, "text/html")
+    return storage.uri(key)
+
+
+def stop(job: str) -> None:
+    """Asks the job to stop; a job that has ended already is left as it is."""
+    try:
+        aws.client("sagemaker").stop_labeling_job(LabelingJobName=job)
+    except ClientError as error:
+        if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
+            raise
+
+
+def ended(job: str) -> Outcome | None:
+    """How the job ended; None while it goes on.
+
+    Completed, Stopped and Failed are all answers: what people labelled is kept, the rest is asked again.
+    """
+    described = aws.client("sagemaker").describe_labeling_job(LabelingJobName=job)
+    status = described["LabelingJobStatus"]
+    if status not in ("Completed", "Stopped", "Failed"):
+        return None
+    output_uri = described.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri", "")
+    if output_uri and not storage.exists(storage.own_key(output_uri)):
+        output_uri = ""
+    return Outcome(True, {"status": status, "output_uri": output_uri, "reason": described.get("FailureReason", "")})

@@ -1,0 +1,482 @@
+"""Label manifests that people bring along: read in the forms they really have, refused with a reason otherwise.
+
+Pure. The form is SageMaker's augmented manifest (developer guide, sms-data-output), one label per image: JSON lines, or
+the same objects in an array or pretty-printed; UTF-8 or UTF-16. Boxes and points are in canonical pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labelloop.contracts import fields
+from labelloop.contracts.augmented import label_attributes
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
+from labelloop.contracts.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
+from labelloop.contracts.records import Box, KeyPoint
+
+MOST_BYTES = 200_000_000
+MOST_MARKS = 2_000
+SMALLEST_SIDE = 1.0  # pixels; people's tools draw whole ones
+LINES_SHOWN = 5
+REASONS_TOLD = 3
+VERIFICATION = "groundtruth/label-verification"
+# A verification job names its own categories. Any other word than these may say that the label is wrong.
+ACCEPTED = frozenset(
+    ["accept", "accepted", "approve", "approved", "correct", "good", "ok", "okay", "pass", "right", "yes"]
+)
+_PERCENT = re.compile("(?:%[0-9A-Fa-f]{2})+")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff]")  # of zero width; editors and exports leave them
+INSTEAD = "give an augmented manifest: one JSON object per line with source-ref, the label and its metadata"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line that was not imported. `kind` groups lines that were refused for the same reason."""
+
+    line: int
+    error: str
+    kind: str
+
+
+def objects(body: bytes) -> list[tuple[int, str]]:
+    """(line number, JSON text on one line) of every object of the file; malformed text comes as the lines it has.
+
+    Raises InvalidInputError for a file that is no manifest at all, saying what to give instead.
+    """
+    text = _text(body)
+    found = _sequence(text)
+    if found is None:
+        found = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(found) == 1:
+        _refuse_other_formats(found[0][1])
+    return found
+
+
+def attribute_of(line: str, wanted: str) -> str | None:
+    """The attribute to read: the one the marker names; else the only one with a label; else the last adjustment.
+
+    A chained job adds its attribute to those of the jobs before it, and says `adjustment-status` in its metadata.
+    Raises InvalidInputError where that does not tell, naming the attributes.
+    """
+    record = fields.mapping(fields.parse_line(line, "manifest line"), "manifest line", "(the line)")
+    context = f"line of {fields.text(record, 'source-ref', 'manifest line')}"
+    names = label_attributes(record)
+    if wanted:
+        if wanted not in names:
+            known = ", ".join(names) or "none"
+            raise InvalidInputError(
+                f"{context}: it has no label under '{wanted}', which the marker names (it has {known})"
+            )
+        return wanted
+    if len(names) < 2:
+        return names[0] if names else None
+    metadata = {name: record[f"{name}-metadata"] for name in names}
+    adjusted = [name for name in names if "adjustment-status" in metadata[name]]
+    dates = {name: str(metadata[name].get("creation-date", "")) for name in adjusted}
+    newest = [name for name in adjusted if dates[name] == max(dates.values())]
+    if len(newest) == 1:
+        return newest[0]
+    raise InvalidInputError(
+        f"{context}: several attributes hold labels ({', '.join(names)}); name one in the marker: "
+        '{"labels": "...", "attribute": "..."}'
+    )
+
+
+def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annotation:
+    """The human label of a line, its class names as the stack spells them; `task`: boxes | key-points, or either.
+
+    Raises InvalidInputError.
+    """
+    attribute = attribute_of(line, wanted)
+    # The line's own class map alone tells what a class id means: the stack's order of classes says nothing about it.
+    result = read_labeled(line, attribute) if attribute else None
+    if isinstance(result, Failed):
+        raise InvalidInputError(f"its labelling failed: {result.reason}")
+    if not isinstance(result, Labelled):
+        raise InvalidInputError("it holds no label of boxes or key points")
+    annotation = result.annotation
+    if task and (annotation.key_points is not None) != (task == "key-points"):
+        raise InvalidInputError(f"it holds no {task}, which is what the parameter Task asks for")
+    if not annotation.human:
+        raise InvalidInputError("a machine made this label (human-annotated: no); only people's labels are imported")
+    if verdict := _not_accepted(line, annotation.creation_date):
+        raise InvalidInputError(
+            f"people verified this label as '{verdict}', which is none of {', '.join(sorted(ACCEPTED))}: adjust it, or "
+            "take the verification out of the line"
+        )
+    if len(annotation.boxes) + len(annotation.key_points or ()) > MOST_MARKS:
+        raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
+    spelled = _spellings(names)
+    boxes = tuple(replace(box, label=_known(box.label, spelled, names)) for box in annotation.boxes)
+    if annotation.key_points is None:
+        return replace(annotation, boxes=boxes)
+    points = tuple(replace(point, label=_known(point.label, spelled, names)) for point in annotation.key_points)
+    return replace(annotation, key_points=points)
+
+
+def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotation:
+    """The label with its marks inside the image of this (width, height); up to a pixel over the edge is cut.
+
+    Raises InvalidInputError naming the field.
+    """
+    labelled = (annotation.width, annotation.height)
+    if labelled != size:
+        turned = (
+            " (turned: the label was made on pixels as stored, and people see them upright)"
+            if labelled == size[::-1]
+            else ""
+        )
+        raise InvalidInputError(
+            f"field 'image_size' is {labelled[0]} x {labelled[1]}, but the upright image has {size[0]} x {size[1]} "
+            f"pixels{turned}"
+        )
+    boxes = tuple(_large_enough(inside(box, size, names, f"box {n}"), n) for n, box in enumerate(annotation.boxes))
+    points = annotation.key_points
+    return replace(
+        annotation,
+        boxes=boxes,
+        key_points=None
+        if points is None
+        else tuple(_inside(point, size, number) for number, point in enumerate(points)),
+    )
+
+
+def read_mended(line: str, wanted: str, names: Sequence[str], task: str = "") -> tuple[Annotation, tuple[str, ...]]:
+    """As `read`, without the boxes that have no numbers for sides; and what was wrong with each of those."""
+    try:
+        return read(line, wanted, names, task), ()
+    except InvalidInputError:
+        cleaned, lost = _without_nonsense(line)
+        if not lost:
+            raise
+        return read(cleaned, wanted, names, task), lost
+
+
+def mended(
+    annotation: Annotation, size: Size, names: Sequence[str], lost: Sequence[str] = ()
+) -> tuple[Annotation, tuple[str, ...]]:
+    """As `fitted`, but one impossible box does not cost the others: what of it is outside the image is cut, and one of
+    which nothing is left is left out. Returns the label and a sentence for each box that was mended, `lost` ones too.
+
+    Raises InvalidInputError where most of the boxes are impossible: then the label is of something else.
+    """
+    if annotation.key_points is not None or (annotation.width, annotation.height) != size:
+        return fitted(annotation, size, names), tuple(lost)
+    kept, told = [], [f"{why}: it was left out" for why in lost]
+    first: str = lost[0] if lost else ""
+    for number, box in enumerate(annotation.boxes):
+        try:
+            kept.append(_large_enough(inside(box, size, names, f"box {number}"), number))
+        except InvalidInputError as error:
+            visible = _visible(box, size)
+            kept += [visible] if visible else []
+            told.append(f"{error}: it was {'cut at the edge' if visible else 'left out'}")
+            first = first or str(error)
+    if 2 * len(told) > len(annotation.boxes) + len(lost):
+        raise InvalidInputError(first)
+    return replace(annotation, boxes=tuple(kept)), tuple(told)
+
+
+class Names:
+    """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
+
+    Letter case, `./`, percent-encoding and Unicode form do not matter, nor does another bucket or folder above the
+    batch's files, as long as exactly one image fits. A folder between the batch's prefix and a file does matter. A
+    URI of the data bucket names one object and no other, to the letter; blanks around it do not matter.
+    """
+
+    def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str], home: str = "") -> None:
+        """`exact`: every full name of an image -> its id; `relative`: its name below the batch's prefix -> its id;
+        `home`: what every URI of the data bucket begins with.
+        """
+        self._exact, self._home = exact, home
+        self._whole: dict[str, set[str]] = defaultdict(set)
+        self._ends: dict[str, set[str]] = defaultdict(set)
+        for name, image in relative.items():
+            parts = normal(name).split("/")
+            self._whole["/".join(parts)].add(image)
+            for start in range(len(parts)):
+                self._ends["/".join(parts[start:])].add(image)
+
+    def is_exact(self, source_ref: str) -> bool:
+        return source_ref in self._exact
+
+    def find(self, source_ref: str) -> str:
+        """The image's id. Raises InvalidInputError where none or several fit."""
+        fitting = self.fitting(source_ref)
+        if len(fitting) > 1:
+            raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
+        if not fitting:
+            raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
+        return next(iter(fitting))
+
+    def fitting(self, source_ref: str) -> set[str]:
+        """The ids of the images that this name fits best: none, the one, or several."""
+        if source_ref in self._exact:
+            return {self._exact[source_ref]}
+        plain = INVISIBLE.sub("", source_ref).strip()
+        if self._home and plain.casefold().startswith(self._home):
+            image = self._exact.get(self._home + plain[len(self._home) :])
+            return set() if image is None else {image}
+        return next(filter(None, self._fitting(source_ref)), set())
+
+    def _fitting(self, source_ref: str) -> Iterator[set[str]]:
+        """The images that fit, the best match first."""
+        path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
+        parts = normal(path).split("/")
+        yield self._ends.get("/".join(parts), set())
+        for start in range(1, len(parts)):
+            yield self._whole.get("/".join(parts[start:]), set())
+
+
+def normal(name: str) -> str:
+    """A file or class name without what people and tools write differently and mean the same."""
+    decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
+    plain = unicodedata.normalize("NFC", INVISIBLE.sub("", decoded).replace("\\", "/")).casefold().strip()
+    return "/".join(part for part in plain.split("/") if part not in ("", "."))
+
+
+Lines = Mapping[str, tuple[int, Annotation]]  # source-ref -> line number and label
+
+
+def unambiguous(named: Mapping[str, Lines], names: Names) -> tuple[dict[str, Annotation], list[Refused]]:
+    """The label of each image (of `named`), and the lines that do not count.
+
+    Where several names mean one image, exact ones do, the last line of them; where none is exact, nobody knows which.
+    """
+    found, refused = {}, []
+    for image, lines in named.items():
+        sure = [name for name in lines if names.is_exact(name)] or (list(lines) if len(lines) == 1 else [])
+        last = max(sure, key=lambda name: lines[name][0], default=None)
+        if last is not None:
+            found[image] = lines[last][1]
+        for name, (number, _) in lines.items():
+            if name in sure and last is not None and name != last:
+                refused.append(repeated(number, lines[last][0]))
+            elif name != last:
+                other = next(each for each in (*sure, *lines) if each != name)
+                error = f"it means the same image as {other!r}: name their whole keys"
+                refused.append(Refused(number, error, kind_of(error)))
+    return found, refused
+
+
+def agreeing(
+    found: Mapping[str, Annotation], named: Mapping[str, Lines], contents: Mapping[str, str]
+) -> tuple[dict[str, Annotation], list[Refused]]:
+    """The labels without those that contradict an earlier line about an image with the same bytes, and those lines.
+
+    `found` is what `unambiguous` found in `named`; `contents`: image -> hash of its bytes.
+    """
+    line_of = {image: max(line for line, label in named[image].values() if label is found[image]) for image in found}
+    first: dict[str, str] = {}
+    kept, refused = {}, []
+    for image in sorted(found, key=lambda image: line_of[image]):
+        earlier = first.setdefault(contents[image], image)
+        if marks(found[earlier]) == marks(found[image]):
+            kept[image] = found[image]
+        else:
+            error = (
+                f"line {line_of[earlier]} labels an image with the same bytes, {earlier!r}, otherwise, and that counts"
+            )
+            refused.append(Refused(line_of[image], error, kind_of(error)))
+    return kept, refused
+
+
+def marks(label: Annotation) -> Counter[Box | KeyPoint]:
+    """What a label marks, in no order, and however sure somebody was."""
+    listed: tuple[Box | KeyPoint, ...] = label.boxes if label.key_points is None else label.key_points
+    return Counter(replace(mark, confidence=None) for mark in listed)
+
+
+def repeated(line: int, again: int) -> Refused:
+    error = f"line {again} labels the same image again, and the last label counts"
+    return Refused(line, error, kind_of(error))
+
+
+def reasons(refused: Iterable[Refused]) -> list[dict[str, Any]]:
+    """One row for each kind of reason, the most frequent first: reason, count and the first lines."""
+    grouped: dict[str, list[Refused]] = defaultdict(list)
+    for each in refused:
+        grouped[each.kind].append(each)
+    ordered = sorted(grouped.values(), key=lambda group: (-len(group), group[0].line))
+    return [
+        {"reason": group[0].error, "count": len(group), "lines": [each.line for each in group[:LINES_SHOWN]]}
+        for group in ordered
+    ]
+
+
+def why(told: Mapping[str, Any]) -> str:
+    """The most frequent reasons of import.json, for a sentence; empty where nothing was refused."""
+    rows = [f"{row['reason']} ({row['count']:,} lines, e.g. {row['lines'][0]})" for row in told["reasons"]]
+    more = [f"and {len(rows) - REASONS_TOLD} other reasons"] if len(rows) > REASONS_TOLD else []
+    return "; ".join(rows[:REASONS_TOLD] + more)
+
+
+def sentence(told: Mapping[str, Any]) -> str:
+    """What import.json says, for a notice."""
+    refused = f", {told['refused']:,} lines were refused: {why(told)}" if told["refused"] else ""
+    boxes = sum(row["count"] for row in told.get("mended", ()))
+    cut = f", {boxes:,} of their boxes were cut or left out: {told['mended'][0]['reason']}" if boxes else ""
+    return f"{told['labels']:,} supplied labels were imported{cut}{refused}."
+
+
+def kind_of(error: str) -> str:
+    """What an error says, without what differs from line to line."""
+    without_image = error.partition(": ")[2] if error.startswith("line of ") else error
+    return re.sub(r"\d+", "#", re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", without_image))[:80]
+
+
+def _text(body: bytes) -> str:
+    if len(body) > MOST_BYTES:
+        raise InvalidInputError(
+            f"the manifest has {len(body):,} bytes, at most {MOST_BYTES:,} are read: split the batch"
+        )
+    if body.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        raise InvalidInputError(f"the manifest is compressed: unpack it; {INSTEAD}")
+    try:
+        return body.decode(json.detect_encoding(body))
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"the manifest is not UTF-8 text ({error}): save it as UTF-8") from None
+
+
+def _sequence(text: str) -> list[tuple[int, str]] | None:
+    """The objects of a text that holds nothing else: one after another, or in arrays; None for any other text."""
+    found: list[tuple[int, str]] = []
+    decoder, position, line = json.JSONDecoder(), 0, 1
+    try:
+        while True:
+            start = position
+            while position < len(text) and text[position] in " \t\r\n,":
+                position += 1
+            line += text.count("\n", start, position)
+            if position == len(text):
+                return found
+            value, end = decoder.raw_decode(text, position)
+            found += [(line, _one_line(text[position:end], each)) for each in _members(value)]
+            line += text.count("\n", position, end)
+            position = end
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list | dict):
+        raise ValueError("not objects")
+    yield from value if isinstance(value, list) else [value]
+
+
+def _one_line(text: str, value: Any) -> str:
+    return text if text.startswith("{") and "\n" not in text else json.dumps(value, ensure_ascii=False)
+
+
+def _refuse_other_formats(line: str) -> None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(record, dict):
+        return
+    for keys, name in (({"images", "annotations"}, "COCO JSON"), ({"shapes", "imagePath"}, "LabelMe JSON")):
+        if keys <= set(record):
+            raise InvalidInputError(f"the file is {name}, not a manifest: {INSTEAD}")
+    if "source-ref" not in record and "annotations" in record:
+        raise InvalidInputError(f"the file holds annotations, but no object with source-ref: {INSTEAD}")
+
+
+def _spellings(names: Sequence[str]) -> dict[str, str]:
+    """Loose spelling -> the stack's, where only one fits."""
+    often = Counter(_class(name) for name in names)
+    return {_class(name): name for name in names if often[_class(name)] == 1}
+
+
+def _class(name: str) -> str:
+    return " ".join(normal(name).split())
+
+
+def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
+    if label in names:
+        return label
+    if found := spelled.get(_class(label)):
+        return found
+    raise InvalidInputError(f"field 'label' must be one of {', '.join(names)}, but is {fields.shown(label)}")
+
+
+def _not_accepted(line: str, created: str) -> str:
+    """What a verification job said of a label created then, where it did not accept it; one before that is of an
+    earlier label.
+    """
+    for metadata in json.loads(line).values():
+        if not isinstance(metadata, dict) or metadata.get("type") != VERIFICATION:
+            continue
+        verdict, verified = str(metadata.get("class-name", "")), str(metadata.get("creation-date", ""))
+        older = verified and created and verified < created
+        if not older and verdict.strip().casefold() not in ACCEPTED:
+            return verdict or "(no verdict)"
+    return ""
+
+
+def _large_enough(box: Box, number: int) -> Box:
+    for side in ("width", "height"):
+        if getattr(box, side) < SMALLEST_SIDE:
+            raise fields.refuse(f"box {number}", side, "at least a pixel inside the image", getattr(box, side))
+    return box
+
+
+def _visible(box: Box, size: Size) -> Box | None:
+    left, top = max(box.left, 0.0), max(box.top, 0.0)
+    width, height = min(box.left + box.width, size[0]) - left, min(box.top + box.height, size[1]) - top
+    large = min(width, height) >= SMALLEST_SIDE
+    return replace(box, left=left, top=top, width=width, height=height) if large else None
+
+
+def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
+    """The line without boxes whose sides are no numbers, and why; it is read leniently, NaN and all."""
+    try:
+        record = json.loads(line) if len(line) <= fields.LONGEST_LINE else None
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        return line, ()
+    lost: list[str] = []
+    for name in record:
+        value = record[name]
+        listed = value.get("annotations") if isinstance(value, dict) else None
+        if not isinstance(listed, list) or len(listed) > MOST_MARKS:
+            continue
+        wrong = {number: why for number, each in enumerate(listed) if (why := _nonsense(each, number))}
+        metadata = record.get(f"{name}-metadata")
+        for holder, part in ((value, "annotations"), (value, "objects"), (metadata, "objects")):
+            if isinstance(holder, dict) and isinstance(holder.get(part), list):
+                holder[part] = [each for number, each in enumerate(holder[part]) if number not in wrong]
+        lost += wrong.values()
+    return json.dumps(record, ensure_ascii=False), tuple(lost)
+
+
+def _nonsense(mark: Any, number: int) -> str:
+    """Why this is no box, although it is written as one; empty for a box, and for what is none."""
+    if not isinstance(mark, dict) or not {"left", "top", "width", "height"} <= set(mark):
+        return ""
+    try:
+        for side, least in (("left", None), ("top", None), ("width", 0), ("height", 0)):
+            fields.number(mark, side, f"box {number}", *([] if least is None else [least]))
+    except InvalidInputError as error:
+        return str(error)
+    return ""
+
+
+def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:
+    if point.x is None or point.y is None:
+        return point
+    tolerance, placed = OUTSIDE_TOLERANCE_PIXELS, []
+    for axis, value, limit in (("x", point.x, size[0]), ("y", point.y, size[1])):
+        if not -tolerance <= value <= limit + tolerance:
+            raise fields.refuse(f"point {number}", axis, f"inside the image, which ends at {limit}", value)
+        placed.append(min(max(value, 0.0), float(limit)))
+    return replace(point, x=placed[0], y=placed[1])

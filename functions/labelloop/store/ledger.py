@@ -1,0 +1,487 @@
+"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock
+(docs/architecture.md, "Ledger table"). The rows of people are in worker_rows.py.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop.contracts.errors import InvalidInputError, NotTheOwnerError, TransientError
+from labelloop.contracts.records import SCHEMA, check_schema
+from labelloop.contracts.settings import settings
+from labelloop.store import aws
+
+TRAINING_LOCK = "lock#training"
+LAST_TRAINING = "training#last"
+INDEXED = "index#open"
+QUEUE = "queue#batches"
+MOST_ROWS_AT_ONCE = 100  # BatchGetItem
+# One after the other, the roles of 150,000 imported labels would take longer than a function may.
+ROLES_AT_ONCE = 16
+READS_BEFORE_GIVING_UP = 8
+PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds
+# Step Functions may not know an execution yet that has just begun to work.
+UNKNOWN_FOR_SECONDS = 300
+_RUNNING = "RUNNING"
+_FINISHED = "finished"
+_SUPERSEDED = "superseded"
+
+
+class LockLostError(Exception):
+    """The training lock was taken over while this execution still worked: its result must not be published."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`status`: owned | already-owned | already-finished | superseded. `attempt` counts the executions that owned the
+    batch; `successor` is the batch that took over the images of a superseded one.
+    """
+
+    status: str
+    attempt: int
+    successor: str = ""
+
+
+def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
+    """1 for the first marker version of a prefix, 2 for the next...; the same number for the same version, however
+    often asked.
+    """
+    key = {"id": f"source#{bucket}/{prefix}"}
+    try:
+        row = table().update_item(
+            Key=key,
+            UpdateExpression="SET markers = list_append(if_not_exists(markers, :none), :version)",
+            ConditionExpression="NOT contains(markers, :plain)",
+            ExpressionAttributeValues={":none": [], ":version": [marker_version], ":plain": marker_version},
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+    except ClientError as error:
+        only_condition(error)
+        row = table().get_item(Key=key, ConsistentRead=True)["Item"]
+    return int(row["markers"].index(marker_version)) + 1
+
+
+def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
+    """Makes the execution the batch's owner, taking over from an owner that no longer works on it."""
+    key = {"id": f"batch#{batch_id}"}
+    row = table().get_item(Key=key, ConsistentRead=True).get("Item")
+    if row is None:
+        try:
+            table().put_item(
+                Item={
+                    **key,
+                    "owner": execution,
+                    "attempt": 1,
+                    "status": "running",
+                    "open": "yes",
+                    "schema": SCHEMA,
+                    "since": int(time.time()),
+                },
+                ConditionExpression="attribute_not_exists(id)",
+            )
+            return Claim("owned", 1)
+        except ClientError as error:
+            only_condition(error)
+            row = table().get_item(Key=key, ConsistentRead=True)["Item"]
+    if row["status"] == _SUPERSEDED:
+        return Claim(_SUPERSEDED, int(row["attempt"]), row["successor"])
+    if row["owner"] == execution:
+        return Claim("owned", int(row["attempt"]))
+    if row["status"] == _FINISHED and not resume:
+        return Claim("already-finished", int(row["attempt"]))
+    if row["status"] != _FINISHED and _owner_works(row):
+        return Claim("already-owned", int(row["attempt"]))
+    try:
+        taken = table().update_item(
+            Key=key,
+            UpdateExpression="SET #o = :new, attempt = attempt + :one, #s = :running, #open = :yes, since = :now",
+            ConditionExpression="#o = :old AND attempt = :attempt AND #s <> :superseded",
+            ExpressionAttributeNames={"#o": "owner", "#s": "status", "#open": "open"},
+            ExpressionAttributeValues={
+                ":yes": "yes",
+                ":now": int(time.time()),
+                ":superseded": _SUPERSEDED,
+                ":new": execution,
+                ":old": row["owner"],
+                ":one": 1,
+                ":running": "running",
+                ":attempt": row["attempt"],
+            },
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+    except ClientError as error:
+        only_condition(error)
+        return Claim("already-owned", int(row["attempt"]))
+    return Claim("owned", int(taken["attempt"]))
+
+
+def batch(batch_id: str) -> dict[str, Any]:
+    """The row of a registered batch with its facts: bucket, prefix, marker_version, started."""
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    if row is None:
+        raise InvalidInputError(f"batch {batch_id} is not in the ledger: Register Batch has not run for it")
+    check_schema(row, f"the ledger's row of batch {batch_id}")
+    return {**row, **json.loads(row.get("facts", "{}"))}
+
+
+def owner_of(batch_id: str) -> str:
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    return str(row["owner"]) if row else ""
+
+
+def check_owner(batch_id: str, execution: str) -> None:
+    """Raises NotTheOwnerError for an execution that was redriven after its batch had been taken over: two that work on
+    the same images ask people twice, and take each other's answers. `execution` is empty in states of version 0.1.
+    """
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    if not execution or row is None:
+        return
+    if row["status"] == _SUPERSEDED:
+        raise NotTheOwnerError(
+            f"batch {batch_id} was given up; batch {row['successor']} has its images: follow that one"
+        )
+    if row["owner"] != execution:
+        raise NotTheOwnerError(f"batch {batch_id} was taken over by {row['owner']} meanwhile: follow that execution")
+
+
+def is_superseded(batch_id: str) -> bool:
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    return row is not None and row["status"] == _SUPERSEDED
+
+
+def standing(batch_id: str) -> str:
+    """at-work | finished | superseded | given-up: the execution that owned it ended without finishing it; or unknown:
+    it was never registered.
+    """
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item")
+    if row is None:
+        return "unknown"
+    if row["status"] in (_FINISHED, _SUPERSEDED):
+        return str(row["status"])
+    return "at-work" if _owner_works(row) else "given-up"
+
+
+def queue_up(batch_id: str) -> int:
+    """The batch's place in the queue of those that are registered, drawn once: whoever draws later has a higher one."""
+    if place := place_in_queue(batch_id):
+        return place
+    drawn = table().update_item(
+        Key={"id": QUEUE},
+        UpdateExpression="ADD drawn :one",
+        ExpressionAttributeValues={":one": 1},
+        ReturnValues="UPDATED_NEW",
+    )["Attributes"]["drawn"]
+    row = table().update_item(
+        Key={"id": f"batch#{batch_id}"},
+        UpdateExpression="SET place = if_not_exists(place, :drawn)",
+        ExpressionAttributeValues={":drawn": drawn},
+        ReturnValues="ALL_NEW",
+    )
+    return int(row["Attributes"]["place"])
+
+
+def place_in_queue(batch_id: str) -> int:
+    """0 for a batch that is claimed and has not drawn its place yet: it may come before everybody."""
+    row = table().get_item(Key={"id": f"batch#{batch_id}"}, ConsistentRead=True).get("Item") or {}
+    return int(row.get("place", 0))
+
+
+def supersede(batch_id: str, successor: str) -> bool:
+    """Marks a batch that was given up as taken over by a later one. False: it is at work again, or was finished."""
+    key = {"id": f"batch#{batch_id}"}
+    row = table().get_item(Key=key, ConsistentRead=True)["Item"]
+    if row["status"] == _SUPERSEDED:
+        return bool(row["successor"] == successor)
+    if row["status"] == _FINISHED or _owner_works(row):
+        return False
+    try:
+        table().update_item(
+            Key=key,
+            UpdateExpression="SET #s = :superseded, successor = :successor REMOVE #open",
+            ConditionExpression="#o = :owner AND attempt = :attempt AND #s = :seen",
+            ExpressionAttributeNames={"#o": "owner", "#s": "status", "#open": "open"},
+            ExpressionAttributeValues={
+                ":superseded": _SUPERSEDED,
+                ":successor": successor,
+                ":owner": row["owner"],
+                ":attempt": row["attempt"],
+                ":seen": row["status"],
+            },
+        )
+    except ClientError as error:
+        only_condition(error)
+        return False
+    return True
+
+
+def running_batches() -> list[tuple[str, str, int]]:
+    """(batch id, owner, since when) of every batch that is marked running, by the index of what is open."""
+    request: dict[str, Any] = {
+        "IndexName": "open-index",
+        "KeyConditionExpression": "#open = :yes",
+        "ExpressionAttributeNames": {"#open": "open"},
+        "ExpressionAttributeValues": {":yes": "yes"},
+    }
+    found = []
+    while True:
+        page = table().query(**request)
+        found += [(row["id"].removeprefix("batch#"), row["owner"], int(row.get("since", 0))) for row in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return found
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def index_older_batches() -> int:
+    """Puts the running batches that version 0.1 registered into the index of what is open; how many there were.
+
+    Once for a table: it reads some pages each time it is called, and remembers how far it came.
+    """
+    seen = table().get_item(Key={"id": INDEXED}, ConsistentRead=True).get("Item") or {}
+    if seen.get("done"):
+        return 0
+    request: dict[str, Any] = {
+        "FilterExpression": "begins_with(id, :batch) AND #s = :running AND attribute_not_exists(#open)",
+        "ProjectionExpression": "id",
+        "ExpressionAttributeNames": {"#s": "status", "#open": "open"},
+        "ExpressionAttributeValues": {":batch": "batch#", ":running": "running"},
+    }
+    found = 0
+    for _ in range(PAGES_AT_ONCE):
+        after = {"ExclusiveStartKey": {"id": seen["after"]}} if "after" in seen else {}
+        page = table().scan(**request, **after)
+        found += sum(_open(row["id"]) for row in page["Items"])
+        seen = {"after": page["LastEvaluatedKey"]["id"]} if "LastEvaluatedKey" in page else {"done": True}
+        table().put_item(Item={"id": INDEXED, **seen})
+        if "done" in seen:
+            break
+    return found
+
+
+def _open(row_id: str) -> bool:
+    try:
+        table().update_item(
+            Key={"id": row_id},
+            UpdateExpression="SET #open = :yes, since = if_not_exists(since, :now)",
+            ConditionExpression="#s = :running",
+            ExpressionAttributeNames={"#s": "status", "#open": "open"},
+            ExpressionAttributeValues={":yes": "yes", ":running": "running", ":now": int(time.time())},
+        )
+    except ClientError as error:
+        only_condition(error)  # it ended meanwhile
+        return False
+    return True
+
+
+def note_batch(batch_id: str, facts: Mapping[str, Any]) -> None:
+    """Keeps what later steps of the same batch need (marker date, bucket, prefix...)."""
+    table().update_item(
+        Key={"id": f"batch#{batch_id}"},
+        UpdateExpression="SET facts = :f",
+        ExpressionAttributeValues={":f": json.dumps(dict(facts), ensure_ascii=False)},
+    )
+
+
+def end_batch(
+    batch_id: str, execution: str, status: str, cause: str = "", rounds_done: int | None = None, redrives: int = 0
+) -> bool:
+    """Marks a batch finished or failed, if the execution owns it. False: somebody else does, or its end is on record.
+
+    An execution that failed and was redriven may finish its batch, or fail again: `redrives` counts how often it was.
+    rounds_done: the last round that was reported; a finished batch that is resumed goes on behind it.
+    """
+    update = "SET #s = :status, cause = :cause, ended = :now, redrives = :redrives"
+    values: dict[str, Any] = {
+        ":status": status,
+        ":cause": cause[:4000],
+        ":now": int(time.time()),
+        ":execution": execution,
+        ":running": "running",
+        ":failed": "failed",
+        ":redrives": redrives,
+    }
+    again = "(#s = :failed AND redrives < :redrives)" if status == "failed" else "#s = :failed"
+    if rounds_done is not None:
+        update, values = f"{update}, rounds_done = :done", {**values, ":done": rounds_done}
+    try:
+        table().update_item(
+            Key={"id": f"batch#{batch_id}"},
+            UpdateExpression=f"{update} REMOVE #open",
+            ConditionExpression=f"#o = :execution AND (#s = :running OR {again})",
+            ExpressionAttributeNames={"#s": "status", "#o": "owner", "#open": "open"},
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        only_condition(error)
+        return False
+    return True
+
+
+def rounds_done(batch_id: str) -> int:
+    """How many rounds of a batch were reported before it was resumed; 0 for one that was never finished."""
+    return int(batch(batch_id).get("rounds_done", 0))
+
+
+def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
+    """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label; returns what
+    holds.
+    """
+    client, name, rows = table().meta.client, settings().ledger_table, list(proposed.items())
+
+    def fix(some: Iterable[tuple[str, str]]) -> dict[str, str]:
+        return {sha256: _fix_role(client, name, sha256, role) for sha256, role in some}
+
+    with ThreadPoolExecutor(ROLES_AT_ONCE) as pool:
+        parts = pool.map(fix, [rows[start::ROLES_AT_ONCE] for start in range(ROLES_AT_ONCE)])
+        return {sha256: role for part in parts for sha256, role in part.items()}
+
+
+def take_lock(execution: str, lease_seconds: int) -> int | None:
+    """The fencing number of the training lock, or None while a running execution holds it."""
+    key = {"id": TRAINING_LOCK}
+    now = int(time.time())
+    row = table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
+    if row["owner"] == execution:
+        return int(row["fence"])
+    if row["owner"] and int(row["lease_until"]) > now and is_alive(row["owner"], int(row.get("since", 0))):
+        return None
+    fence = int(row["fence"]) + 1
+    try:
+        table().put_item(
+            Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds, "since": now},
+            ConditionExpression="attribute_not_exists(id) OR fence = :seen AND #o = :owner",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":seen": int(row["fence"]), ":owner": row["owner"]},
+        )
+    except ClientError as error:
+        only_condition(error)
+        return None
+    return fence
+
+
+def lock_owner() -> str:
+    """The execution that took the training lock and has not released it; it may have died since. Empty: nobody."""
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    return str(row.get("owner", ""))
+
+
+def locked_since() -> int:
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    return int(row.get("since", 0))
+
+
+def training_runs() -> bool:
+    """Whether a running execution holds the training lock."""
+    owner = lock_owner()
+    return bool(owner) and is_alive(owner, locked_since())
+
+
+def check_lock(execution: str, fence: int) -> None:
+    """Raises LockLostError unless the execution holds the lock under this fencing number."""
+    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
+    if row.get("owner") != execution or int(row.get("fence", 0)) != fence:
+        raise LockLostError(
+            f"this execution held the training lock under fence {fence} and does not hold it any more (fence "
+            f"{row.get('fence')}, held by {row.get('owner') or 'nobody'}): it was redriven after it had failed, or "
+            "another took over. It publishes nothing; the labels that wait train with the next batch"
+        )
+
+
+def release_lock(execution: str) -> None:
+    """Frees the training lock if the execution holds it; the fencing number stays, so it only ever grows."""
+    try:
+        table().update_item(
+            Key={"id": TRAINING_LOCK},
+            UpdateExpression="SET #o = :nobody, lease_until = :zero",
+            ConditionExpression="#o = :execution",
+            ExpressionAttributeNames={"#o": "owner"},
+            ExpressionAttributeValues={":nobody": "", ":zero": 0, ":execution": execution},
+        )
+    except ClientError as error:
+        only_condition(error)
+
+
+def labels_at_last_training() -> int:
+    """How many human training labels the dataset held when a challenger was last judged."""
+    row = table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item")
+    return int(row["labels"]) if row else 0
+
+
+def note_training(dataset_version: str, labels: int, job: str) -> None:
+    """Called when a training came to a verdict; one that failed or was aborted is tried again with the same labels."""
+    table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
+
+
+def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
+    """An index row for people and queries; the pointer object in S3 is the truth."""
+    table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
+
+
+def is_alive(execution: str, since: int) -> bool:
+    """Whether the execution, which was at work at the time `since`, runs, also after a redrive; or may run: Step
+    Functions learns of a new execution with a delay.
+    """
+    status = execution_status(execution)
+    return status == _RUNNING or (status == "GONE" and time.time() < since + UNKNOWN_FOR_SECONDS)
+
+
+def redrives(execution: str) -> int:
+    """How often the execution was redriven."""
+    try:
+        return int(aws.client("stepfunctions").describe_execution(executionArn=execution).get("redriveCount", 0))
+    except ClientError as error:
+        if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            return 0
+        raise
+
+
+def execution_status(execution: str) -> str:
+    """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; or GONE for one that Step Functions no longer knows."""
+    try:
+        return str(aws.client("stepfunctions").describe_execution(executionArn=execution)["status"])
+    except ClientError as error:
+        if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            return "GONE"
+        raise
+
+
+def batches_of(bucket: str, prefix: str) -> Iterable[int]:
+    """The delivery numbers a prefix has had."""
+    row = table().get_item(Key={"id": f"source#{bucket}/{prefix}"}, ConsistentRead=True).get("Item") or {"markers": []}
+    return range(1, len(row["markers"]) + 1)
+
+
+def _owner_works(row: Mapping[str, Any]) -> bool:
+    """Whether the owner of a batch that is not finished still works on it. One whose failure is on record does when it
+    was redriven since; before that it only ends.
+    """
+    if row["status"] == "running":
+        return is_alive(row["owner"], int(row.get("since", 0)))
+    return execution_status(row["owner"]) == _RUNNING and redrives(row["owner"]) > int(row.get("redrives", 0))
+
+
+def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
+    """With the table's client, which threads may share, unlike the table."""
+    key = {"id": f"role#{sha256}"}
+    try:
+        client.put_item(TableName=table, Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
+    except ClientError as error:
+        only_condition(error)
+        row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        if row is None:
+            raise TransientError(f"the role of {sha256} vanished while it was read") from error
+        return str(row["role"])
+    return role
+
+
+def table() -> Any:
+    return aws.table(settings().ledger_table)
+
+
+def only_condition(error: ClientError) -> None:
+    if aws.error_code(error) != "ConditionalCheckFailedException":
+        raise error

@@ -1,0 +1,1 @@
+"""What differs between boxes and key points: quality, fusion, proposals, changes. Pure."""

@@ -1,0 +1,1 @@
+"""Judgement, sampling, promotion, audit and conservation: whose label is believed. Pure."""

@@ -1,0 +1,99 @@
+"""What a failed execution or an expired wait leaves behind outside."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from labelloop.contracts import naming
+from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
+from labelloop.people import labeling
+from labelloop.store import aws, callbacks, ledger, notices
+from labelloop.store.callbacks import Callback, Outcome
+from labelloop.store.observability import count, logger
+
+
+def describe(error: Any) -> str:
+    """`<error name>: <message>` of a Catch's error, whose Cause is a Lambda error as JSON or plain text."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    cause = error.get("Cause", "")
+    try:
+        parsed = json.loads(cause)
+        cause = parsed.get("errorMessage", cause) if isinstance(parsed, dict) else cause
+    except (TypeError, ValueError):
+        pass
+    return f"{error.get('Error', 'Unknown')}: {cause}"[:4000]
+
+
+def record(execution: str, batch_id: str, cause: str) -> None:
+    """Ends what a failed execution left open; once for each time it failed, its batch (empty: it owns none) and people
+    are told.
+    """
+    stop_open_work(execution)
+    ledger.release_lock(execution)
+    times = ledger.redrives(execution)
+    if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause, redrives=times):
+        return
+    count("BatchFailed")
+    logger.error("batch failed", batch_id=batch_id, cause=cause)
+    notices.tell(
+        f"failed/{execution}/{times}",
+        f"Batch {batch_id} failed",
+        f"{cause}\nNo data is lost. To go on, start an execution with the same input.\n{execution}",
+    )
+
+
+def stop_open_work(execution: str) -> None:
+    """Stops the training that this execution waits for, and waits for its endpoint no more. A labelling job goes on
+    within its lifetime: what people do is worth keeping, and a restart of the batch takes the job over by its name."""
+    for callback in callbacks.open_callbacks():
+        if callback.execution == execution and callback.kind == "training":
+            _stop_training(callback)
+        elif callback.execution == execution and callback.kind == "deployment":
+            cause = "the execution that deployed the endpoint failed"
+            callbacks.answer(callback, Outcome(False, error="DeploymentFailed", cause=cause))
+
+
+def remove_unpromoted_endpoint(model_version: str) -> None:
+    """Takes away the endpoint of a version that was deployed and not promoted: it would keep an instance for ever.
+
+    One that cannot be removed now, such as one still being created, is left to the reconciler.
+    """
+    prefix = settings().resource_prefix
+    name = naming.endpoint(prefix, model_version)
+    waiting, strange = callbacks.open_and_strange()
+    if strange or name in endpoints.serving(prefix) or name in endpoints.asked(waiting):
+        return
+    try:
+        endpoints.remove(name)
+    except (ClientError, BotoCoreError) as error:
+        count("EndpointNotRemoved")
+        logger.warning("the endpoint could not be removed yet", endpoint=name, reason=str(error))
+
+
+def close_expired(callback: Callback) -> None:
+    """The state that waited has timed out: stop the outside work and close the row."""
+    if callback.kind == "training":
+        _stop_training(callback)
+    elif callback.kind == "labeling":
+        labeling.stop(callback.external_id)
+    callbacks.answer(callback, Outcome(False, error="TransientError", cause="no answer came before the deadline"))
+
+
+def close_superseded(callback: Callback) -> None:
+    """The batch of a later marker asks people for these images: two jobs for them would be paid for twice."""
+    labeling.stop(callback.external_id)
+    callbacks.answer(callback, Outcome(False, error="NotTheOwnerError", cause="a later marker took the images over"))
+
+
+def _stop_training(callback: Callback) -> None:
+    try:
+        aws.client("sagemaker").stop_training_job(TrainingJobName=callback.external_id)
+    except ClientError as error:
+        logger.info("the training job needs no stopping", job=callback.external_id, reason=aws.error_message(error))
+    callbacks.answer(
+        callback, Outcome(False, error="TrainingJobFailed", cause="the execution that started the job failed")
+    )
