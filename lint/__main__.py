@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lint import authorization, cloudformation, faults, permissions, pins, states, vocabulary, worker_templates
+from lint import authorization, cloudformation, faults, permissions, pins, rooms, states, vocabulary, worker_templates
 from lint.project import Finding, Project
 
 
@@ -23,7 +23,7 @@ def check(project: Project) -> list[Finding]:
     found = states.check(project)
     if any(finding.where == "statemachines" for finding in found):
         return found
-    checks = (vocabulary, permissions, authorization, worker_templates, pins, cloudformation, faults)
+    checks = (rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation, faults)
     return found + [finding for each in checks for finding in each.check(project)]
 
 

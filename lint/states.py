@@ -57,7 +57,7 @@ def check(project: Project) -> list[Finding]:
 
 
 def _domain_errors(project: Project) -> set[str]:
-    tree = ast.parse((project.root / "functions" / "labelloop" / "errors.py").read_text(encoding="utf-8"))
+    tree = ast.parse((project.root / "functions" / "labelloop" / "contracts" / "errors.py").read_text(encoding="utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
 
 

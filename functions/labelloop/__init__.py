@@ -1,4 +1,12 @@
-"""The domain of labelloop: plain functions and frozen dataclasses, and a few thin adapters to AWS.
+"""The domain of labelloop, in rooms on floors: a room imports only rooms below it (lint/rooms.py, docs/house.md).
 
-Adapters (they import boto3): aws, storage, ledger, callbacks, outcomes, pointers. Everything else is pure.
+batch       what happens to one batch: images, merge, report
+work        work that runs outside a state, and what a failure leaves behind
+people      labelling jobs, answers, consolidation, honeypots, workers
+engines     models: their files, their training, their endpoints
+trust       judgement, sampling, promotion, audit, conservation (pure)
+tasks       what differs between boxes and key points (pure)
+store       S3, the ledger, callbacks, dataset versions, notices
+pictures    stored files and their one canonical picture (pure)
+contracts   records, manifests, names, errors, settings, the keys of a batch's files (pure)
 """

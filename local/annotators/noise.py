@@ -20,7 +20,7 @@ class Noise:
     phantom_rate: probability that an image gets one box too many, and that a key point outside the view is placed.
     wrong_class_rate: probability that a box gets another class (needs two classes).
     wrong_visibility_rate: probability that a visible key point is called occluded or the other way round.
-    accept_quality: mean overlap with the truth (labelloop.tasks.quality.image_quality) from which a proposal is accepted.
+    accept_quality: mean overlap with the truth (quality.image_quality) from which a proposal is accepted.
     seed: changes every answer of every worker.
     workers: number of a worker in `worker_names`, as text -> "adversarial" (random marks, the wrong verdict) or
     "careless" (submits what the page shows, accepts everything). Everybody else errs as above.

@@ -1,6 +1,6 @@
 """What the loop decided, held against the truth that it never sees. Pure; boxes in canonical pixels.
 
-The per-image quality is labelloop.tasks.quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
+The per-image quality is quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
 the larger number of boxes; 1 where there is nothing and nothing was labelled.
 """
 

@@ -24,7 +24,7 @@ from local.portal.app import create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "portal"
-TEMPLATES = ROOT / "functions" / "labelloop" / "worker_ui"
+TEMPLATES = ROOT / "functions" / "labelloop" / "people" / "worker_ui"
 KONVA = PAGE / "node_modules" / "konva" / "konva.min.js"
 _KEY = "key of the portal under test"
 _HOUR = 3600.0

@@ -15,61 +15,6 @@ HANDLERS = sorted(FUNCTIONS.glob("*.py"))
 DOMAIN = sorted((FUNCTIONS / "labelloop").rglob("*.py"))
 SHIPPED = [*HANDLERS, *DOMAIN, *sorted(CONTAINERS.rglob("*.py"))]
 LONGEST_HANDLER_LINES = 45
-# These decide; they never call. `pixels` and `deep` need Pillow, the rest only Python.
-PURE = [
-    "adjustments",
-    "answers",
-    "archives",
-    "audit",
-    "augmented",
-    "blocks",
-    "calibration",
-    "changes",
-    "checkpoints",
-    "collected",
-    "conservation",
-    "consolidation",
-    "consolidation_boxes",
-    "consolidation_key_points",
-    "consolidation_objects",
-    "dawid_skene",
-    "deep",
-    "errors",
-    "events",
-    "fields",
-    "fusion",
-    "honeypots",
-    "inference",
-    "jpegs",
-    "judgement",
-    "layout",
-    "limits",
-    "manifests",
-    "markers",
-    "model_archives",
-    "model_descriptions",
-    "naming",
-    "origins",
-    "other_formats",
-    "pixels",
-    "pngs",
-    "predictions",
-    "profiles",
-    "promotion",
-    "proposals",
-    "quality",
-    "records",
-    "report",
-    "sampling",
-    "settings",
-    "side_files",
-    "stored",
-    "supplied",
-    "task_input",
-    "tiffs",
-    "weights",
-    "workers",
-]
 # In the Lambda runtime, in functions/requirements.txt, or in the imaging layer.
 PROVIDED = {"boto3", "botocore", "aws_lambda_powertools", "PIL"}
 
@@ -93,23 +38,8 @@ def roots(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in imports(path)}
 
 
-def reached(name: str, seen: set[str] | None = None) -> set[str]:
-    """All that importing a domain module imports, through the domain modules it uses."""
-    seen = set() if seen is None else seen
-    path = FUNCTIONS / "labelloop" / f"{name}.py"
-    for imported in imports(path):
-        if imported in seen:
-            continue
-        seen.add(imported)
-        inner = imported.removeprefix("labelloop.").partition(".")[0]
-        if imported.startswith("labelloop.") and (FUNCTIONS / "labelloop" / f"{inner}.py").exists():
-            reached(inner, seen)
-    return {imported.partition(".")[0] for imported in seen}
-
-
 def test_the_files_are_where_this_test_looks() -> None:
     assert len(HANDLERS) > 25 and len(DOMAIN) > 25 and len(SHIPPED) > len(HANDLERS) + len(DOMAIN)
-    assert {"boto3", "botocore"} <= reached("callbacks") | reached("aws")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=name_of)
@@ -122,23 +52,6 @@ def test_a_function_imports_only_what_lambda_and_its_own_requirements_provide(pa
     allowed = PROVIDED | {"labelloop"} | set(sys.stdlib_module_names)
     assert roots(path) <= allowed
     assert "containers" not in roots(path)
-
-
-@pytest.mark.parametrize("name", PURE)
-def test_what_decides_imports_nothing_that_calls(name) -> None:
-    allowed = set(sys.stdlib_module_names) | {"labelloop"} | ({"PIL"} if name in ("deep", "pixels") else set())
-    assert reached(name) <= allowed
-    assert {"socket", "urllib", "http", "subprocess", "time"}.isdisjoint(reached(name))
-
-
-def test_every_domain_module_is_either_pure_or_a_known_adapter() -> None:
-    adapters = {
-        *("__init__", "aws", "batches", "callbacks", "container_images", "copies", "custom_resources", "datasets"),
-        *("endpoints", "failures", "immutable", "inventory", "jobs", "labeling", "ledger", "merging", "models"),
-        *("neighbours", "notices", "observability", "outcomes", "pinned_bytes", "refusals", "rounds", "scores"),
-        *("settings_documents", "storage", "training", "training_images", "worker_rows"),
-    }
-    assert {path.stem for path in DOMAIN} == adapters | set(PURE)
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=name_of)

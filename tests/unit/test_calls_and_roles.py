@@ -72,11 +72,13 @@ class Module:
         self.name, tree = name, ast.parse(path.read_text(encoding="utf-8"))
         self.modules, self.imported = set(), {}
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "labelloop":
-                self.modules |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("labelloop."):
-                origin = str(node.module).removeprefix("labelloop.")
+            if not isinstance(node, ast.ImportFrom) or not str(node.module).startswith("labelloop."):
+                continue
+            _, _, origin = str(node.module).removeprefix("labelloop.").partition(".")
+            if origin:
                 self.imported |= {alias.name: (origin, alias.name) for alias in node.names}
+            else:
+                self.modules |= {alias.name for alias in node.names}
         self.words = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         own = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         self.imported |= {node.name: (name, node.name) for node in own}
@@ -101,7 +103,7 @@ class Module:
                 yield action(service, each.attr)
 
 
-MODULES = {path.stem: Module(path, path.stem) for path in (FUNCTIONS / "labelloop").glob("*.py")}
+MODULES = {path.stem: Module(path, path.stem) for path in (FUNCTIONS / "labelloop").glob("*/*.py")}
 ALLOWED: dict[str, set[str]] = {}
 for owner, statement in allow_statements(Project(ROOT).template):
     ALLOWED.setdefault(owner, set()).update(listed(statement["Action"]))

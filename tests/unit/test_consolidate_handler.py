@@ -10,7 +10,7 @@ from handling import handle, registered, upload
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.people import worker_rows
 from labelloop.people.workers import WorkerScore
-from labelloop.store import storage
+from labelloop.store import ledger, storage
 from labelloop.store.storage import MissingObjectError, uri
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")

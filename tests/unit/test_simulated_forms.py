@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
-import labelloop
 import pytest
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.records import KeyPoint
@@ -20,7 +18,7 @@ from local.annotators.noise import PROFILES
 from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
 
 KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)
-TEMPLATES = sorted((Path(labelloop.__file__).parent / "worker_ui").glob("*.liquid.html"))
+TEMPLATES = sorted((labeling.TEMPLATES).glob("*.liquid.html"))
 ATTRIBUTES = {
     form.template: form.attribute
     for task in ("boxes", "key-points")

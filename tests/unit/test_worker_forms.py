@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import labelloop
 import pytest
+from labelloop.people import labeling
 from liquid import Environment
 
-FOLDER = Path(labelloop.__file__).parent / "worker_ui"
+FOLDER = labeling.TEMPLATES
 TEMPLATES = sorted(FOLDER.glob("*.liquid.html"))
 EVIL = '\'"><script>alert(1)</script><!-- {{ 7 }} &quot; onerror="x" </crowd-form>'
 # What each template's answer is made of: element and name.

@@ -11,18 +11,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import labelloop
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import Settings
+from labelloop.people import labeling
 from labelloop.people.task_input import task_input
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from liquid import BoundTemplate, Environment
 from made_up_stack import BUCKET, SETTINGS
 
-TEMPLATES = sorted((Path(labelloop.__file__).parent / "worker_ui").glob("*.liquid.html"))
+TEMPLATES = sorted((labeling.TEMPLATES).glob("*.liquid.html"))
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 SIGNED = "https://signed.example/?key="
 WIDGETS = ("crowd-bounding-box", "crowd-keypoint", "crowd-image-classifier")

@@ -1,0 +1,68 @@
+"""The plan of functions/labelloop: a room imports only rooms below it, and a pure room imports nothing that calls."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from lint.project import Finding, Project
+
+# From the ground up; docs/house.md says what each is for.
+FLOORS = ("contracts", "pictures", "store", "tasks", "trust", "engines", "people", "work", "batch")
+PURE = ("contracts", "pictures", "tasks", "trust")
+CALLING = {"boto3", "botocore", "aws_lambda_powertools", "socket", "urllib", "http", "subprocess", "time"}
+
+
+def check(project: Project) -> list[Finding]:
+    return [
+        Finding(path.relative_to(project.root).as_posix(), what)
+        for path in _modules(project)
+        for what in _problems(path)
+    ]
+
+
+def arrows(project: Project) -> Counter[tuple[str, str]]:
+    """(room, room below it) -> how many of the one's modules import how many of the other's, as pairs."""
+    pairs = ((path.parent.name, room) for path in _modules(project) for room, _ in _imported(path))
+    return Counter((above, below) for above, below in pairs if above != below)
+
+
+def _modules(project: Project) -> list[Path]:
+    return sorted((project.root / "functions" / "labelloop").rglob("*.py"))
+
+
+def _problems(path: Path) -> Iterator[str]:
+    room = path.parent.name
+    if room == "labelloop":
+        if path.name != "__init__.py":
+            yield f"stands in no room: move it into one of {', '.join(FLOORS)}"
+        return
+    if room not in FLOORS:
+        yield f"{room} is no room; give it a floor in lint/rooms.py"
+        return
+    for other, module in sorted(_imported(path)):
+        if other in FLOORS and FLOORS.index(other) > FLOORS.index(room):
+            yield f"imports {other}.{module}, a room above its own"
+        elif room in PURE and other not in (*PURE, room):
+            yield f"imports {other}.{module}: {room} decides and never calls"
+    if room in PURE:
+        for name in sorted(CALLING & {name.partition(".")[0] for name in _names(path)}):
+            yield f"imports {name}: {room} decides and never calls"
+
+
+def _imported(path: Path) -> set[tuple[str, str]]:
+    """(room, module) of each module of labelloop that the file imports, also inside functions."""
+    parts = [name.split(".") for name in _names(path) if name.startswith("labelloop.")]
+    return {(rest[0], rest[1]) for _, *rest in parts if len(rest) > 1}
+
+
+def _names(path: Path) -> Iterator[str]:
+    """Dotted names of everything the file imports; of `from a import b` both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,47 @@
+"""The plan of functions/labelloop is kept: each way of breaking it is planted into a copy of the real files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lint import rooms
+from lint.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_real_house_is_in_order_and_every_arrow_points_downwards() -> None:
+    assert rooms.check(Project(ROOT)) == []
+    arrows = rooms.arrows(Project(ROOT))
+    assert arrows["batch", "contracts"] > 0 and arrows["people", "tasks"] > 0
+    assert all(rooms.FLOORS.index(above) > rooms.FLOORS.index(below) for above, below in arrows)
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "told"),
+    [
+        ("store/ledger.py", "from labelloop.people import jobs", "imports people.jobs, a room above its own"),
+        ("tasks/quality.py", "from labelloop.trust.audit import audit", "imports trust.audit, a room above its own"),
+        ("contracts/records.py", "import labelloop.store.aws", "imports store.aws, a room above its own"),
+        ("trust/judgement.py", "from labelloop.store import storage", "imports store.storage: trust decides"),
+        ("tasks/fusion.py", "import boto3", "imports boto3: tasks decides"),
+        ("pictures/tiffs.py", "from urllib.request import urlopen", "imports urllib: pictures decides"),
+        ("contracts/fields.py", "from botocore.exceptions import ClientError", "imports botocore: contracts decides"),
+        ("attic/chest.py", "", "attic is no room"),
+        ("chest.py", "", "stands in no room"),
+    ],
+)
+def test_what_breaks_the_plan_is_told(copy: Path, path: str, line: str, told: str) -> None:
+    planted = copy / "functions" / "labelloop" / path
+    planted.parent.mkdir(exist_ok=True)
+    before = planted.read_text() if planted.exists() else ""
+    planted.write_text(f"{before}\n\ndef late() -> None:\n    {line or 'pass'}\n")
+    (found,) = rooms.check(Project(copy))
+    assert found.where == f"functions/labelloop/{path}" and told in found.what
