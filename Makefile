@@ -18,7 +18,7 @@ help:
 ## make demo [IMAGES=dir TRUTH=coco.json LIMIT=n] [HUMAN=1]
 ##                                                  the whole loop on the embedded AWS, with a report; HUMAN=1: you label, too
 demo: setup
-	$(DEV) -m local.demo $(if $(HUMAN),--human) $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT))
+	$(DEV) -m demo $(if $(HUMAN),--human) $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT))
 
 ## make up / make down                              keep the embedded AWS running for the aws CLI
 up: setup
@@ -59,7 +59,7 @@ image: setup
 	$(DEV) -m local.try_image
 
 ## make setup                                       only the environments
-setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready portal/node_modules/.ready
+setup: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/lambda/.ready $(VENVS)/yolo/.ready portal/page/node_modules/.ready
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -78,15 +78,15 @@ $(VENVS)/yolo/.ready: containers/yolo/requirements.txt containers/yolo/cuda.txt 
 	@touch $@
 
 # What the labelling page draws with. Node's npm, where there is none from PyPI.
-portal/node_modules/.ready: portal/package-lock.json | $(if $(shell command -v npm),,$(VENVS)/node/.ready)
+portal/page/node_modules/.ready: portal/page/package-lock.json | $(if $(shell command -v npm),,$(VENVS)/node/.ready)
 	$(NPM) ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-## make pins                                        resolve requirements/*.in and portal/package.json again
+## make pins                                        resolve requirements/*.in and portal/page/package.json again
 pins: | $(UV)
-	$(NPM) install --prefix portal --package-lock-only --ignore-scripts --no-audit --no-fund --silent
+	$(NPM) install --prefix portal/page --package-lock-only --ignore-scripts --no-audit --no-fund --silent
 	$(PYTHON) requirements/pins.py $(abspath $(UV))
 
 ## make clean                                       build output and environments
 clean:
-	rm -rf build .aws-sam portal/node_modules $(VENVS)
+	rm -rf build .aws-sam portal/page/node_modules $(VENVS)

@@ -1,6 +1,6 @@
 """G6.3: is the label of several people better than that of the best of them, and than a plain average?
 
-Simulated workers (local.annotators; jitter 4 px, 10 % misses, 5 % phantoms, 5 % wrong class) answer made-up images of
+Simulated workers (demo.annotators; jitter 4 px, 10 % misses, 5 % phantoms, 5 % wrong class) answer made-up images of
 640 x 480 pixels with up to six boxes of two classes; nothing is rendered. Their answers go through the consolidation
 function's own code in requests of 50 objects, and no worker is known beforehand. The error of a label is
 1 - image_quality (labelloop.tasks.quality: one-to-one overlap, same class), the mean over all images of a seed.
@@ -33,9 +33,9 @@ from labelloop.people.workers import LEAST_RELIABILITY, History, is_unreliable, 
 from labelloop.tasks.consolidation_boxes import same_objects
 from labelloop.tasks.quality import image_quality
 
-from local import annotators
-from local.annotators import ImageTruth, Noise, Truth
-from local.annotators.noise import ADVERSARIAL
+from demo import annotators
+from demo.annotators import ImageTruth, Noise, Truth
+from demo.annotators.noise import ADVERSARIAL
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = (1, 2, 3, 4, 5)

@@ -21,7 +21,7 @@ from statistics import mean
 
 import cv2
 
-from local.scenes import Scene, render
+from demo.scenes import Scene, render
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = (0, 1, 2)

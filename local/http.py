@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.desk import Desk
+from portal.server.desk import Desk
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     python -m local.server --port 4566 --state-dir build/local [--truth FILE]
 
-Beside it, on a port of its own, the labelling portal for people (local/portal). server.json says where both are, and
+Beside it, on a port of its own, the labelling portal for people (portal/server). server.json says where both are, and
 holds the keys: root's, made anew at every start, and the one that makes links into the portal.
 
 The environment decides: LABELLOOP_LAMBDA_PYTHON (default .venvs/lambda/bin/python) runs the functions,
@@ -113,9 +113,9 @@ async def _serve(
     from hypercorn.config import Config
 
     from local import gateway, keys, patches, services
-    from local.desk import PERSON, Desk
-    from local.portal.access import Access
-    from local.portal.app import create_app
+    from portal.server.access import Access
+    from portal.server.app import create_app
+    from portal.server.desk import PERSON, Desk
 
     python = Path(os.environ.get("LABELLOOP_LAMBDA_PYTHON") or REPO_ROOT / ".venvs" / "lambda" / "bin" / "python")
     slots = int(os.environ.get("LABELLOOP_LAMBDA_SLOTS") or max(4, 2 * (os.cpu_count() or 2)))
@@ -133,7 +133,7 @@ async def _serve(
     mounted = services.create_mounted(context)
     portal_key, portal_port = secrets.token_urlsafe(32), portal_listener.getsockname()[1]
     hosts = [f"{name}:{portal_port}" for name in ("127.0.0.1", "localhost")]
-    portal = create_app(desk, Access(portal_key, PERSON), hosts, REPO_ROOT / "portal", WAY_IN)
+    portal = create_app(desk, Access(portal_key, PERSON), hosts, REPO_ROOT / "portal" / "page", WAY_IN)
     portal_address, port = f"http://127.0.0.1:{portal_port}", listener.getsockname()[1]
     record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
     record |= {"access_key": root.id, "secret_key": root.secret, "portal": portal_address, "portal_key": portal_key}

@@ -16,8 +16,8 @@ from ministack.core import responses
 from ministack.services import eventbridge, lambda_svc
 
 from local import keys, roles
-from local.desk import Desk
 from local.http import AccessDenied, FunctionFault, Request, ServiceContext, ServiceFault, ServiceHandler
+from portal.server.desk import Desk
 
 T = TypeVar("T")
 

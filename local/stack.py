@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from local import processes
-from local.portal.access import make_token
+from portal.server.access import make_token
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
 STATE_DIR = REPO_ROOT / "build" / "local"

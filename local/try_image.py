@@ -19,13 +19,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import local.demo  # isort: skip  # noqa: F401 - makes labelloop importable
+import demo  # isort: skip  # noqa: F401 - makes labelloop importable
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
 from PIL import Image
 
+from demo.scenes.scene import render
 from local import stack
-from local.scenes.scene import render
 
 WORK = stack.REPO_ROOT / "build" / "image"
 BASE, IMAGE = "localhost/pybase:3", "localhost/labelloop-yolo"

@@ -1,5 +1,5 @@
 """Resolves requirements/*.in again: every package with its version and the hashes of all its files. `make pins`, which
-has npm write portal/package-lock.json before.
+has npm write portal/page/package-lock.json before.
 
 What is pinned already stays, unless the .in file asks for another version. Only a package index tells hashes, so local
 folders of wheels (PIP_FIND_LINKS) are not asked; the CPU builds of torch, which the index lacks, stand in
@@ -42,7 +42,7 @@ def main(uv: str) -> None:
             known = {found["name"] for found in ENTRY.finditer(target_of(WITHOUT[name]).read_text("utf-8"))}
             text = ENTRY.sub(lambda found, known=known: "" if found["name"] in known else found[0], text)
         target.write_text(ENTRY.sub(with_cpu_builds, text), "utf-8")
-    without_addresses(ROOT / "portal" / "package-lock.json")
+    without_addresses(ROOT / "portal" / "page" / "package-lock.json")
 
 
 def target_of(name: str) -> Path:

@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from local.annotators import load_truth
+from demo.annotators import load_truth
 from local.http import Request, Response, ServiceContext, ServiceFault, ServiceHandler, fault_response, json_response
 from local.sagemaker import endpoints
 from local.sagemaker.control import handle_control

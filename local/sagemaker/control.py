@@ -1,7 +1,7 @@
 """`/_labelloop/`: what tests and the demo may do behind AWS's back. JSON in, JSON out, on loopback only.
 
-PUT /_labelloop/truth       known labels, see local.annotators.parse_truth; merged into what is known already
-PUT /_labelloop/annotators  how wrong the annotators are, see local.annotators.Noise; replaces the settings
+PUT /_labelloop/truth       known labels, see demo.annotators.parse_truth; merged into what is known already
+PUT /_labelloop/annotators  how wrong the annotators are, see demo.annotators.Noise; replaces the settings
 PUT /_labelloop/people      whether a person labels, too: {"person": true, "share": 12}, see
                             local.sagemaker.store.People; false or 0 hands over what waits for him
 PUT /_labelloop/faults      faults to inject, see local.sagemaker.faults.Faults; replaces them, `{}` clears them
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from local.annotators import Truth, parse_noise, parse_truth
+from demo.annotators import Truth, parse_noise, parse_truth
 from local.http import Request, Response, json_response
 from local.sagemaker.faults import parse_faults
 from local.sagemaker.store import People, World

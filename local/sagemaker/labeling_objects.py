@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.annotators import Noise, Truth, answer, image_key
+from demo.annotators import Noise, Truth, answer, image_key
 from local.sagemaker import objects
 
 _MAX_LINE_CHARACTERS = 100_000

@@ -6,13 +6,13 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from local import desk
-from local.desk import EXPIRED, HANDED_OVER, STOPPED, Answered
 from local.sagemaker import objects
 from local.sagemaker.labeling_objects import LabelObject, Response, Task
 from local.sagemaker.labeling_steps import BATCH, Run, conclude, count, simulated, tasks_of
 from local.sagemaker.labeling_steps import EXPIRED as EXPIRED_REASON
 from local.sagemaker.store import World
+from portal.server import desk
+from portal.server.desk import EXPIRED, HANDED_OVER, STOPPED, Answered
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 

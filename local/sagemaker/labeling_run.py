@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from local.desk import STOPPED
 from local.sagemaker import labeling_people, objects
 from local.sagemaker.labeling_objects import JobFailure, LabelObject, manifest_line, parse_manifest
 from local.sagemaker.labeling_steps import BATCH, EXPIRED, Run, conclude, count, fail_all, simulated, tasks_of
 from local.sagemaker.roles import AWS_ERRORS, error_text
 from local.sagemaker.store import LabelingJob, World, log, now
+from portal.server.desk import STOPPED
 
 _EVENT = "SageMaker Ground Truth Labeling Job State Change"
 _PARALLEL = 8

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from local.annotators import worker_names
+from demo.annotators import worker_names
 from local.http import AccessDenied, FunctionFault, ServiceFault
 from local.sagemaker import objects
 from local.sagemaker.labeling_objects import (

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.annotators import Noise, Truth
+from demo.annotators import Noise, Truth
 from local.http import ServiceContext
 from local.sagemaker.containers import Container, Containers
 from local.sagemaker.faults import FaultBox

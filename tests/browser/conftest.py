@@ -17,7 +17,7 @@ from served_portal import KONVA, Portal
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 NO_BROWSER = "no Chromium: install it (Debian: apt-get install chromium) or put its path into CHROMIUM"
-NO_KONVA = "no konva: run `npm install --no-package-lock --ignore-scripts` in portal/"
+NO_KONVA = "no konva: run `npm install --no-package-lock --ignore-scripts` in portal/page/"
 HARMLESS = ("Failed to load resource", "/favicon.ico")
 
 

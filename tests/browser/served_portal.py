@@ -1,4 +1,4 @@
-"""The real portal for tests of its page: desk, API, guard and templates of local/portal over jobs laid out by hand.
+"""The real portal for tests of its page: desk, API, guard and templates of portal/server over jobs laid out by hand.
 
 What a test may ask of it, and what it may make go wrong, is the class `Portal`.
 """
@@ -18,12 +18,12 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local.desk import PERSON, Claim, Desk, Job, Task
-from local.portal.access import Access, make_token
-from local.portal.app import create_app
+from portal.server.access import Access, make_token
+from portal.server.app import create_app
+from portal.server.desk import PERSON, Claim, Desk, Job, Task
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "portal"
+PAGE = ROOT / "portal" / "page"
 TEMPLATES = ROOT / "functions" / "labelloop" / "people" / "worker_ui"
 KONVA = PAGE / "node_modules" / "konva" / "konva.min.js"
 _KEY = "key of the portal under test"

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Page, sync_playwright
 from served_portal import ROOT, Portal
 
-from local.scenes import Scene, render
+from demo.scenes import Scene, render
 
 SEED, SIZE = 7, (960, 720)
 HEADS, POINTS = 3, 15

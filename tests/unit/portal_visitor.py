@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from local.desk import PERSON, Desk, Job
-from local.portal.access import Access, make_token
-from local.portal.app import create_app
-from local.portal.images import Images
+from portal.server.access import Access, make_token
+from portal.server.app import create_app
+from portal.server.desk import PERSON, Desk, Job
+from portal.server.images import Images
 
 HOST = "127.0.0.1:5000"
 PNG = b"\x89PNG\r\n\x1a\n pretend"

@@ -2,10 +2,10 @@
 
 import pytest
 
+from demo import __main__ as demo
+from demo import cloud
+from demo.errors import DemoFailed
 from local import stack
-from local.demo import __main__ as demo
-from local.demo import cloud
-from local.demo.errors import DemoFailed
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from labelloop.pictures import pixels
 from PIL import Image
 
-from local.annotators import parse_truth
-from local.demo import page, pictures
-from local.demo.errors import DemoFailed
+from demo import page, pictures
+from demo.annotators import parse_truth
+from demo.errors import DemoFailed
 
 PREFIX = pictures.PREFIX
 Own = Callable[..., pictures.Pictures]
@@ -427,8 +427,8 @@ def test_a_compressed_mask_has_the_box_that_pycocotools_says(set_of: Set) -> Non
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=127), max_size=40), st.integers(1, 64), st.integers(1, 64))
 def test_no_text_that_says_it_is_a_mask_reads_beyond_its_end(counts: str, height: int, width: int) -> None:
-    from local.demo.coco.entries import LeftOut
-    from local.demo.coco.outlines import box_of_outline
+    from demo.coco.entries import LeftOut
+    from demo.coco.outlines import box_of_outline
 
     try:
         left, top, across, down = box_of_outline({"size": [height, width], "counts": counts}, (width, height))

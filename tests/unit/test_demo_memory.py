@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from local.demo import memory
+from demo import memory
 
 HOLD = "import sys; held = bytearray(b'x' * int(sys.argv[1])); print('ready', flush=True); sys.stdin.read()"
 PARENT = (

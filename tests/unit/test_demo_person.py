@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from demo import person as module
+from demo.follow import View
+from demo.person import Person, Waiting
+from demo.progress import Story
+from demo.screen import panel
 from local import stack
-from local.demo import person as module
-from local.demo.follow import View
-from local.demo.person import Person, Waiting
-from local.demo.progress import Story
-from local.demo.screen import panel
 
 NONE = {"asked": 0, "answered": 0, "open": 0, "handed_over": 0, "expired": 0, "stopped": 0, "seconds_left": 0.0}
 

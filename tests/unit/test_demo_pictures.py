@@ -5,10 +5,10 @@ import json
 import pytest
 from PIL import Image
 
-from local.annotators import parse_noise, parse_truth
-from local.demo import __main__ as demo
-from local.demo import pictures
-from local.demo.errors import DemoFailed
+from demo import __main__ as demo
+from demo import pictures
+from demo.annotators import parse_noise, parse_truth
+from demo.errors import DemoFailed
 
 
 @pytest.fixture

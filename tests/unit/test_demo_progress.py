@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
-from local.demo.follow import Shards, View
-from local.demo.progress import Training, read_story, read_training, steps, training_name
-from local.demo.screen import Screen, panel
+from demo.follow import Shards, View
+from demo.progress import Training, read_story, read_training, steps, training_name
+from demo.screen import Screen, panel
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NAME = training_name("demo-1", 1, 1)

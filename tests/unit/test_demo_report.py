@@ -14,12 +14,12 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
 from PIL import Image
 
-from local.annotators import Box as TrueBox
-from local.annotators import ImageTruth, Truth
-from local.demo import gallery, page, summary
-from local.demo.costs import Prices
-from local.demo.follow import FailedPart
-from local.demo.progress import Training
+from demo import gallery, page, summary
+from demo.annotators import Box as TrueBox
+from demo.annotators import ImageTruth, Truth
+from demo.costs import Prices
+from demo.follow import FailedPart
+from demo.progress import Training
 
 PREFIX = "incoming/demo/"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

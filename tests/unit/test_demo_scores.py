@@ -12,9 +12,9 @@ from labelloop.contracts.records import Box
 from made_up_models import model, packed
 from PIL import Image
 
+from demo import scores
+from demo.errors import DemoFailed
 from local import stack
-from local.demo import scores
-from local.demo.errors import DemoFailed
 
 ENGINE = """
 from labelloop.contracts.records import Box

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.portal.templates import TemplateRefused, task_page
+from portal.server.templates import TemplateRefused, task_page
 
 PAGE = '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script><crowd-form>{}</crowd-form>'
 SCRIPT = "<script>alert(1)</script>"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.annotators import Noise, Truth, TruthError, answer, image_key, parse_noise, parse_truth, worker_names
+from demo.annotators import Noise, Truth, TruthError, answer, image_key, parse_noise, parse_truth, worker_names
 from tests.support.pictures import KEY_POINTS, pictures
 from tests.support.pictures import truth as truth_of
 

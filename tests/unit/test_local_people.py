@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from portal_visitor import boxes
 
-from local.desk import PERSON, Desk
 from local.sagemaker import labeling_people
 from local.sagemaker.labeling_objects import LabelObject, Task
 from local.sagemaker.store import People
+from portal.server.desk import PERSON, Desk
 
 
 @pytest.fixture

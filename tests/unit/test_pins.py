@@ -228,11 +228,11 @@ def test_torch_is_listed_for_both_processors_and_every_python_and_without_cuda()
 
 @pytest.mark.fault("J07")
 def test_the_portal_has_a_lock_that_names_no_address_and_npm_keeps_to_it() -> None:
-    lock = ROOT / "portal" / "package-lock.json"
+    lock = ROOT / "portal" / "page" / "package-lock.json"
     assert lock.exists() and "://" not in lock.read_text(encoding="utf-8")
     packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
     assert packages["node_modules/konva"]["integrity"].startswith("sha512-")
-    (command,) = [each for each in recipe_of("portal/node_modules/.ready") if "$(NPM)" in each]
+    (command,) = [each for each in recipe_of("portal/page/node_modules/.ready") if "$(NPM)" in each]
     assert command.startswith("$(NPM) ci ") and "--ignore-scripts" in command
 
 
@@ -249,8 +249,8 @@ def test_the_portal_has_a_lock_that_names_no_address_and_npm_keeps_to_it() -> No
         ("Makefile", "$(NPM) ci", "$(NPM) install", "npm ci"),
         ("containers/yolo/install.sh", " --require-hashes", "", "without --require-hashes"),
         ("containers/yolo/Dockerfile", "sh install.sh", "pip install six && sh install.sh", "without --require-hashes"),
-        ("portal/package-lock.json", '"integrity": "sha512-', '"was": "', "has no integrity"),
-        ("portal/package-lock.json", '"license": "MIT"', '"resolved": "https://a.registry/k"', "names an address"),
+        ("portal/page/package-lock.json", '"integrity": "sha512-', '"was": "', "has no integrity"),
+        ("portal/page/package-lock.json", '"license": "MIT"', '"resolved": "https://a.registry/k"', "names an address"),
     ],
 )
 def test_the_lint_finds_what_is_installed_without_a_hash(
@@ -260,10 +260,10 @@ def test_the_lint_finds_what_is_installed_without_a_hash(
 
     for folder in ("requirements", "layers", "containers"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Makefile", "template.yaml", "functions/requirements.txt", "portal/package.json"):
+    for name in ("Makefile", "template.yaml", "functions/requirements.txt", "portal/page/package.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "portal" / "package-lock.json", tmp_path / "portal")
+    shutil.copy(ROOT / "portal" / "page" / "package-lock.json", tmp_path / "portal")
     assert pins.check(Project(tmp_path)) == []
     text = (tmp_path / file).read_text()
     assert old in text, "the fault cannot be planted"

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from portal_visitor import Place, boxes
 
-from local.desk import HANDED_OVER, AnsweredAlready, TaskGone
+from portal.server.desk import HANDED_OVER, AnsweredAlready, TaskGone
 
 ROUNDS, AT_ONCE = 40, 8
 

@@ -6,9 +6,9 @@ import json
 import pytest
 from portal_visitor import HOST, PNG, Place, boxes
 
-from local.portal.access import LINK_SECONDS, SESSION_SECONDS
-from local.portal.guard import LARGEST_BODY
-from local.portal.images import SECONDS
+from portal.server.access import LINK_SECONDS, SESSION_SECONDS
+from portal.server.guard import LARGEST_BODY
+from portal.server.images import SECONDS
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def test_no_body_is_read_before_the_session_is_known(place, path):
 
 @pytest.mark.fault("J06")
 def test_a_body_that_dribbles_in_is_given_up(place, monkeypatch):
-    from local.portal import guard
+    from portal.server import guard
 
     monkeypatch.setattr(guard, "BODY_SECONDS", 0.2, raising=False)
     (task, _), visitor = place.job(), place.visitor()

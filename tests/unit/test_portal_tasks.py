@@ -3,8 +3,8 @@
 import pytest
 from portal_visitor import TEMPLATE, Place, boxes
 
-from local import desk
-from local.desk import EXPIRED, STOPPED
+from portal.server import desk
+from portal.server.desk import EXPIRED, STOPPED
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local.scenes import Scene, read_truth, render, scene, write_batch
-from local.scenes.canvas import Canvas, Light, new_canvas
-from local.scenes.solids import CHIN_LINE, Relief, Solid, cast, paste, rotation
+from demo.scenes import Scene, read_truth, render, scene, write_batch
+from demo.scenes.canvas import Canvas, Light, new_canvas
+from demo.scenes.solids import CHIN_LINE, Relief, Solid, cast, paste, rotation
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = range(40)
@@ -35,7 +35,7 @@ def test_a_scene_depends_on_seed_and_index_only_not_on_order_or_process(scenes: 
         scenes[17].conditions,
     )
     code = (
-        "import hashlib;from local.scenes import render;print(hashlib.sha256(render(3,17).image.tobytes()).hexdigest())"
+        "import hashlib;from demo.scenes import render;print(hashlib.sha256(render(3,17).image.tobytes()).hexdigest())"
     )
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == hashlib.sha256(again.image.tobytes()).hexdigest()
@@ -219,14 +219,14 @@ def test_without_faults_there_are_only_plain_pictures_and_the_same_truth_twice(t
 
 
 def test_the_command_line_draws_a_batch_and_a_sheet(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "local.scenes", "--count", "5", "--seed", "7"]
+    command = [sys.executable, "-m", "demo.scenes", "--count", "5", "--seed", "7"]
     command += ["--out", str(tmp_path / "batch"), "--sheet", str(tmp_path / "sheet.png")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "5 pictures with" in done.stdout
     assert len(list((tmp_path / "batch").iterdir())) == 10
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (4 * 180, 6 * 240, 3)
     nothing = subprocess.run(
-        [sys.executable, "-m", "local.scenes"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "demo.scenes"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert nothing.returncode == 2
     assert "give --out DIR" in nothing.stderr

@@ -13,8 +13,8 @@ from labelloop.people.task_input import box_mark, point_mark, task_input
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 
-from local.annotators import Noise, answer, parse_truth, worker_names
-from local.annotators.noise import PROFILES
+from demo.annotators import Noise, answer, parse_truth, worker_names
+from demo.annotators.noise import PROFILES
 from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
 
 KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)

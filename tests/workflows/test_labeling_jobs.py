@@ -9,7 +9,7 @@ import pytest
 from given_model import starting_model
 from loop import Loop
 
-from local.annotators import worker_names
+from demo.annotators import worker_names
 from tests.support.pictures import KEY_POINTS, Picture, pictures
 
 EVERY_FUNCTION = (

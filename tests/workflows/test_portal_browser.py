@@ -13,12 +13,12 @@ from test_labeling_jobs import EVERY_FUNCTION
 from test_portal_labeling import COUNT, begin, responses
 
 from local import stack
-from local.desk import PERSON
+from portal.server.desk import PERSON
 from tests.browser.painter import Painter, near
 from tests.support.pictures import KEY_POINTS
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-KONVA = stack.REPO_ROOT / "portal" / "node_modules" / "konva" / "konva.min.js"
+KONVA = stack.REPO_ROOT / "portal" / "page" / "node_modules" / "konva" / "konva.min.js"
 SHARE = 2
 
 pytestmark = pytest.mark.skipif(

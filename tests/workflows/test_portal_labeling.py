@@ -12,7 +12,7 @@ from loop import Loop, Run
 from PIL import Image
 from portal_person import Person
 
-from local.desk import PERSON
+from portal.server.desk import PERSON
 from tests.support.pictures import pictures
 
 COUNT, SHARE = 6, 3

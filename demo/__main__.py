@@ -1,0 +1,304 @@
+"""`make demo`: upload pictures, let the loop label them, and see what it was worth.
+
+    python -m demo [--count 600] [--seed 7]
+    python -m demo --images DIR --truth coco.json [--limit N]
+    python -m demo --human    you are one of the people: label in the browser, at the address that is printed
+
+Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report).
+Exit status 0 only when the batch was labelled and every upload has exactly one outcome.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from botocore.exceptions import BotoCoreError, ClientError
+from labelloop.contracts.errors import ConservationError, InvalidInputError
+from rich.console import Console
+from rich.table import Table
+
+from demo import cloud, costs, evaluate, gallery, page, pictures, summary, upload
+from demo.errors import DemoFailed
+from demo.follow import FailedPart, Follower, View
+from demo.memory import PeakMemory
+from demo.person import JOB_SECONDS, TIMEOUT_MINUTES, Person
+from demo.progress import Training
+from demo.results import Results
+from demo.scores import score_models
+from demo.screen import Screen
+from local import stack
+
+BUILD = stack.REPO_ROOT / "build" / "demo"
+STACK_NAME = "labelloop"
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def main() -> int:
+    options = _options()
+    console = Console(highlight=False)
+    try:
+        return run(options, console)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted. The embedded AWS and everything it had started have ended.")
+        return 130
+    except (DemoFailed, stack.DeployFailed, ConservationError, InvalidInputError) as error:
+        console.print(f"\nThe demo failed: {error}", markup=False)
+    except (ClientError, BotoCoreError) as error:
+        console.print(f"\nThe demo failed: the embedded AWS answered {error}", markup=False)
+    log = (stack.STATE_DIR if options.keep else cloud.STATE_DIR) / "server.log"
+    console.print(f"Log of the embedded AWS, functions and containers: {_relative(log)}")
+    return 1
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    clock = Clock()
+    screen = Screen(console, clock.began)
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+    with PeakMemory() as memory, cloud.embedded_aws(options.port, options.keep) as server:
+        screen.say(f"embedded AWS at {server.endpoint}, log {_relative(server.log)}")
+        batch = _pictures_and_stack(options, server, screen, clock)
+        outputs = stack.outputs(server, STACK_NAME)
+        with clock.part("upload"):
+            upload.brief_annotators(server, batch, options.seed)
+            person = Person(server) if options.human else None
+            if person:
+                person.arrive()
+            upload.upload(server, outputs["DataBucketName"], batch)
+            upload.put_marker(server, outputs["DataBucketName"], batch)
+        screen.say(f"{len(batch.names)} files and the marker are in s3://{outputs['DataBucketName']}/{pictures.PREFIX}")
+        follower = Follower(server, outputs)
+        with clock.part("loop"):
+            view = _follow(follower, screen, options.timeout * 60, person)
+        if view.status != "SUCCEEDED":
+            _explain(follower, view)
+        with clock.part("evaluation"):
+            results = Results(follower.s3, follower.bucket, view.story.batch_id, BUILD / "batch")
+            screen.say("scoring every model on the final gold images")
+            outcome = _outcome(follower, results, view, batch, tuple(follower.trainings()))
+            judged = evaluate.judge(outcome.labels, batch.truth)
+            shown = gallery.examples(judged, outcome.batch["rejected_reasons"], results.reader())
+        told = summary.Run(
+            source=batch.source,
+            workers=int(_parameter(server, "WorkersPerObject")),
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            seconds=clock.parts,
+            first_labels_seconds=(view.first_labels - clock.began).total_seconds() if view.first_labels else None,
+            wall_seconds=clock.seconds(),
+            peak_memory_mib=memory.peak_mib,
+            files=_files(server, options.keep),
+            by_hand=person.work() if person else None,
+            notes=batch.notes,
+        )
+        found = summary.build(outcome, batch.truth, costs.read_prices(), told)
+        found["problems"] += _wrongly_rejected(batch, found["rejected_reasons"])
+        (BUILD / "summary.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        (BUILD / "report.html").write_text(page.render(found, shown), "utf-8")
+        _conclude(console, found, server, options.keep)
+    return 0
+
+
+def _pictures_and_stack(
+    options: argparse.Namespace, server: stack.Server, screen: Screen, clock: Clock
+) -> pictures.Pictures:
+    """Scenes are drawn while sam works; own pictures are read first, because they decide on the stack's classes."""
+    patience = {"LabelingTimeoutSeconds": str(JOB_SECONDS)} if options.human else {}
+    if options.images:
+        batch = pictures.read_own(options.images, options.truth, options.limit)
+        screen.say(batch.source)
+        for note in batch.notes:
+            screen.say(f"the truth: {note}")
+        sides = pictures.longer_sides(batch)
+        parameters = pictures.stack_parameters(batch.truth.classes, sides, len(sides))
+        _deploy(server, {**parameters, **patience}, screen, clock)
+        return batch
+    with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
+        drawing = pool.submit(pictures.draw, BUILD / "pictures", options.count, options.seed)
+        parameters = pictures.stack_parameters(pictures.DRAWN_CLASSES, [pictures.DRAWN_SIDE], options.count)
+        _deploy(server, {**parameters, **patience}, screen, clock)
+        batch = drawing.result()
+    screen.say(batch.source)
+    return batch
+
+
+def _deploy(server: stack.Server, parameters: dict[str, str], screen: Screen, clock: Clock) -> None:
+    screen.say("sam build and sam deploy of the unchanged template.yaml")
+    with clock.part("deploy"):
+        stack.deploy(server, config_env="local", parameters=parameters)
+    screen.say(f"stack {STACK_NAME} is deployed")
+
+
+def _follow(follower: Follower, screen: Screen, seconds: float, person: Person | None) -> View:
+    """Until the execution ends. Raises DemoFailed when it takes longer than `seconds`."""
+    screen.say(f"execution {follower.find().rpartition(':')[2]}")
+    deadline = time.monotonic() + seconds
+    with screen.following():
+        while True:
+            view = follower.look()
+            waiting, told = person.look() if person and view.status == "RUNNING" else (None, [])
+            screen.show(replace(view, waiting=waiting))
+            for text in told:
+                screen.say(text)
+            if view.status != "RUNNING":
+                return view
+            if time.monotonic() > deadline:
+                raise DemoFailed(
+                    f"The execution is in the state {view.story.state!r} and did not end within {seconds / 60:.0f} "
+                    f"minutes. Give it longer (--timeout), or look why it waits.{_listed(follower.failed_parts())}"
+                )
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _explain(follower: Follower, view: View) -> NoReturn:
+    why = follower.failure()
+    raise DemoFailed(
+        f"The execution {why.arn} ended {view.status} after the state {view.story.state!r}: {why.error} {why.cause}"
+        f"{_listed(follower.failed_parts())}\nNo data is lost: on AWS the same input, started again, goes on. "
+        "Here, look into the log for the reason, then run the demo again."
+    )
+
+
+def _listed(parts: list[FailedPart]) -> str:
+    return "".join(f"\n  {part.what} {part.arn}: {part.error} {part.cause[:500]}" for part in parts)
+
+
+def _outcome(
+    follower: Follower, results: Results, view: View, batch: pictures.Pictures, trainings: tuple[Training, ...]
+) -> summary.Outcome:
+    own = results.batch_summary()
+    gold = results.gold_lines(own["dataset"])
+    return summary.Outcome(
+        execution=follower.arn,
+        status=view.status,
+        uploaded=batch.keys,
+        batch=own,
+        labels=results.labels(),
+        trainings=trainings,
+        promoted=results.promoted(),
+        gold=len(gold),
+        scores=score_models(results, results.model_versions(), gold, BUILD / "scores"),
+        failed_parts=tuple(follower.failed_parts()),
+    )
+
+
+def _wrongly_rejected(batch: pictures.Pictures, rejected: Mapping[str, str]) -> list[str]:
+    """Files that should have been rejected and were not, or the other way round."""
+    found = [
+        f"{key} was not rejected, although it is {why}." for key, why in batch.unusable.items() if key not in rejected
+    ]
+    return found + [f"{key} was rejected: {why}" for key, why in rejected.items() if key not in batch.unusable]
+
+
+def _conclude(console: Console, found: Mapping[str, Any], server: stack.Server, keep: bool) -> None:
+    console.print(f"\n{page.headline(found)}\n", style="bold", soft_wrap=True)
+    table = Table()
+    for name in ("round", "model", "people", "auto", "deferred", "gold mAP50"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    for row in found["rounds"]:
+        score = "" if row["gold_map50"] is None else f"{row['gold_map50']:.3f}"
+        counts = (str(row[name]) for name in ("human", "auto", "deferred"))
+        table.add_row(str(row["round"]), row["model_version"] or "none yet", *counts, score)
+    console.print(table)
+    for name in ("auto_share", "auto_mean_iou", "human_mean_iou", "models_promoted", "saving", "peak_memory_mib"):
+        console.print(f"  {name:18} {found[name]}")
+    if found["by_hand"]:
+        console.print(f"  {'by your hand':18} {page.by_hand(found['by_hand'])}")
+    for name in ("first_labels_seconds", "wall_seconds"):
+        console.print(f"  {name:18} {found[name]}")
+    for problem in found["problems"]:
+        console.print(f"  ! {problem}", markup=False, soft_wrap=True)
+    for part in found["failed_parts"]:
+        said = f"  ! {part['what']} failed: {part['arn']}: {part['error']} {part['cause'][:500]}"
+        console.print(said, markup=False, soft_wrap=True)
+    console.print(f"\nreport   {_relative(BUILD / 'report.html')}\nfigures  {_relative(BUILD / 'summary.json')}")
+    if keep:
+        console.print(f"\nThe embedded AWS still runs at {server.endpoint}; end it with: python -m local down")
+        for name, value in stack.aws_environment(server).items():
+            console.print(f"export {name}={value}", markup=False)
+
+
+@dataclass
+class Clock:
+    """Seconds of the whole and of its parts, counted from the start of the program."""
+
+    began: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    start: float = field(default_factory=time.monotonic)
+    parts: dict[str, float] = field(default_factory=dict)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.parts[name] = time.monotonic() - started
+
+
+def _parameter(server: stack.Server, name: str) -> str:
+    described = stack.client(server, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return next(str(each["ParameterValue"]) for each in described["Parameters"] if each["ParameterKey"] == name)
+
+
+def _files(server: stack.Server, keep: bool) -> dict[str, str]:
+    files = {
+        BUILD / "summary.json": "every figure on this page",
+        BUILD / "batch" / "annotations.manifest": "the merged labels: one augmented-manifest line per image",
+        BUILD / "batch" / "report.html": "the report that the loop itself wrote for this batch",
+        server.log: "log of the embedded AWS, its functions and containers",
+    }
+    listed = {_relative(path): text for path, text in files.items()}
+    more = "the embedded AWS still runs: see its executions, objects and models"
+    again = "keep the embedded AWS running after the demo, and look at it with the aws CLI"
+    return listed | ({"python -m local status": more} if keep else {"python -m demo --keep": again})
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(stack.REPO_ROOT)) if path.is_relative_to(stack.REPO_ROOT) else str(path)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=600, help="scenes to draw (600)")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed draws the same scenes and mistakes (7)")
+    parser.add_argument("--images", type=Path, help="label your own pictures: the folder they are in")
+    parser.add_argument("--truth", type=Path, help="with --images: a COCO file, from which the simulated people answer")
+    parser.add_argument("--limit", type=int, help="with --images: at most this many")
+    parser.add_argument("--human", action="store_true", help="label some images of every round yourself, in a browser")
+    parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (a free one)")
+    parser.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
+    parser.add_argument("--timeout", type=float, help="minutes the execution may take (60; with --human 240)")
+    options = parser.parse_args()
+    options.timeout = options.timeout or (TIMEOUT_MINUTES if options.human else 60.0)
+    if (options.images is None) != (options.truth is None):
+        parser.error("own pictures need both --images (a folder) and --truth (a COCO file)")
+    if options.limit is not None and options.images is None:
+        parser.error("--limit goes with --images; use --count for drawn scenes")
+    if options.count < 1 or (options.limit is not None and options.limit < 1):
+        parser.error("a batch has at least one picture")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What the loop decided, held against the truth that it never sees. Pure; boxes in canonical pixels.
+
+The per-image quality is quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
+the larger number of boxes; 1 where there is nothing and nothing was labelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box
+from labelloop.tasks.quality import image_quality
+from labelloop.trust import conservation
+
+from demo.annotators import ImageTruth, Truth
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One labelled image beside its truth; `quality` is 0..1."""
+
+    key: str
+    label: Annotation
+    truth: tuple[Box, ...]
+    quality: float
+
+
+def key_of(label: Annotation) -> str:
+    """The key of the upload: where a canonical rendition was labelled, that of the original."""
+    return (label.original_ref or label.source_ref).removeprefix("s3://").partition("/")[2]
+
+
+def judge(labels: Iterable[Annotation], truth: Truth) -> list[Judged]:
+    """In the order of the labels. An image that the truth does not know is taken to show nothing."""
+    judged = []
+    for label in labels:
+        key = key_of(label)
+        known = true_boxes(truth.images.get(key))
+        judged.append(Judged(key, label, known, image_quality(label.boxes, known)))
+    return judged
+
+
+def true_boxes(image: ImageTruth | None) -> tuple[Box, ...]:
+    if image is None:
+        return ()
+    return tuple(Box(box.label, box.left, box.top, box.width, box.height) for box in image.boxes)
+
+
+def mean_quality(judged: Sequence[Judged]) -> float | None:
+    return fmean(image.quality for image in judged) if judged else None
+
+
+def histogram(judged: Iterable[Judged]) -> list[int]:
+    """Images per tenth of quality; 1.0 counts in the last tenth."""
+    counts = [0] * BINS
+    for image in judged:
+        counts[min(BINS - 1, int(image.quality * BINS))] += 1
+    return counts
+
+
+def count_outcomes(
+    uploaded: Iterable[str], labels: Iterable[Annotation], rejected: Iterable[str], deferred: int
+) -> dict[str, int]:
+    """Images per outcome, counted anew from the merged manifest and the list of rejected keys.
+
+    Raises ConservationError when an upload has no outcome or two, or when the batch's own number of deferred images
+    is not what is left.
+    """
+    keys = list(uploaded)
+    outcomes = [(key_of(label), "human" if label.human else "auto") for label in labels]
+    outcomes += [(key, "rejected") for key in rejected]
+    known = {key for key, _ in outcomes}
+    left = [key for key in keys if key not in known]
+    if len(left) == deferred:
+        outcomes += [(key, "deferred") for key in left]
+    return conservation.check(keys, outcomes)
+
+
+def group_by_model(judged: Iterable[Judged]) -> Mapping[str, list[Judged]]:
+    groups: dict[str, list[Judged]] = {}
+    for image in judged:
+        groups.setdefault(str(image.label.provenance.get("model", "")), []).append(image)
+    return groups

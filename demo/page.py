@@ -1,0 +1,275 @@
+"""build/demo/report.html: one self-contained page that says what the loop did with the batch, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from labelloop.contracts.records import Box
+
+from demo.charts import bars, columns, legend, stacked, table
+from demo.evaluate import BINS
+from demo.gallery import SHOWN, Example
+
+STYLE = Path(__file__).with_name("report.css")
+OUTCOMES = (
+    ("human", "labelled by people"),
+    ("auto", "machine labels accepted"),
+    ("rejected", "rejected"),
+    ("deferred", "waiting for the next round"),
+)
+Summary = Mapping[str, Any]
+
+
+def render(summary: Summary, examples: Sequence[Example]) -> str:
+    """`summary` is summary.json as summary.build makes it."""
+    sections = (_head(summary), _rounds(summary), _models(summary), _quality(summary), _cost(summary))
+    return (
+        "<!doctype html><html lang=en><head><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width,initial-scale=1'>"
+        f"<title>labelloop: {summary['images']} images</title><style>{STYLE.read_text('utf-8')}</style></head>"
+        f"<body><main>{''.join(sections)}{_gallery(summary, examples)}{_further(summary)}</main></body></html>\n"
+    )
+
+
+def headline(summary: Summary) -> str:
+    """The claim, in one sentence."""
+    counted = f"Of {summary['images']} images, people labelled {summary['human']} and the model {summary['auto']}"
+    if not summary["auto"]:
+        return f"{counted}: no machine label was accepted."
+    if summary["saving"] < 0:
+        return f"{counted}, which costs {-summary['saving']:.0%} more than all-human labelling."
+    return f"{counted}, saving {summary['saving']:.0%} against all-human labelling."
+
+
+def _head(summary: Summary) -> str:
+    readable = summary["images"] - summary["rejected"]
+    memory = f"peak memory {summary['peak_memory_mib'] / 1024:.1f} GiB"
+    tiles = (
+        (f"{summary['auto_share']:.0%}", f"of {readable} readable images labelled by the model"),
+        (_figure(summary["auto_mean_iou"]), "mean IoU of all labels accepted from the model, against the known truth"),
+        (f"{summary['saving']:.0%}", f"saved: ${summary['cost']:.2f} instead of ${summary['cost_all_human']:.2f}"),
+        (_minutes(summary["wall_seconds"]), f"for everything, on {summary['cores']} cores; {memory}"),
+    )
+    drawn = "".join(f"<div class=tile><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in tiles)
+    return (
+        f"<h1>{escape(headline(summary))}</h1>"
+        f"<p class=soft>{escape(summary['source'])}; classes: {escape(', '.join(summary['classes']))}. The loop ran "
+        f"on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
+        f"{_left_over(summary)}{_truth(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
+    )
+
+
+def by_hand(work: Mapping[str, int]) -> str:
+    """What the person at this machine did, in one line."""
+    late = work["expired"] + work["stopped"]
+    rest = ((work["handed_over"], "handed over"), (late, "not in time"))
+    said = [
+        f"{work['answered']} of {work['asked']} images labelled",
+        *(f"{count} {how}" for count, how in rest if count),
+    ]
+    return ", ".join(said)
+
+
+def _people(summary: Summary) -> str:
+    if not summary["by_hand"]:
+        return "people were simulated"
+    return f"a person worked by hand ({escape(by_hand(summary['by_hand']))}), the others were simulated"
+
+
+def _left_over(summary: Summary) -> str:
+    count = summary["rejected"]
+    if not count:
+        return ""
+    were = "file was" if count == 1 else "files were"
+    return f"<p class=soft>{count} {were} rejected, for the reasons shown below.</p>"
+
+
+def _truth(summary: Summary) -> str:
+    """What was mended or left out of people's own truth, before anything was uploaded."""
+    rows = "".join(f"<li>{escape(note)}</li>" for note in summary.get("truth_notes", ()))
+    return f"<p class=soft>Of the truth that you gave:</p><ul class='small soft'>{rows}</ul>" if rows else ""
+
+
+def _warnings(summary: Summary) -> str:
+    problems = list(summary["problems"])
+    problems += [f"{each['what']} failed: {each['error']} {each['cause'][:300]}" for each in summary["failed_parts"]]
+    return "".join(f"<p class=warn>{escape(problem)}</p>" for problem in problems)
+
+
+def _rounds(summary: Summary) -> str:
+    rounds = summary["rounds"]
+    most = max((_decided(row) for row in rounds), default=0)
+    early = summary["rejected"] - sum(row["rejected"] for row in rounds)
+    most = max(most, early)
+    rows = [_round_row(row) for row in rounds]
+    if early:
+        note = "before any model or person saw them"
+        rows.insert(0, ("inspection", note, [("rejected", early)], f"{early} files"))
+    figures = [
+        (row["round"], row["model_version"] or "none yet", row["human"], row["auto"], row["rejected"], row["deferred"])
+        for row in rounds
+    ]
+    foot = ("together", "", summary["human"], summary["auto"], summary["rejected"], summary["deferred"])
+    return (
+        "<h2>Who labelled what, round by round</h2>"
+        "<p class=soft>Each bar is the images still open when the round began. A round asks people about a limited "
+        "number of images, first those of the random sample, then those the model is least sure of; what neither "
+        "settles waits for a better model.</p>"
+        f"{legend(OUTCOMES)}{stacked(rows, most)}"
+        f"{table(('round', 'model', 'people', 'model accepted', 'rejected', 'waiting'), figures, foot, 'second-left')}"
+    )
+
+
+def _decided(row: Mapping[str, Any]) -> int:
+    return sum(int(row[name]) for name, _ in OUTCOMES)
+
+
+def _round_row(row: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, int]], str]:
+    parts = [(name, int(row[name])) for name, _ in OUTCOMES]
+    return f"round {row['round']}", row["model_version"] or "no model yet", parts, f"{_decided(row)} images"
+
+
+def _models(summary: Summary) -> str:
+    drawn = [
+        (
+            model["version"],
+            f"trained on {model['train_images']} images" + ("" if model["promoted"] else ", not promoted"),
+            [("auto", model["gold_map50"] or 0.0)],
+            _figure(model["gold_map50"]),
+        )
+        for model in summary["models"]
+    ]
+    kept = [f"Round {each['round']}: {each['said']}" for each in summary["trainings"]]
+    listed = "".join(f"<li>{escape(text)}</li>" for text in kept)
+    gold = summary["gold_images"]
+    body = bars(drawn, 1.0) if drawn else "<p>No model was trained.</p>"
+    return (
+        "<h2>Every model is measured on the same gold images</h2>"
+        f"<p class=soft>mAP50 on the {gold} gold images of the final dataset. They were drawn at random, labelled by "
+        f"people, and never trained any model. A challenger serves only when it is surely better.</p>{body}"
+        f"<ul class='small soft'>{listed}</ul>"
+    )
+
+
+def _quality(summary: Summary) -> str:
+    if summary["auto_mean_iou"] is None:
+        return "<h2>How good are the machine's labels?</h2><p>No machine label was accepted.</p>"
+    ticks = [f"{place / BINS:.1f}–{(place + 1) / BINS:.1f}" for place in range(BINS)]
+    used = [each for each in summary["audit"] if each["auto_labels"]]
+    audit = [
+        (each["model"], each["auto_labels"], _estimate(each), _figure(each["known_mean_iou"]), _verdict(each))
+        for each in used
+    ]
+    header = ("model", "labels accepted", "the loop's own estimate", "known truth", "")
+    return (
+        "<h2>How good are the machine's labels?</h2>"
+        f"<p>Mean IoU of all {summary['auto']} accepted labels with the known truth: "
+        f"<b>{_figure(summary['auto_mean_iou'])}</b>. <span class=soft>Per image: overlaps of boxes of the same class, "
+        "summed, over the larger number of boxes, so a missed or invented box counts in full. The same measure for the "
+        f"{summary['human']} human labels: {_figure(summary['human_mean_iou'])}.</span></p>"
+        f"{columns(summary['auto_iou_histogram'], ticks, 'auto')}"
+        "<p class='small soft'>Accepted images by their IoU with the truth.</p>"
+        "<h3>Would you have known without the truth?</h3>"
+        "<p class=soft>The loop estimates this quality itself, from the sampled gold images that people labelled.</p>"
+        f"{table(header, audit)}{_sentences(used)}"
+    )
+
+
+def _estimate(each: Mapping[str, Any]) -> str:
+    if each["mean_iou"] is None:
+        return "unknown"
+    interval = "" if each["low"] is None else f" [{each['low']:.2f}, {each['high']:.2f}]"
+    return f"{each['mean_iou']:.2f}{interval}"
+
+
+def _verdict(each: Mapping[str, Any]) -> str:
+    if each["known_mean_iou"] is None or each["low"] is None:
+        return ""
+    inside = each["low"] <= each["known_mean_iou"] <= each["high"]
+    return "inside the interval" if inside else "outside the interval"
+
+
+def _sentences(audit: Iterable[Mapping[str, Any]]) -> str:
+    rows = "".join(f"<li><code>{escape(each['model'])}</code>: {escape(each['sentence'])}</li>" for each in audit)
+    return f"<p class='small soft'>In the words of the batch's own report:</p><ul class='small soft'>{rows}</ul>"
+
+
+def _cost(summary: Summary) -> str:
+    whole = max(summary["cost_all_human"], summary["cost"])
+    css = {"people": "human", "machine labels": "auto", "inference": "machine", "training": "machine"}
+    parts = [(css[part["what"]], part["amount"]) for part in summary["cost_parts"]]
+    total, all_human = f"${summary['cost']:.2f}", f"${summary['cost_all_human']:.2f}"
+    rows = [
+        ("this loop", "people, GPU hours", parts, total),
+        ("all by people", "the same images", [("human", summary["cost_all_human"])], all_human),
+    ]
+    figures = [(part["what"], part["how"], f"${part['amount']:.2f}") for part in summary["cost_parts"]]
+    return (
+        "<h2>What it would have cost on AWS</h2>"
+        f"{legend((('human', 'people'), ('machine', 'GPU hours')))}{bars(rows, whole)}"
+        f"{table(('', 'how it is counted', 'US dollars'), figures, ('together', '', total), 'second-left')}"
+        "<p class='small soft'>Prices, their sources and which of them are assumptions: "
+        "<code>demo/prices.json</code>. Running the demo itself cost nothing.</p>"
+    )
+
+
+def _gallery(summary: Summary, examples: Sequence[Example]) -> str:
+    auto = [example for example in examples if example.outcome == "auto"]
+    human = [example for example in examples if example.outcome == "human"]
+    rejected = [example for example in examples if example.outcome == "rejected"]
+    keys = (
+        "<ul class=legend><li><i class='outline key-auto'></i>box of the model</li>"
+        "<li><i class='outline key-human'></i>box of a person</li>"
+        "<li><i class=outline style='border:1.5px dashed'></i>known truth</li></ul>"
+    )
+    return (
+        f"<h2>Examples</h2>{keys}"
+        + _group(f"Accepted from the model, {_some(auto, summary['auto'])}, from the worst to the best", auto)
+        + _group(f"Labelled by people, {_some(human, summary['human'])}", human)
+        + _group(f"Rejected, {_some(rejected, summary['rejected'])}", rejected)
+    )
+
+
+def _some(shown: Sequence[Example], count: int) -> str:
+    return f"{len(shown)} of {count}" if count > SHOWN else f"all {count}"
+
+
+def _group(title: str, examples: Sequence[Example]) -> str:
+    if not examples:
+        return ""
+    return f"<h3>{escape(title)}</h3><div class=gallery>{''.join(_example(example) for example in examples)}</div>"
+
+
+def _example(example: Example) -> str:
+    caption = f"<figcaption><b>{escape(example.name)}</b>{escape(example.caption)}</figcaption>"
+    if example.picture is None:
+        return f"<figure><div class=empty>nothing to show</div>{caption}</figure>"
+    alt = escape(f"{example.name}: {example.caption}", quote=True)
+    if example.outcome == "rejected":
+        return f"<figure><div class=frame><img class=whole alt='{alt}' src='{example.picture}'></div>{caption}</figure>"
+    width, height = example.size
+    drawn = "".join(f"{_rect(box, 'halo')}{_rect(box, f'box-{example.outcome}')}" for box in example.boxes)
+    drawn += "".join(_rect(box, "truth") for box in example.truth)
+    overlay = f"<svg viewBox='0 0 {width} {height}' preserveAspectRatio=none aria-hidden=true>{drawn}</svg>"
+    return f"<figure><div class=frame><img alt='{alt}' src='{example.picture}'>{overlay}</div>{caption}</figure>"
+
+
+def _rect(box: Box, css: str) -> str:
+    place = f"x='{box.left:.1f}' y='{box.top:.1f}' width='{box.width:.1f}' height='{box.height:.1f}'"
+    return f"<rect class='{css}' {place}><title>{escape(box.label)}</title></rect>"
+
+
+def _further(summary: Summary) -> str:
+    rows = "".join(f"<li><code>{escape(path)}</code> – {escape(text)}</li>" for path, text in summary["files"].items())
+    return f"<footer><h2>Look further</h2><ul class=small>{rows}</ul></footer>"
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -1,0 +1,152 @@
+"""The batch to label: drawn scenes, or own pictures with a COCO file; and what the stack must know to label it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from demo import annotators, scenes
+from demo.coco import load_coco
+from demo.errors import DemoFailed
+
+PREFIX = "incoming/demo/"
+SMALL, MOST_ON_A_CPU = 160, 224
+SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
+"""The template's values of ImageSize that a CPU trains on within minutes."""
+MOST_CLASS_BYTES = 4000
+"""The template's MaxLength of Classes; CloudFormation counts bytes, too."""
+NOISE_SHARE = 0.0025
+"""Standard deviation of an annotator's box edges, as a share of the longer image side: 0.8 pixels of 320."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """`names` is everything to upload from `folder`; `truth` goes by object key, in canonical pixels, and lacks the
+    files that must be rejected (`unusable`: key -> reason). `notes`: what of people's own truth was mended or left out.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    truth: annotators.Truth
+    unusable: dict[str, str]
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(PREFIX + name for name in self.names)
+
+
+DRAWN_CLASSES, DRAWN_SIDE = ("head",), 320
+
+
+def draw(folder: Path, count: int, seed: int) -> Pictures:
+    drawn = scenes.write_batch(folder, count, seed, faults=True)
+    source = f"{count} drawn in-cabin scenes (seed {seed}) and {len(drawn.rejected)} unusable files"
+    return _pictures(folder, drawn, source)
+
+
+def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
+    """Raises DemoFailed when the folder or the COCO file cannot be used."""
+    if not folder.is_dir():
+        raise DemoFailed(
+            f"There is no folder {folder}. Give the folder of your pictures: make demo IMAGES=... TRUTH=..."
+        )
+    try:
+        known = load_coco(folder, coco, limit)
+    except OSError as error:
+        raise DemoFailed(f"The truth {coco} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise DemoFailed(str(error)) from error
+    odd = [name for name in known.classes if "," in name or '"' in name or not 1 <= len(name) <= 64]
+    if odd:
+        raise DemoFailed(f"Class names have 1 to 64 characters and neither comma nor quote; rename {odd} in {coco}.")
+    length = len(",".join(known.classes).encode("utf-8", "surrogatepass"))
+    if length > MOST_CLASS_BYTES:
+        raise DemoFailed(
+            f"{coco} has {len(known.classes)} classes, whose names and the commas between them take {length} bytes; "
+            f"the stack's parameter Classes holds {MOST_CLASS_BYTES}. Take out categories that you do not need."
+        )
+    left_out = f", {known.left_out} more left out" if known.left_out else ""
+    place = Path(*folder.resolve().parts[-2:])
+    return _pictures(folder, known, f"{len(known.images)} own pictures from {place}{left_out}")
+
+
+def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) -> dict[str, str]:
+    """Template parameters for `count` pictures, on top of samconfig's section `local`.
+
+    A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the random
+    sample, a fifth of the batch: half of it judges and calibrates, half teaches a short-trained first model that asks
+    the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
+    grows, so that a training takes minutes on two cores.
+    """
+    size = image_size(longer)
+    return {
+        "Classes": ",".join(classes),
+        "ImageSize": str(size),
+        "SampleRate": "0.2",
+        "SampleMinimum": "100",
+        "HumanBudget": str(max(70, count // 6)),
+        "MaxRounds": "10",
+        "CalibrationShare": "0.3",
+        "GoldShare": "0.2",
+        "GoldMinimum": "15",
+        "CalibrationMinimum": "20",
+        "RetrainMinimum": "25",
+        "TargetMeanIou": "0.78",
+        "TrainingSteps": str(450 * SMALL // max(size, SMALL)),
+        "WarmSteps": str(1600 * SMALL // max(size, SMALL)),
+    }
+
+
+def longer_sides(pictures: Pictures) -> list[int]:
+    return [max(image.width, image.height) for image in pictures.truth.images.values()]
+
+
+def image_size(longer: Iterable[int]) -> int:
+    """The training size nearest to half the pictures' longer side."""
+    half = median(longer) / 2
+    return min(SIZES, key=lambda size: abs(size - half))
+
+
+def noise(pictures: Pictures, seed: int) -> dict[str, Any]:
+    """How wrong the simulated annotators are: demo.annotators.Noise as the control interface takes it."""
+    return {
+        "jitter_px": round(NOISE_SHARE * median(longer_sides(pictures)), 2),
+        "miss_rate": 0.01,
+        "phantom_rate": 0.01,
+        "wrong_class_rate": 0.01 if len(pictures.truth.classes) > 1 else 0.0,
+        "seed": seed,
+    }
+
+
+def truth_document(truth: annotators.Truth) -> dict[str, Any]:
+    """The truth as `PUT /_labelloop/truth` takes it."""
+    return {
+        "classes": list(truth.classes),
+        "images": {
+            key: {
+                "width": image.width,
+                "height": image.height,
+                "boxes": [
+                    {"class": box.label, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
+                    for box in image.boxes
+                ],
+                "keypoints": [
+                    {"name": point.label, "x": point.x, "y": point.y, "visibility": point.visibility}
+                    for point in image.key_points
+                ],
+            }
+            for key, image in truth.images.items()
+        },
+    }
+
+
+def _pictures(folder: Path, known: scenes.Truth, source: str) -> Pictures:
+    images = {PREFIX + name: image for name, image in known.images.items()}
+    truth = annotators.parse_truth({"classes": known.classes, "images": images})
+    unusable = {PREFIX + name: reason for name, reason in known.rejected.items()}
+    return Pictures(folder, tuple(sorted((*known.images, *known.rejected))), truth, unusable, source, known.notes)
