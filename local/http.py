@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from portal.server.desk import Desk
+from portal.server.memory_desk import MemoryDesk
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class ServiceContext:
     role_credentials: RoleCredentials
     invoke_function: InvokeFunction
     on_shutdown: Callable[[Callable[[], None]], None]
-    desk: Desk
+    desk: MemoryDesk
     root_credentials: Mapping[str, str] = field(repr=False)
 
 

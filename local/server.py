@@ -115,7 +115,8 @@ async def _serve(
     from local import gateway, keys, patches, services
     from portal.server.access import Access
     from portal.server.app import create_app
-    from portal.server.desk import PERSON, Desk
+    from portal.server.desk import PERSON
+    from portal.server.memory_desk import MemoryDesk
 
     python = Path(os.environ.get("LABELLOOP_LAMBDA_PYTHON") or REPO_ROOT / ".venvs" / "lambda" / "bin" / "python")
     slots = int(os.environ.get("LABELLOOP_LAMBDA_SLOTS") or max(4, 2 * (os.cpu_count() or 2)))
@@ -128,7 +129,7 @@ async def _serve(
         loop.add_signal_handler(number, stopping.set)
 
     hooks: list[Callable[[], None]] = []
-    desk = Desk()
+    desk = MemoryDesk()
     context = services.service_context(endpoint, REGION, ACCOUNT, run_dir, REPO_ROOT, truth, hooks, desk, root)
     mounted = services.create_mounted(context)
     portal_key, portal_port = secrets.token_urlsafe(32), portal_listener.getsockname()[1]

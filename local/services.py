@@ -17,7 +17,7 @@ from ministack.services import eventbridge, lambda_svc
 
 from local import keys, roles
 from local.http import AccessDenied, FunctionFault, Request, ServiceContext, ServiceFault, ServiceHandler
-from portal.server.desk import Desk
+from portal.server.memory_desk import MemoryDesk
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def service_context(
     repo_root: Path,
     truth: Path | None,
     hooks: list[Callable[[], None]],
-    desk: Desk,
+    desk: MemoryDesk,
     root: keys.Key,
 ) -> ServiceContext:
     state_dir = run_dir / "services"

@@ -20,7 +20,8 @@ from hypercorn.config import Config
 
 from portal.server.access import Access, make_token
 from portal.server.app import create_app
-from portal.server.desk import PERSON, Claim, Desk, Job, Task
+from portal.server.desk import PERSON, Claim, Job, Task
+from portal.server.memory_desk import MemoryDesk
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "portal" / "page"
@@ -57,7 +58,7 @@ class Portal:
         self._thread.join(10)
 
     def clear(self) -> None:
-        self.desk = Desk()
+        self.desk = MemoryDesk()
         self._app: Any = create_app(self.desk, self._access, [self._address], PAGE, "Ask the test.")
         self._tasks: dict[str, Task] = {}
         self._refusals: list[tuple[int, str]] = []

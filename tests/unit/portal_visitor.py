@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 from portal.server.access import Access, make_token
 from portal.server.app import create_app
-from portal.server.desk import PERSON, Desk, Job
+from portal.server.desk import PERSON, Job
 from portal.server.images import Images
+from portal.server.memory_desk import MemoryDesk
 
 HOST = "127.0.0.1:5000"
 PNG = b"\x89PNG\r\n\x1a\n pretend"
@@ -113,7 +114,7 @@ class Place:
     def __post_init__(self) -> None:
         for name, text in {"index.html": "<p>jobs", "crowd.js": "shim()", "portal.css": "p{}"}.items():
             (self.folder / name).write_text(text)
-        self.desk = Desk(self.clock)
+        self.desk = MemoryDesk(self.clock)
         self.key = "key"
         self.access = Access(self.key, PERSON, self.clock)
         self.images = Images(self.clock)

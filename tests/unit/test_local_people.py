@@ -10,7 +10,8 @@ from portal_visitor import boxes
 from local.sagemaker import labeling_people
 from local.sagemaker.labeling_objects import LabelObject, Task
 from local.sagemaker.store import People
-from portal.server.desk import PERSON, Desk
+from portal.server.desk import PERSON
+from portal.server.memory_desk import MemoryDesk
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def run(monkeypatch):
 
     monkeypatch.setattr(labeling_people, "conclude", conclude)
     human = {"TaskTitle": "Boxes", "TaskDescription": "All", "TaskTimeLimitInSeconds": 60}
-    desk = Desk()
+    desk = MemoryDesk()
     return SimpleNamespace(
         world=SimpleNamespace(context=SimpleNamespace(desk=desk), people=People(person=True, share=2)),
         files=SimpleNamespace(job_name="job"),

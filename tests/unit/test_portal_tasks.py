@@ -3,7 +3,7 @@
 import pytest
 from portal_visitor import TEMPLATE, Place, boxes
 
-from portal.server import desk
+from portal.server import desk, memory_desk
 from portal.server.desk import EXPIRED, STOPPED
 
 
@@ -243,7 +243,7 @@ def test_a_submit_that_breaks_half_way_leaves_the_task_open(place, monkeypatch):
     (task, _), visitor = place.job(), place.visitor()
     visitor.post("/api/jobs/job/next")
     with monkeypatch.context() as broken:
-        broken.setattr(desk, "Answered", None)
+        broken.setattr(memory_desk, "Answered", None)
         with pytest.raises(TypeError):
             submit(visitor, task)
     assert visitor.get(f"/api/tasks/{task}").json["state"] == "open"
