@@ -261,9 +261,9 @@ def test_the_lint_finds_what_is_installed_without_a_hash(
     for folder in ("requirements", "layers", "containers"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "template.yaml", "functions/requirements.txt", "portal/page/package.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "portal" / "page" / "package-lock.json", tmp_path / "portal")
+    shutil.copy(ROOT / "portal" / "page" / "package-lock.json", tmp_path / "portal" / "page")
     assert pins.check(Project(tmp_path)) == []
     text = (tmp_path / file).read_text()
     assert old in text, "the fault cannot be planted"
