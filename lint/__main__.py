@@ -5,6 +5,17 @@ import sys
 from pathlib import Path
 
 from lint import authorization, cloudformation, faults, permissions, pins, rooms, states, vocabulary, worker_templates
+from lint import (
+    authorization,
+    cloudformation,
+    faults,
+    permissions,
+    pins,
+    states,
+    states_page,
+    vocabulary,
+    worker_templates,
+)
 from lint.project import Finding, Project
 
 
@@ -23,7 +34,10 @@ def check(project: Project) -> list[Finding]:
     found = states.check(project)
     if any(finding.where == "statemachines" for finding in found):
         return found
-    checks = (rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation, faults)
+    checks = (
+        *(rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
+        *(states_page, faults),
+    )
     return found + [finding for each in checks for finding in each.check(project)]
 
 
