@@ -31,7 +31,7 @@ from local import processes
 from portal.server.access import make_token
 
 REPO_ROOT = Path(__file__).resolve().parents[1]
-STATE_DIR = REPO_ROOT / "build" / "local"
+STATE_DIR = Path(os.environ.get("LABELLOOP_STATE_DIR") or REPO_ROOT / "build" / "local")
 BUILD_DIR = REPO_ROOT / ".aws-sam" / "build-local"
 SAMCONFIG = REPO_ROOT / "samconfig.toml"
 REGION = "us-east-1"
