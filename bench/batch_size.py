@@ -9,8 +9,7 @@ reads of it, and people's labels that are imported.
 The store is files (bench.file_store), so that the data are in memory once. Memory is the peak of the process. Time is
 its CPU seconds on this machine, times what a Lambda core may be slower, plus what S3 and DynamoDB would take for the
 calls that were counted: neither was measured on AWS. From the two largest sizes both are extrapolated linearly, to nine
-tenths of what template.yaml gives each function. Writes build/bench/G2.7.json; takes 7
-minutes of CPU.
+tenths of what template.yaml gives each function. Writes build/bench/G2.7.json; takes 7 minutes of CPU.
 """
 
 from __future__ import annotations

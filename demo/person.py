@@ -1,4 +1,4 @@
-"""`make demo HUMAN=1`: the person at this machine as one of the workers; what waits for him, and what he did."""
+"""`make demo HUMAN=1`: the person at this machine as one of the workers; what waits there, and what was done."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Person:
         return Waiting(waiting.job, waiting.asked, waiting.open, waiting.seconds_left, self._link), told
 
     def work(self) -> dict[str, int]:
-        """How many images he was asked about, and what became of them."""
+        """How many images the person was asked about, and what became of them."""
         return together(stack.control(self._server, "GET", "state")["desk"])
 
 

@@ -1,7 +1,6 @@
 """One worker's filled-in form: the template's elements by their names, as Ground Truth stores an answer.
 
-Contract: developer guide, sms-ui-template-crowd-bounding-box, -crowd-keypoint, -crowd-image-classifier and
--crowd-checkbox.
+Contract: developer guide, sms-ui-template-crowd-bounding-box, -keypoint, -image-classifier and -checkbox.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def answer(
 
 @dataclass(frozen=True)
 class _Page:
-    """What a worker sees and knows, and how he errs."""
+    """What a worker sees and knows, and which mistakes the worker makes."""
 
     image: ImageTruth
     shown: Mapping[str, Any]

@@ -3,7 +3,7 @@
 PUT /_labelloop/truth       known labels, see demo.annotators.parse_truth; merged into what is known already
 PUT /_labelloop/annotators  how wrong the annotators are, see demo.annotators.Noise; replaces the settings
 PUT /_labelloop/people      whether a person labels, too: {"person": true, "share": 12}, see
-                            local.sagemaker.store.People; false or 0 hands over what waits for him
+                            local.sagemaker.store.People; false or 0 hands over what waits for the person
 PUT /_labelloop/faults      faults to inject, see local.sagemaker.faults.Faults; replaces them, `{}` clears them
 PUT /_labelloop/forget      jobs, models and packages never were: their names, taken for ever on AWS, are free again
 GET /_labelloop/state       jobs, endpoints (instances, queue, process), notices sent so far

@@ -21,7 +21,7 @@ class JobFailure(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """One worker's answer, when he took the task and when he submitted it; `seconds` of work in between."""
+    """One worker's answer, when the task was taken and when it was submitted; `seconds` of work in between."""
 
     worker: str
     content: Mapping[str, Any]

@@ -1,4 +1,6 @@
-"""A person as one of a job's workers: some objects wait at the desk until he answered, handed over, or time is up."""
+"""A person as one of a job's workers: some objects wait at the desk until the person has answered or handed over,
+or time is up.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,9 @@ def lay_out(run: Run, items: Sequence[LabelObject]) -> dict[str, Task]:
 
 def attend(run: Run, waiting: dict[str, Task], first_number: int) -> None:
     """Conclude the objects as the person answers them, until none is open. A stop withdraws the rest, the end of the
-    job's lifetime lets it expire, and where no person labels any more it is handed over. `first_number`: of the next
-    consolidation request.
+    job's lifetime lets it expire, and where no person labels any more it is handed over.
+
+    first_number: that of the next consolidation request.
     """
     left, board, numbers = dict(waiting), run.world.context.desk, itertools.count(first_number)
     while left:

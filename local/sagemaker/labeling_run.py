@@ -2,7 +2,8 @@
 
 Objects are worked through in batches of one consolidation request each: pre-annotation function per object, answers of
 NumberOfHumanWorkersPerDataObject annotators, worker-response files, consolidation (labeling_steps). Where a person
-labels, his objects wait at the desk meanwhile (labeling_people). A job that is stopped keeps what was consolidated.
+labels, that person's objects wait at the desk meanwhile (labeling_people). A job that is stopped keeps what was
+consolidated.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ class Annotators:
 
 @dataclass(frozen=True)
 class People:
-    """Whether a person labels, too: of every job the first `share` objects wait for him."""
+    """Whether a person labels, too: of every job the first `share` objects wait for that person."""
 
     person: bool = False
     share: int = 12

@@ -4,7 +4,7 @@ GET  /?token=<one-time>           sets the session cookie, redirects to /
 GET  /, /tasks/<task>             the job list; a task's page: the deployed template on the deployed function's input
 GET  /images/<id>, /static/<name> a picture (404 unknown, 410 too old); what the browser runs
 GET  /api/jobs                    {"worker", "jobs": [...]}, see Desk.jobs
-POST /api/jobs/<job>/next         {"task": "<task>" or null}: the one the worker holds, else he holds the next free one
+POST /api/jobs/<job>/next         {"task": "<task>" or null}: the one the worker holds, else the next free one
 POST /api/jobs/<job>/hand-over    {"handed_over": n}: the other workers do the rest
 GET  /api/tasks/<task>            the task, see Desk.look
 POST /api/tasks/<task>/answer     {"answer", "submission", "seconds"} -> {"status": "stored", "next": "<task>" or null}
@@ -90,7 +90,7 @@ class Portal:
         return HTMLResponse(self._index.read_bytes())
 
     def _enter(self, request: Request) -> Response:
-        """Exchange a one-time token for a session. Who has one already may open his link again.
+        """Exchange a one-time token for a session. Whoever has one already may open the link again.
 
         A HEAD (a program that only looks whether the link is alive) uses nothing up.
         """

@@ -86,8 +86,8 @@ class MemoryDesk:
         return sorted(listed, key=lambda job: job["status"] != "open")
 
     def next(self, job_name: str, worker: str) -> str | None:
-        """The task that the worker holds, else the first free one, which he holds from now on; one that he gave back
-        only when no other is free. Raises UnknownTask.
+        """The task that the worker holds, else the first free one, which the worker holds from now on. A task that the
+        worker gave back comes only when no other is free. Raises UnknownTask.
         """
         with self._changed:
             job = self._job(job_name)
@@ -121,8 +121,8 @@ class MemoryDesk:
             }
 
     def shown(self, task_id: str, worker: str) -> tuple[Job, Task]:
-        """What the worker's page is made of. Raises UnknownTask, and TaskGone for a task that he neither holds nor
-        answered.
+        """What the worker's page is made of. Raises UnknownTask, and TaskGone for a task that the worker neither
+        holds nor answered.
         """
         with self._changed:
             job, task = self._find(task_id)

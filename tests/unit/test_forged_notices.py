@@ -101,7 +101,7 @@ def test_a_notice_that_cannot_be_read_is_dead_lettered_with_a_reason(
     ],
 )
 def test_work_of_somebody_else_is_not_even_asked_about(states, sagemaker, function, event) -> None:
-    """The neighbour's events may reach us; our role may not describe his jobs, and need not."""
+    """The neighbour's events may reach us; our role may not describe the neighbour's jobs, and need not."""
     sagemaker.answering(describe_labeling_job={"LabelingJobStatus": "InProgress"})
     handle_event(function, event)
     assert [name for name, _ in sagemaker.calls] == [] and heard(states) == []

@@ -1,4 +1,4 @@
-"""How a labelling job waits for its person: until he answered, handed over, or the job's lifetime is over."""
+"""How a labelling job waits for its person: until the person answered, handed over, or time is up."""
 
 import threading
 import time

@@ -28,7 +28,7 @@ def test_a_link_lets_a_browser_in_once(place):
     second = place.stranger().get(f"/?token={token}")
     assert second.status == 403
     assert "used before" in second.text and "run: get a link" in second.text
-    assert visitor.get(f"/?token={token}").status == 303, "who is in already may open his link again"
+    assert visitor.get(f"/?token={token}").status == 303, "whoever is in already may open the link again"
 
 
 @pytest.mark.parametrize("spoiled", ["", "x", "1.2.3", "9" * 400 + ".a.b", "٣.a.b", "é.ü.ö"])
