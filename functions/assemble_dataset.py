@@ -1,6 +1,4 @@
-"""Assemble Dataset: the train, calibration and gold sets of one dataset version, and the list of images the job
-fetches.
-"""
+"""Assemble Dataset: the train, calibration and gold sets of a dataset version, and the images the job fetches."""
 
 import json
 from typing import Any

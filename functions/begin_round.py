@@ -58,9 +58,7 @@ def _open(files: Files, number: int) -> tuple[list[Image], list[Image]]:
 
 
 def _pin(number: int) -> dict[str, Any]:
-    """What the round works with, written once: a promotion meanwhile, or a restart, never mixes models within a
-    round.
-    """
+    """What the round works with, written once: no promotion and no restart mixes models within a round."""
     champion = None if settings().marks_key_points else models.champion()
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}

@@ -2,8 +2,8 @@
 Data and models stay. Stop Executions has worked before it, and the machines are gone.
 
 CloudFormation custom resource: it always answers SUCCESS for Delete, so that it never blocks the deletion; what it
-could not remove is logged, for somebody to remove by hand. An update or its rollback that deletes this resource takes
-nothing away.
+could not remove is logged, for somebody to remove by hand. An update or its rollback that deletes this resource
+takes nothing away.
 
 SageMaker deletes no endpoint that is being created or scaled, and after this nobody comes again: so it tries until the
 endpoint lets it.

@@ -1,8 +1,8 @@
 """Complete Inference: an asynchronous endpoint's notice (SNS through SQS) answers the waiting shard.
 
 A notice is a hint: only the request's id is read from it, the objects in S3 are the truth. A notice for an unknown id
-fails, comes again, and ends in the dead-letter queue: the row is written before the request, so only a foreign request
-has none.
+fails, comes again, and ends in the dead-letter queue: the row is written before the request, so only a foreign
+request has none.
 """
 
 from typing import Any

@@ -1,5 +1,6 @@
-"""Consolidate: several people's answers become one label per image. Contract: Ground Truth post-annotation Lambda,
-2018-10-16.
+"""Consolidate: several people's answers become one label per image.
+
+Contract: Ground Truth post-annotation Lambda, 2018-10-16.
 """
 
 import json

@@ -51,8 +51,9 @@ def concurrent_decodes(memory_mb: int, limits: Limits) -> int:
 
 
 def inspect(item: InventoryItem, batch_id: str, decoders: BoundedSemaphore) -> Inspection | InaccessibleObjectError:
-    """One object; a refusal is a record, never an exception. Network and throttling errors do raise: the shard is
-    retried.
+    """One object; a refusal is a record, never an exception.
+
+    Network and throttling errors do raise: the shard is retried.
     """
     limits = _limits()
     if item.size > limits.max_bytes:

@@ -1,5 +1,6 @@
-"""Pre Annotate: turns one manifest line into what the worker template shows. Contract: Ground Truth pre-annotation
-Lambda, 2018-10-16.
+"""Pre Annotate: turns one manifest line into what the worker template shows.
+
+Contract: Ground Truth pre-annotation Lambda, 2018-10-16.
 """
 
 from typing import Any

@@ -2,8 +2,7 @@
 
 Answers callbacks whose event was lost, closes those past their deadline, stops labelling for batches that a later
 marker took over, records failures whose event was lost, removes endpoints that no champion, no training and no open
-request needs, and reports the age of the oldest running execution. Nothing that fails here keeps the rest from being
-done.
+request needs, and reports the age of the oldest running execution. Where one part fails, the others go on.
 """
 
 import time

@@ -1,8 +1,7 @@
 """Record Failure: says why an execution failed, so that a restart takes over from what S3 holds.
 
-Called by the failure lane of label_batch, and by an EventBridge rule for what no Catch sees: aborts, timeouts,
-runtime errors, of
-both machines. Recording the same failure twice changes nothing.
+Called by the failure lane of label_batch, and by an EventBridge rule for what no Catch sees: aborts, timeouts, runtime
+errors, of both machines. Recording the same failure twice changes nothing.
 """
 
 import json

@@ -20,9 +20,7 @@ NOTHING_TO_DO = {
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Input `event` is the detail of an S3 event, or `{"bucket": {"name"}, "object": {"key"}, "resume"?}` typed by a
-    person.
-    """
+    """Input `event`: an S3 event's detail, or `{"bucket": {"name"}, "object": {"key"}, "resume"?}` from a person."""
     trigger, execution = event["event"], event["execution"]
     bucket, key = events.named(trigger, "bucket", "name"), events.named(trigger, "object", "key")
     pinned = events.named(trigger, "object", "version-id") if trigger["object"].get("version-id") else None

@@ -48,9 +48,7 @@ def _verified(model_uri: str, version: str) -> bytes:
 
 
 def _register(version: str, model_uri: str, metrics_uri: str, card: dict[str, Any]) -> str:
-    """The ARN of this version's package in the group `<prefix>-models`; the client token makes a repeat find the
-    first.
-    """
+    """The ARN of this version's package in the group `<prefix>-models`; a repeat finds the first by its token."""
     knobs, sagemaker = settings(), aws.client("sagemaker")
     group = f"{knobs.resource_prefix}-models"
     try:

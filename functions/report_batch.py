@@ -184,9 +184,7 @@ def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[
 
 
 def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Policy, float], int]]:
-    """((rule, KeepConfidence), how many labels it accepted), in the order of the rounds; the last alone where none
-    accepted any.
-    """
+    """((rule, KeepConfidence), labels it accepted), in the order of rounds; the last alone where none accepted any."""
     accepted: dict[tuple[Policy, float], int] = {}
     for row in rows:
         if row["model_version"] == model:
@@ -201,9 +199,7 @@ def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tupl
 def _seen_by(
     model: str, files: Files, everything: list[Image], annotations: list[Annotation], last: int
 ) -> dict[str, Prediction]:
-    """What the model saw in this batch: in its rounds, and, for images labelled before it existed, when its training
-    scored gold.
-    """
+    """What the model saw in this batch: in its rounds, and when its training scored gold labelled before."""
     seen = dict(batches.seen(files.batch_id, model, last, everything).usable)
     card = immutable.find_json(f"models/{model}/card.json") or {}
     records = storage.find_lines(f"training/{card.get('job', '')}/scores/challenger-gold.jsonl") or ()

@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from lint import authorization, cloudformation, faults, permissions, pins, rooms, states, vocabulary, worker_templates
 from lint import (
     authorization,
     cloudformation,
     faults,
     permissions,
     pins,
+    rooms,
     states,
     states_page,
     vocabulary,

@@ -17,9 +17,7 @@ from labelloop.trust import conservation
 
 @dataclass(frozen=True)
 class Image:
-    """One object of the batch: its place in the random draw, and what inspection found (None: its inspection was
-    lost).
-    """
+    """One object of the batch: its place in the draw, and what inspection found (None: it was lost)."""
 
     item: InventoryItem
     inspection: Inspection | None

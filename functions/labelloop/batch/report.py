@@ -1,5 +1,6 @@
-"""The batch report: one self-contained HTML page for the person who asks "can I trust these labels, and what did
-they cost?".
+"""The batch report: one self-contained HTML page.
+
+It is for the person who asks "can I trust these labels, and what did they cost?".
 """
 
 from collections.abc import Mapping, Sequence

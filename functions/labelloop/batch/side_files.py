@@ -1,5 +1,4 @@
-"""Files that lie among the pictures of a batch and are none: a rule by name, because nothing is opened before it is
-pinned.
+"""Files that lie among the pictures of a batch and are none: a rule by name, as nothing is opened before it is pinned.
 
 Pure. They do not count, are not sampled, and are told by name. What the rule does not know is taken for a picture and
 looked at: a picture with a strange name or none of the usual endings is labelled, and a file named `.jpg` that is no

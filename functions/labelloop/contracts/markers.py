@@ -34,8 +34,9 @@ def prefix_of(key: str) -> str:
 
 
 def parse(body: bytes, where: str) -> Marker:
-    """`{}`, `{"count": n}`, `{"labels": "<manifest>"}`, both, or a list of names. Raises InvalidInputError naming
-    the field.
+    """`{}`, `{"count": n}`, `{"labels": "<manifest>"}`, both, or a list of names.
+
+    Raises InvalidInputError naming the field.
     """
     try:
         value: Any = json.loads(body or b"{}")

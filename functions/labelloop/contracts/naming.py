@@ -26,8 +26,9 @@ def slug(text: str, length: int) -> str:
 
 
 def batch_id(bucket: str, prefix: str, delivery: int) -> str:
-    """`<slug>-<hash of bucket and prefix>`, with `-<n>` for later deliveries (marker versions) of a prefix; at most
-    40 characters.
+    """`<slug>-<hash of bucket and prefix>`, at most 40 characters.
+
+    Later deliveries (marker versions) of a prefix end in `-<n>`.
     """
     base = f"{slug(prefix.rstrip('/').split('/')[-1], 26)}-{digest(bucket, prefix)}"
     return base if delivery == 1 else f"{base}-{delivery}"

@@ -144,9 +144,7 @@ class Settings:
 
     @property
     def inference_timeout_seconds(self) -> int:
-        """A token must outlive the request: time in the endpoint's queue, the invocation itself, and a margin for
-        the notice.
-        """
+        """A token must outlive the request: the endpoint's queue, the invocation, and a margin for the notice."""
         return self.inference_queue_seconds + self.invocation_timeout_seconds + 120
 
     @property

@@ -25,9 +25,7 @@ MOST_REASON_BYTES = 8_000
 
 
 def create(name: str, model_version: str, image: str, settings: Settings) -> None:
-    """Model, endpoint config and endpoint under one name; what exists already from an earlier attempt is left as it
-    is.
-    """
+    """Model, endpoint config and endpoint under one name; what an earlier attempt made is left as it is."""
     sagemaker = aws.client("sagemaker")
     limits = Limits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
     _unless_there(

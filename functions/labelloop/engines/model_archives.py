@@ -48,8 +48,9 @@ def is_old(files: Mapping[str, object]) -> bool:
 
 
 def describe(files: Mapping[str, bytes], context: str) -> ModelDescription:
-    """model.json with the hash of the weights. Raises InvalidInputError where it says another one, or the weights are
-    not whole.
+    """model.json with the hash of the weights.
+
+    Raises InvalidInputError where it says another one, or the weights are not whole.
     """
     described = description(files, context)
     if not is_old(files):

@@ -1,5 +1,6 @@
-"""Model versions and the champion pointer `models/champion`: {"version", "endpoint", "thresholds_uri", "dataset",
-"previous"}.
+"""Model versions and the pointer `models/champion`.
+
+The pointer: {"version", "endpoint", "thresholds_uri", "dataset", "previous"}.
 """
 
 from collections.abc import Mapping

@@ -29,9 +29,7 @@ METRICS = [
 
 @dataclass(frozen=True)
 class Scores:
-    """What a training job measured: predictions of challenger and champion on gold and calibration, and its metrics
-    file.
-    """
+    """What a training job measured: predictions on gold and calibration, of both models, and its metrics file."""
 
     metrics: dict[str, Any]
     predictions: dict[str, list[Prediction]]
@@ -111,8 +109,7 @@ def read_scores(output_uri: str) -> Scores:
 def read_model(model_uri: str) -> tuple[bytes, ModelDescription]:
     """A model.tar.gz and what its model.json says; the hash is that of the weights, computed here.
 
-    Raises InvalidInputError where the archive is not whole, a field is not what it must be, or model.json has another
-    hash.
+    Raises InvalidInputError where the archive is not whole, a field is wrong, or model.json has another hash.
     """
     body = storage.read(storage.own_key(model_uri), most=MOST_ARCHIVE_BYTES)
     return body, model_archives.describe(model_archives.read(io.BytesIO(body), model_uri), model_uri)

@@ -1,5 +1,4 @@
-"""What people answered in one labelling job: labels, rejected proposals, answers that cannot be used, and what nobody
-answered.
+"""What people answered in one labelling job: labels, rejected proposals, unusable answers, and what is unanswered.
 
 Pure. Output lines are matched with the job's own input by source-ref: Ground Truth's order, missing, repeated or extra
 lines change nothing, and an image about which lines differ has no label. Boxes and key points are in canonical pixels.

@@ -44,8 +44,9 @@ def consolidate_payload(
     The attribute tells the task; an answer to another one is refused. A label value is Ground Truth's plus what a
     custom task's metadata lacks: `objects` (confidence and agreement of each), `class-map`, `workers` (how many answers
     count), `agreement`, and, where there are any, `refused` (who and why) and `notes`. A malformed answer costs that
-    answer, an object that cannot be consolidated costs that object; one without an id cannot even be reported and is
-    left out.
+    answer, an object that cannot be consolidated costs that object; one without an id is left
+    out, since it cannot be reported.
+
     `read_uri` fetches answers that the payload only points to; what it raises passes through, except InvalidInputError.
     `find_size` tells the (width, height) of the image at a URI, None where it is not known; it is asked only where the
     answers about an image state different sizes.

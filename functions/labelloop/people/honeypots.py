@@ -31,8 +31,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Honeypot:
-    """`line` is the job's manifest line; `boxes` or `key_points` are true of it, and `verdict` is the right one in a
-    verify job.
+    """`line` is the job's manifest line, of which `boxes` or `key_points` are true.
+
+    `verdict` is the right one in a verify job.
     """
 
     job: str

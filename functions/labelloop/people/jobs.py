@@ -98,9 +98,7 @@ def parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
 
 
 def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line], pots: int = 0) -> Job:
-    """The `index`th job of the round with these input lines, `pots` of which are honeypots; or what was pinned there
-    before.
-    """
+    """The `index`th job of the round with these input lines, `pots` of them honeypots; or what was pinned before."""
     name = _name(files, number, index, kind)
     manifest = files.job_manifest(number, name)
     stored = immutable.create_lines(manifest, lines)

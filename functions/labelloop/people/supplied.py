@@ -409,8 +409,9 @@ def _known(label: str, spelled: Mapping[str, str], names: Sequence[str]) -> str:
 
 
 def _not_accepted(line: str, created: str) -> str:
-    """What a verification job said of a label created then, where it did not accept it; one before that is of an
-    earlier label.
+    """What a verification job said of a label created then, where it did not accept it.
+
+    A verification before that time is of an earlier label.
     """
     for metadata in json.loads(line).values():
         if not isinstance(metadata, dict) or metadata.get("type") != VERIFICATION:

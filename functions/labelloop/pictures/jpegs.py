@@ -20,8 +20,7 @@ from labelloop.pictures.stored import (
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
-# Within a scan FF00 is a byte of the data, FFD0 to FFD7 restart it, and what is below FFC0 is damage that decoders
-# step over.
+# Within a scan FF00 is a byte of the data, FFD0 to FFD7 restart it, and decoders step over what is below FFC0.
 _END_OF_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _DAMAGE = re.compile(rb"\xff[\x01-\xbf]")
 _SOF = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})

@@ -1,5 +1,6 @@
-"""boto3 clients, one per service and process. boto3 itself honours AWS_ENDPOINT_URL, so nothing here knows where it
-runs.
+"""boto3 clients, one per service and process.
+
+boto3 itself honours AWS_ENDPOINT_URL, so nothing here knows where it runs.
 """
 
 from functools import cache

@@ -1,9 +1,8 @@
 """Task tokens that wait for the outside world: remembered before the outside call, answered exactly once.
 
 Table row: see docs/architecture.md, "Callbacks table". The first outcome recorded wins; whoever records it, or finds
-it recorded
-but not delivered, delivers it. TaskTimedOut, TaskDoesNotExist and InvalidToken end a delivery: nobody waits on that
-token any more.
+it recorded but not delivered, delivers it. TaskTimedOut, TaskDoesNotExist and InvalidToken end a delivery: nobody waits
+on that token any more.
 """
 
 import json
@@ -26,9 +25,7 @@ _NOBODY_WAITS = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the outside work came to: an output for SendTaskSuccess, or an error name and a cause for
-    SendTaskFailure.
-    """
+    """What the outside work came to: an output for SendTaskSuccess, or error and cause for SendTaskFailure."""
 
     ok: bool
     output: Mapping[str, Any] = field(default_factory=dict)
@@ -79,12 +76,11 @@ class Callback:
 
 
 def remember(kind: str, external_id: str, token: str, execution: str, timeout_seconds: int, **details: str) -> Callback:
-    """Opens the row, or gives an open row the newest token. Call before the outside call. `details`: what is known of
-    it before.
+    """Opens the row, or gives an open row the newest token. Call before the outside call.
 
-    The answer's `outcome` is set when the work succeeded earlier (then deliver it at once, `started` says nothing
-    more);
-    a recorded failure is forgotten, because whoever asks again wants another attempt.
+    `details`: what is known of the work before it starts. The answer's `outcome` is set when the work succeeded earlier
+    (then deliver it at once, `started` says nothing more); a recorded failure is forgotten, because whoever asks again
+    wants another attempt.
     """
     now = int(time.time())
     row = {

@@ -1,5 +1,6 @@
-"""Dataset versions: immutable, checksummed, published by writing the version once and then flipping the pointer
-`datasets/current`.
+"""Dataset versions: immutable and checksummed.
+
+A version is written once, then published by flipping the pointer `datasets/current`.
 """
 
 import hashlib

@@ -48,9 +48,7 @@ class Claim:
 
 
 def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
-    """1 for the first marker version of a prefix, 2 for the next...; the same number for the same version, however
-    often asked.
-    """
+    """1 for the first marker version of a prefix, 2 for the next; always the same number for the same version."""
     key = {"id": f"source#{bucket}/{prefix}"}
     try:
         row = table().update_item(
@@ -327,8 +325,9 @@ def rounds_done(batch_id: str) -> int:
 
 
 def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
-    """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label; returns what
-    holds.
+    """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label.
+
+    Returns the role that each content has from then on.
     """
     client, name, rows = table().meta.client, settings().ledger_table, list(proposed.items())
 

@@ -6,8 +6,7 @@ have pinned of it.
     training/<job>/settings.json       pinned by Plan Training
     labeling-jobs/<job>.json           batch and input of a labelling job, for the functions that Ground Truth calls
 
-What runs keeps its choices whatever is deployed meanwhile; where things are (settings.LIVE) is always the deployed
-truth.
+What runs keeps its choices whatever is deployed meanwhile. Where things are (settings.LIVE) is always as deployed.
 """
 
 import contextlib

@@ -222,8 +222,9 @@ def keys_with_dates(prefix: str) -> Iterator[tuple[str, datetime]]:
 
 
 def read_pointer(key: str) -> Pointer | None:
-    """None where it was never set. Raises MissingObjectError where it was deleted, ChangedObjectError where it names no
-    version.
+    """None where it was never set.
+
+    Raises MissingObjectError where it was deleted, ChangedObjectError where it names no version.
     """
     try:
         answer = aws.client("s3").get_object(Bucket=settings().data_bucket, Key=key)

@@ -17,9 +17,7 @@ def thresholds(
     truths: Sequence[Annotation],
     settings: Settings,
 ) -> dict[str, Any]:
-    """The record stored beside the model; `accept` is None when no threshold reaches the target: then nothing is
-    accepted.
-    """
+    """The record stored beside the model; `accept` None: no threshold reaches the target, nothing is accepted."""
     seen = {prediction.source_ref: prediction for prediction in predictions if prediction.status == "ok"}
     scored = [
         (

@@ -129,9 +129,8 @@ def image_score(prediction: Prediction, keep_confidence: float) -> float:
     The mean speaks for the label as a whole, the minimum for its weakest box (one wrong box spoils a label), the
     last factor for an object the label may have missed. With no box kept the label says "nothing here": nothing
     vouches for that, so it is trusted half (trusted fully, everything a weak model overlooks would be accepted first).
-    A dropped candidate on top of a kept box of its class is a second opinion on the same object
-    and not a missed one, so it does not count. The score only ranks; a policy's threshold, fitted on calibration
-    images, gives it its meaning.
+    A dropped candidate on top of a kept box of its class is a second opinion on the same object and not a missed one,
+    so it does not count. The score only ranks; a policy's threshold, fitted on calibration images, gives it a meaning.
     """
     kept = label_boxes(prediction, keep_confidence)
     missed = max(

@@ -29,8 +29,9 @@ def describe(error: Any) -> str:
 
 
 def record(execution: str, batch_id: str, cause: str) -> None:
-    """Ends what a failed execution left open; once for each time it failed, its batch (empty: it owns none) and people
-    are told.
+    """Ends what a failed execution left open.
+
+    Once for each time it failed, its batch (empty: it owns none) and people are told.
     """
     stop_open_work(execution)
     ledger.release_lock(execution)
