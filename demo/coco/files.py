@@ -81,9 +81,7 @@ def find(entries: Sequence[Mapping[str, Any]], where: str, pictures: Sequence[st
 def _same(
     name: str, found: list[tuple[str, Mapping[str, Any]]], where: str, notes: Notes
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """The entries that mean this file: one, or one listed repeatedly; where another picture has a similar name, the
-    exact ones.
-    """
+    """The entries that mean this file: one, or one listed repeatedly; the exact ones where names are similar."""
     plain = [entry["file_name"].replace("\\", "/").removeprefix("./") for _, entry in found]
     exact = [each for each, given in zip(found, plain, strict=True) if given == name]
     if exact:

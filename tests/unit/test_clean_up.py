@@ -1,6 +1,4 @@
-"""Clean Up, as CloudFormation calls it: nothing that costs money stays, whatever state it is in, and the deletion goes
-on.
-"""
+"""Clean Up, as CloudFormation calls it: nothing that costs money stays, and the deletion goes on."""
 
 import clean_up
 import pytest
