@@ -8,6 +8,7 @@ from lint import (
     authorization,
     cloudformation,
     faults,
+    machines,
     permissions,
     pins,
     rooms,
@@ -35,7 +36,7 @@ def check(project: Project) -> list[Finding]:
     if any(finding.where == "statemachines" for finding in found):
         return found
     checks = (
-        *(rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
+        *(machines, rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
         *(states_page, faults),
     )
     return found + [finding for each in checks for finding in each.check(project)]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lint import authorization, cloudformation, permissions, states, vocabulary, worker_templates
+from lint import authorization, cloudformation, machines, permissions, states, vocabulary, worker_templates
 from lint.__main__ import check
-from lint.project import Project
+from lint.project import Project, all_states
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "functions/labelloop/people/worker_ui/boxes.liquid.html"
@@ -182,6 +182,16 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         states,
         in_file("statemachines/train_model.asl.json", '"${PlanTrainingFunctionArn}"', "${PlanTrainingFunctionArn}"),
         "is every ${Name} quoted?",
+    ),
+    "retry rung on several lines": (
+        machines,
+        in_file("statemachines/train_model.asl.json", '{"ErrorEquals": [', '{\n  "ErrorEquals": ['),
+        "run `python -m lint.machines`",
+    ),
+    "key given twice": (
+        machines,
+        in_file("statemachines/train_model.asl.json", '"StartAt": ', '"StartAt": "Lost",\n  "StartAt": '),
+        "run `python -m lint.machines`",
     ),
     "renamed function file": (
         vocabulary,
@@ -461,6 +471,17 @@ def test_a_planted_fault_turns_the_gate_red(name: str, copy: Path) -> None:
     plant(copy)
     findings = [str(finding) for finding in checked.check(Project(copy))]
     assert any(message in finding for finding in findings), findings
+
+
+def test_a_machine_is_laid_out_in_one_way_and_stays_the_same_machine(copy: Path) -> None:
+    path = copy / "statemachines" / f"{BATCH}.asl.json"
+    as_it_is = path.read_text()
+    spread = json.dumps(json.loads(as_it_is), indent=4)
+    assert machines.text(json.loads(spread)) == as_it_is
+    assert json.dumps(json.loads(as_it_is), indent=4) == spread, "no key moves, no value changes"
+    ladders = [state.get("Retry", []) for _, state in all_states(json.loads(as_it_is))]
+    lines = [line.strip().rstrip(",") for line in as_it_is.split("\n")]
+    assert ladders and all(json.dumps(rung) in lines for ladder in ladders for rung in ladder)
 
 
 def test_the_command_says_what_is_wrong_and_fails(copy: Path) -> None:
