@@ -231,8 +231,8 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
     ),
     "function that executions of the last release may still call": (
         vocabulary,
-        in_template("  StopTrainingFunction:\n", "  HaltTrainingFunction:\n"),
-        "StopTrainingFunction of version 0.1.0 is gone",
+        in_template("  StopLabelingFunction:\n", "  HaltLabelingFunction:\n"),
+        "StopLabelingFunction of version 0.1.0 is gone",
     ),
     "release whose functions nobody noted": (
         vocabulary,

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from annotation_lines import line
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, handle
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.store import callbacks, datasets, immutable, ledger, storage
+from labelloop.store import callbacks, datasets, immutable, ledger, storage
+from labelloop.work import failures
+from labelloop.contracts.errors import InvalidInputError, TransientError
 from made_up_models import detector_checkpoint, model, safetensors
 from training_files import (
     JOB,
@@ -126,9 +129,9 @@ def test_each_role_is_its_own_file_and_machine_labels_never_train() -> None:
     )
 
 
-def ask_for_training(token: str = "t1", champion: str = "") -> str:
+def ask_for_training(token: str = "t1", champion: str = "", owner: str = "") -> str:
     places = {"dataset_uri": "s3://data-bucket/d/", "images_uri": "s3://data-bucket/i"}
-    more = {"task_token": token, "execution": trainer(f"asks-{token}"), "timeout_seconds": 600}
+    more = {"task_token": token, "execution": owner or trainer(f"asks-{token}"), "timeout_seconds": 600}
     return handle("train_challenger", job=JOB, champion=champion, **places, **more)["training_job"]
 
 
@@ -176,12 +179,40 @@ def test_events_of_jobs_of_others_are_nothing_to_us(states, fake_service) -> Non
     assert sagemaker.calls == []  # not even looked at
 
 
-def test_a_training_that_ran_out_of_time_is_stopped(states, fake_service) -> None:
+def fail_training(owner: str, error: str = "States.Timeout") -> None:
+    handle("record_training_failure", execution=owner, error={"Error": error, "Cause": ""}, state={})
+
+
+@pytest.mark.parametrize("error", ["States.Timeout", "States.HeartbeatTimeout", "States.Runtime"])
+def test_a_training_that_ran_out_of_time_is_stopped(states, fake_service, error) -> None:
     sagemaker = fake_service("sagemaker")
-    ask_for_training()
-    sagemaker.answering(stop_training_job=refused("ValidationException", "has ended"))
-    assert handle("stop_training", job=JOB) == {"training_job": JOB}
+    owner = trainer("slow")
+    ask_for_training(owner=owner)
+    fail_training(owner, error)
+    assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": JOB}]
     assert list(callbacks.open_callbacks()) == []
-    sagemaker.answering(stop_training_job=refused("AccessDeniedException"))
-    with pytest.raises(ClientError, match="AccessDenied"):
-        handle("stop_training", job=JOB)
+
+
+def test_a_training_that_ended_meanwhile_needs_no_stopping(states, fake_service) -> None:
+    fake_service("sagemaker", stop_training_job=refused("ValidationException", "has ended"))
+    owner = trainer("slow")
+    ask_for_training(owner=owner)
+    fail_training(owner)
+    assert list(callbacks.open_callbacks()) == []
+
+
+@pytest.mark.parametrize("trouble", [refused("ThrottlingException"), EndpointConnectionError(endpoint_url="https://x")])
+def test_a_training_that_cannot_be_stopped_yet_is_stopped_by_the_reconciler(states, fake_service, trouble) -> None:
+    """Neither the lock nor the news waits for it: the next passes of the reconciler find the execution ended."""
+    sagemaker = fake_service("sagemaker", stop_training_job=trouble)
+    owner = trainer("slow")
+    ask_for_training(owner=owner)
+    ledger.take_lock(owner, 600)
+    fail_training(owner)
+    assert ledger.lock_owner() == ""
+    (left,) = callbacks.open_callbacks()
+    failures.close_expired(left)
+    assert [callback.external_id for callback in callbacks.open_callbacks()] == [JOB]
+    sagemaker.answering(stop_training_job={})
+    failures.record(owner, "", "the execution ended FAILED")
+    assert len(sagemaker.requests_of("stop_training_job")) == 3 and list(callbacks.open_callbacks()) == []

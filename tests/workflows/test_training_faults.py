@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from definitions import defined, of_0_1, of_today
 from forgetting import forget
 from loop import Loop
 from served import archive, callbacks, given_model, serving, without
@@ -87,11 +88,33 @@ def test_a_training_job_out_of_time_is_stopped_and_the_old_model_serves(loop: Lo
     loop.assert_sound(run)
     (training,) = run.trainings
     assert training.status == "FAILED"
-    assert "Stop Training" in training.states or "longer than TrainingTimeoutSeconds" in training.cause, (
+    assert training.error == "States.Timeout" or "longer than TrainingTimeoutSeconds" in training.cause, (
         "the state's own time and SageMaker's limit on the job end in the same second; either stops the job"
     )
     assert list(training_jobs(loop).values())[-1] in ("Stopping", "Stopped")
     assert loop.champion() == champion
+    assert_lock_is_free(loop)
+
+
+@pytest.mark.fault("H06")
+@pytest.mark.parametrize("version", [of_today, of_0_1])
+def test_a_state_out_of_time_stops_its_training_job_which_had_time_left(
+    loop: Loop, version: Callable[[Loop, str], str]
+) -> None:
+    """0.1.0 called a function for it that is gone: its machine catches that, and goes on to the one that stops it."""
+    definition = json.loads(version(loop, "train_model"))
+    training_state = definition["States"]["Train Challenger"]
+    del training_state["TimeoutSecondsPath"]
+    training_state["TimeoutSeconds"] = 4
+    prefix = f"impatient {version.__name__}"
+    with loop.held("training"), defined(loop, "train_model", json.dumps(definition)):
+        run = loop.label(prefix, pictures(COUNT, seed=prefix))
+    loop.assert_sound(run)
+    (training,) = run.trainings
+    assert training.status == "FAILED" and training.states[-2:] == ("Record Training Failure", "Training Failed")
+    assert ("Stop Training" in training.states) == (version is of_0_1)
+    assert list(training_jobs(loop).values())[-1] in ("Stopping", "Stopped")
+    assert all(row["status"] == "delivered" for row in callbacks(loop, "training"))
     assert_lock_is_free(loop)
 
 

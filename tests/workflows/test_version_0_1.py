@@ -6,19 +6,15 @@ tests/support/label_batch-0.1.0.asl.json is its definition without comments, one
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from loop import PREFIX, Loop
+from definitions import defined, of_0_1
+from loop import Loop
 from served import callbacks
 
 from tests.support.pictures import pictures
 
-DEFINITION = Path(__file__).resolve().parents[1] / "support" / "label_batch-0.1.0.asl.json"
-RELEASED = Path(__file__).resolve().parents[2] / "lint" / "released.json"
 COUNT = 24
 NOT_WRITTEN = ("settings.json", "estimate.json", "-inference.json")
 NOT_IN_ROWS = {"ledger": ("open", "since", "schema"), "callbacks": ("schema",)}
@@ -29,7 +25,7 @@ def test_an_execution_that_waits_for_people_since_0_1_ends_on_the_functions_of_t
     drawn = pictures(COUNT, seed="since 0.1")
     prefix = loop.well_mixed("since 0.1", drawn)
     loop.faults(hold_labeling=True)
-    with defined(loop, of_0_1(loop)):
+    with defined(loop, "label_batch", of_0_1(loop, "label_batch")):
         loop.upload(prefix, drawn, marker={})
         arn = loop.started(prefix)
         run = loop.reach(arn, "Request Labels")
@@ -48,29 +44,6 @@ def test_an_execution_that_waits_for_people_since_0_1_ends_on_the_functions_of_t
     first = summary["rounds"][0]
     assert first["asked"] == first["human"] > 0, "what people were asked by 0.1.0 is taken"
     assert len(loop.dataset()) == COUNT
-
-
-def of_0_1(loop: Loop) -> str:
-    """The definition with the names of this stack, which are those of 0.1.0."""
-    text = DEFINITION.read_text(encoding="utf-8")
-    text = text.replace("${TrainModelStateMachineArn}", loop.outputs["TrainModelArn"])
-    for name in json.loads(RELEASED.read_text(encoding="utf-8"))["0.1.0"]:
-        arn = f"arn:aws:lambda:us-east-1:000000000000:function:{PREFIX}-{name}"
-        text = text.replace(f"${{{name}FunctionArn}}", arn)
-    assert "${" not in text
-    return text
-
-
-@contextlib.contextmanager
-def defined(loop: Loop, definition: str) -> Iterator[None]:
-    """What is started within the block has this definition."""
-    machines, machine = loop.client("stepfunctions"), loop.outputs["LabelBatchArn"]
-    today = machines.describe_state_machine(stateMachineArn=machine)["definition"]
-    machines.update_state_machine(stateMachineArn=machine, definition=definition)
-    try:
-        yield
-    finally:
-        machines.update_state_machine(stateMachineArn=machine, definition=today)
 
 
 def as_0_1_left_it(loop: Loop, batch: str) -> None:

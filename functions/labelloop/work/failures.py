@@ -79,7 +79,8 @@ def close_expired(callback: Callback) -> None:
     """The state that waited has timed out: stop the outside work and close the row."""
     if callback.kind == "training":
         _stop_training(callback)
-    elif callback.kind == "labeling":
+        return
+    if callback.kind == "labeling":
         labeling.stop(callback.external_id)
     callbacks.answer(callback, Outcome(False, error="TransientError", cause="no answer came before the deadline"))
 
@@ -91,10 +92,14 @@ def close_superseded(callback: Callback) -> None:
 
 
 def _stop_training(callback: Callback) -> None:
+    """A job that cannot be stopped now keeps its row open: the reconciler tries again."""
     try:
         aws.client("sagemaker").stop_training_job(TrainingJobName=callback.external_id)
-    except ClientError as error:
-        logger.info("the training job needs no stopping", job=callback.external_id, reason=aws.error_message(error))
+    except (ClientError, BotoCoreError) as error:
+        if aws.may_pass(error):
+            logger.warning("the training job could not be stopped yet", job=callback.external_id, reason=str(error))
+            return
+        logger.info("the training job needs no stopping", job=callback.external_id, reason=str(error))
     callbacks.answer(
         callback, Outcome(False, error="TrainingJobFailed", cause="the execution that started the job failed")
     )
