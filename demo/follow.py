@@ -93,7 +93,7 @@ class Follower:
         if first:
             lines = sorted((*story.lines, first), key=lambda line: line.at)
             story = replace(story, lines=tuple(lines))
-        shards = self._shards() if story.state in ("Inspect Shards", "Infer Shards", "Infer Images Singly") else None
+        shards = self._shards() if story.state in ("Inspect Shards", "Infer Shards") else None
         answered = self._answered(story) if story.state == "Request Labels" else None
         return View(status, story, shards, answered, first.at if first else None)
 

@@ -139,8 +139,10 @@ def _told(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[
         who = f"model {new.model}" if new.model else "no model yet"
         text = f"round {new.number}: {_images(new.open)} without a label, {who}"
         return replace(story, rounds=(*story.rounds, new)), [Line(step.ended, text)]
-    if step.name == "Infer Shards" and story.rounds:
+    if step.name == "Infer Shards" and story.rounds and not step.output["round"]["missing"]["attempt"]:
         return story, [Line(step.ended, f"round {story.rounds[-1].number}: the model has seen its images")]
+    if step.name == "Find Missing Predictions" and step.output["round"]["missing"]["count"]:
+        return story, [Line(step.ended, "some predictions are missing: asking for those images one by one")]
     if step.name == "Judge Batch" and story.rounds:
         return _judged(story, step.ended, step.output["decisions"])
     if step.name == "First Job" and story.rounds:
@@ -156,8 +158,6 @@ def _told(story: Story, step: Step, trainings: Mapping[str, Training]) -> tuple[
 def _announced(story: Story, step: Step) -> list[Line]:
     if step.name == "Record Failure":
         return [Line(step.began, "the loop failed and records why")]
-    if step.name == "Infer Images Singly":
-        return [Line(step.began, "some predictions are missing: asking for those images one by one")]
     return []
 
 

@@ -38,15 +38,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         else ""
     )
     logger.info("round begins", round=number, open=len(open_images), model=pinned["model"], asked=len(unseen))
+    # What Infer Shards asks first; Find Missing Predictions says what it asks next.
+    first = {"attempt": 0, "concurrency": settings().inference_concurrency, "requests_key": requests_key}
     return {
         "number": number,
         "infer": infer,
         "infer_until": int(time.time()) + window_seconds(settings().inference_timeout_seconds),
         "model": pinned["model"],
         "endpoint": pinned["endpoint"],
-        "requests_key": requests_key,
+        "requests_key": requests_key,  # read by machines of version 0.1
         "open": len(open_images),
-        "missing": {"attempt": 0},
+        "missing": first,
     }
 
 

@@ -15,8 +15,8 @@ from labelloop.trust.inference import CONCURRENCY, Silence
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """`attempt` counts the attempts already made; the answer's count is 0 when nothing is missing, when asking again
-    is of no use, or when no attempt or no time is left.
+    """The answer is what Infer Shards asks next. `attempt` counts the attempts already made; the answer's count is 0
+    when nothing is missing, when asking again is of no use, or when no attempt or no time is left.
     """
     files, number, attempt = Files(event["batch_id"]), int(event["round"]), int(event["attempt"]) + 1
     until = int(event.get("until") or time.time() + 60)

@@ -73,7 +73,7 @@ def _state(batch_id: str, marker: Marker, prefix: str, attempt: int) -> dict[str
         },
         "settings": {
             "inspect_concurrency": knobs.inspect_concurrency,
-            "inference_concurrency": knobs.inference_concurrency,
+            "inference_concurrency": knobs.inference_concurrency,  # read by machines of version 0.1
             "inference_timeout_seconds": knobs.inference_timeout_seconds,
             "labeling_timeout_seconds": knobs.labeling_timeout_seconds,
             "training_timeout_seconds": knobs.training_wait_seconds,

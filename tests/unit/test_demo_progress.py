@@ -67,6 +67,16 @@ def test_a_state_entered_twice_is_two_steps_and_an_exit_ends_the_open_one():
     assert found[0].output == {"n": 1}
 
 
+def test_images_that_are_asked_for_one_by_one_are_told_once_each_time():
+    history = registered().visit("Begin Round", {"round": {"number": 1, "model": "v1", "open": 9}})
+    for attempt, count in enumerate((3, 1, 0)):
+        history.visit("Infer Shards", {"round": {"missing": {"attempt": attempt}}})
+        history.visit("Find Missing Predictions", {"round": {"missing": {"attempt": attempt + 1, "count": count}}})
+    told = texts(read_story(history.events, {}))
+    assert told.count("round 1: the model has seen its images") == 1
+    assert told.count("some predictions are missing: asking for those images one by one") == 2
+
+
 def test_an_exit_without_its_entry_is_ignored():
     assert steps(History().leave("Begin Round").events) == []
 

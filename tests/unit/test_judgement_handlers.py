@@ -6,6 +6,10 @@ from handling import MODEL, crown, handle, predict, registered, upload
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.store import storage
+from labelloop.batch import batches
+from labelloop.store import storage
+from labelloop.batch.batches import Files
+from labelloop.contracts.settings import settings
 from made_up_stack import BUCKET
 
 pytestmark = [
@@ -18,7 +22,23 @@ def test_a_round_without_a_champion_infers_nothing() -> None:
     upload(3)
     batch = registered()["batch"]["id"]
     begun = handle("begin_round", batch_id=batch, round=1)
-    assert (begun["infer"], begun["model"], begun["open"], begun["missing"]) == (False, "", 3, {"attempt": 0})
+    nothing = {"attempt": 0, "concurrency": settings().inference_concurrency, "requests_key": ""}
+    assert (begun["infer"], begun["model"], begun["open"], begun["missing"]) == (False, "", 3, nothing)
+
+
+def test_one_map_asks_for_shards_and_then_for_images_each_time_as_its_round_says(change_setting) -> None:
+    change_setting("INFERENCE_CONCURRENCY", "7")
+    upload(4)
+    batch = registered()["batch"]["id"]
+    crown()
+    begun = handle("begin_round", batch_id=batch, round=1)
+    assert begun["missing"] == {"attempt": 0, "concurrency": 7, "requests_key": begun["requests_key"]}
+    predict(batch, 1, dict.fromkeys(refs(batch)[:3], 0.9))
+    then = handle("find_missing_predictions", batch_id=batch, round=1, attempt=begun["missing"]["attempt"])
+    assert set(then) == {*begun["missing"], "count"}
+    shards, single = (storage.read_lines(each["requests_key"]) for each in (begun["missing"], then))
+    assert [len(storage.read_lines(storage.own_key(item["uri"]))) for item in shards] == [2, 2]
+    assert [len(storage.read_lines(storage.own_key(item["uri"]))) for item in single] == [1]
 
 
 @pytest.mark.fault("H15")

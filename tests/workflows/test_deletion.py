@@ -38,7 +38,7 @@ def test_an_endpoint_scaled_to_zero_wakes_for_a_small_batch(own: Loop) -> None:
     with own.settings("RegisterBatch", SAMPLE_RATE="0", SAMPLE_MINIMUM="0"):
         second = own.label("second", pictures(COUNT, seed="second"))
     own.assert_sound(second)
-    assert own.summary(second.batch)["auto"] == COUNT and "Infer Images Singly" not in second.states
+    assert own.summary(second.batch)["auto"] == COUNT and second.states.count("Infer Shards") == 1
     assert own.summary(second.batch)["rounds"][0]["model_version"] == own.champion()["version"]  # type: ignore[index]
 
 

@@ -62,7 +62,7 @@ def test_requests_that_are_denied_fail_visibly_and_their_images_wait(loop: Loop)
     assert run.status == "SUCCEEDED", run.cause
     lost = failed_children(loop, run)
     assert len(lost) == 1 + COUNT, "the shard, and each image alone: nothing was answered, so nobody asks again"
-    assert run.states.count("Infer Images Singly") == 1
+    assert run.states.count("Infer Shards") == 1 + 1
     assert all("sagemaker:InvokeEndpointAsync" in child["cause"] for child in lost)
     assert all("AccessDenied" in child["cause"] for child in lost)
     loop.assert_conserved(run)

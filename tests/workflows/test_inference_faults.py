@@ -97,7 +97,7 @@ def test_a_notice_after_the_timeout_changes_nothing(loop: Loop) -> None:
     assert [child.get("error") for child in failed_children(loop, run)] == ["States.Timeout"]
     loop.assert_conserved(run)
     assert_predicted(loop, run, 3)
-    assert "Infer Images Singly" not in run.states
+    assert run.states.count("Infer Shards") == 1, "no image was asked for alone"
 
     before = loop.get(f"batches/{run.batch}/annotations.manifest"), loop.dataset()
     (late,) = notices(loop, run)
@@ -116,7 +116,7 @@ def test_a_failed_request_is_made_again(loop: Loop) -> None:
     run = loop.label("failed once", pictures(3, seed="once"))
     loop.assert_sound(run)
     assert_predicted(loop, run, 3)
-    assert "Infer Images Singly" not in run.states
+    assert run.states.count("Infer Shards") == 1, "no image was asked for alone"
     failed, made_again = notices(loop, run)
     assert (failed["topic"], made_again["topic"]) == ("ErrorTopic", "SuccessTopic")
     assert "Received server error (500)" in failed["message"]["failureReason"]
@@ -130,7 +130,7 @@ def test_a_shard_that_failed_twice_is_asked_for_image_by_image(loop: Loop) -> No
     (lost,) = failed_children(loop, run)
     assert lost["error"] == "TransientError" and "the endpoint could not answer" in lost["cause"]
     loop.assert_conserved(run)
-    assert run.states.count("Infer Images Singly") == 1
+    assert run.states.count("Infer Shards") == 1 + 1
     assert_predicted(loop, run, 5)
 
 
@@ -146,7 +146,7 @@ def test_an_image_that_kills_the_worker_costs_one_image(loop: Loop) -> None:
     assert_predicted(loop, run, COUNT)
     (decided,) = [each for each in loop.decisions(run.batch, 1) if each["decision"] == "human"]
     assert decided["reasons"] == ["no-prediction"] and decided["score"] is None
-    assert run.states.count("Infer Images Singly") == 2
+    assert run.states.count("Infer Shards") == 1 + 2
     lost = failed_children(loop, run)
     assert len(lost) == 3, "its shard, and the image alone, twice"
     assert all("Received server error (500)" in child["cause"] for child in lost)
