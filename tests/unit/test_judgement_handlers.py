@@ -4,12 +4,10 @@ import pytest
 from batch_rounds import asked_in, refs, run_round
 from handling import MODEL, crown, handle, predict, registered, upload
 from labelloop.batch import batches
-from labelloop.contracts.layout import Files
-from labelloop.store import storage
-from labelloop.batch import batches
-from labelloop.store import storage
 from labelloop.batch.batches import Files
+from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
+from labelloop.store import storage
 from made_up_stack import BUCKET
 
 pytestmark = [

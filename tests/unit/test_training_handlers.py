@@ -11,9 +11,7 @@ from fake_service import refused
 from handling import MODEL, crown, handle
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.store import callbacks, datasets, immutable, ledger, storage
-from labelloop.store import callbacks, datasets, immutable, ledger, storage
 from labelloop.work import failures
-from labelloop.contracts.errors import InvalidInputError, TransientError
 from made_up_models import detector_checkpoint, model, safetensors
 from training_files import (
     JOB,
