@@ -149,7 +149,7 @@ def _models(summary: Summary) -> str:
     return (
         "<h2>Every model is measured on the same gold images</h2>"
         f"<p class=soft>mAP50 on the {gold} gold images of the final dataset. They were drawn at random, labelled by "
-        f"people, and never trained any model. A challenger serves only when it is surely better.</p>{body}"
+        f"people, and never trained any model. A challenger serves only when it is shown to be better.</p>{body}"
         f"<ul class='small soft'>{listed}</ul>"
     )
 

@@ -29,7 +29,7 @@ def check(project: Project) -> list[Finding]:
     rows = json.loads(ROWS.read_text())
     tests, findings = marked(project.root)
     findings += [
-        Finding(tests[unknown][0], f"fault {unknown} is no row of lint/{ROWS.name}: name one that is")
+        Finding(tests[unknown][0], f"fault {unknown} is not a row of lint/{ROWS.name}: name one that is")
         for unknown in sorted(set(tests) - set(rows))
     ]
     page = project.root / PAGE

@@ -78,7 +78,7 @@ def _content(model_dir: Path, name: str) -> bytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > most:
             raise InvalidInputError(
-                f"{path} is no file of at most {most} bytes, but one of {found.st_size}: no model's"
+                f"{path} is not a file of at most {most} bytes, but one of {found.st_size}: no model's"
             )
         with path.open("rb") as content:
             return content.read(most)
@@ -100,4 +100,4 @@ def _yaml(text: bytes, name: str) -> Any:
                 raise InvalidInputError(f"{name} is nested deeper than {DEEPEST_YAML} levels: no architecture is")
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
-        raise InvalidInputError(f"{name} is no plain YAML: {' '.join(str(error).split())[:300]}") from None
+        raise InvalidInputError(f"{name} is not plain YAML: {' '.join(str(error).split())[:300]}") from None

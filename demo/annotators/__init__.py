@@ -2,7 +2,7 @@
 
 Coordinates are pixels of the stored image, origin top left; a box is `left, top, width, height`.
 An answer depends on what the page asks and shows, and on one stream of random numbers for each seed, worker and image;
-the task is no part of that. So it does not change with the order of tasks or the number of runs.
+the task is not part of that. So it does not change with the order of tasks or the number of runs.
 """
 
 from labelloop.contracts.records import Box, KeyPoint

@@ -30,7 +30,7 @@ __all__ = ["CocoError", "Size", "load_coco", "parse", "read"]
 def load_coco(images_dir: Path, coco_json: Path, limit: int | None = None) -> Truth:
     """Truth for own pictures: a COCO detection or key-point file whose file names are relative to `images_dir`.
 
-    At most `limit` pictures in file name order. Classes in category id order; crowd regions are no boxes. Raises
+    At most `limit` pictures in file name order. Classes in category id order; crowd regions are not boxes. Raises
     CocoError (a ValueError) naming the entry and what to do, OSError where the file cannot be read.
     """
     files = sorted(path.relative_to(images_dir).as_posix() for path in images_dir.rglob("*") if path.is_file())

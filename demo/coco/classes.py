@@ -63,7 +63,9 @@ def without_group(
     grouping = others and all(_label(each.group) == group.label for _, each in others)
     if not grouping or any(loose_id(plain_id(each.get("category_id"))) == loose_id(first) for each in annotations):
         return dict(categories)
-    notes.add(f"A category of {where} that groups the others, and that nothing is of, is no class", repr(group.label))
+    notes.add(
+        f"A category of {where} that groups the others, and that nothing is of, is not a class", repr(group.label)
+    )
     return dict(others)
 
 

@@ -32,7 +32,7 @@ def parse(body: bytes, where: str) -> dict[str, Any]:
     for name in LISTS:
         entries = document[name]
         if not isinstance(entries, list):
-            raise CocoError(f"{where} is not a COCO file ('{name}' is no list). {INSTEAD}")
+            raise CocoError(f"{where} is not a COCO file ('{name}' is not a list). {INSTEAD}")
         odd = next((index for index, entry in enumerate(entries) if not isinstance(entry, dict)), None)
         if odd is not None:
             raise CocoError(f"{where}: {name}[{odd}] is {short(entries[odd])}, and must be an object.")

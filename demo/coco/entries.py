@@ -19,7 +19,7 @@ class CocoError(ValueError):
 
 
 class LeftOut(Exception):
-    """One annotation is no box, and why."""
+    """One annotation is not a box, and why."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def mark(
         picture, tried = known[name], tried + 1
         category = _category(entry, place, where, by_id, categories, notes)
         if _says_yes(entry.get("iscrowd")):
-            notes.add("Crowd regions are no boxes and were left out", place)
+            notes.add("Crowd regions are not boxes and were left out", place)
             continue
         if _says_yes(entry.get("ignore")):
             notes.add("Annotations that are marked to be ignored were left out", place)
@@ -173,7 +173,7 @@ def _around(box: Box, entry: Mapping[str, Any], place: str, notes: Notes) -> Box
 
 
 def _given(box: Any, place: str, notes: Notes) -> Box:
-    """Raises LeftOut for what is no box with an area."""
+    """Raises LeftOut for what is not a box with an area."""
     written = isinstance(box, str)
     given = re.split(r"[,;\s]+", box.strip("[]() \t\r\n")) if written else box
     if given is None or given in ([], [""]):
@@ -266,7 +266,7 @@ def _same_area(one: float, other: float) -> bool:
 
 def _refuse_corners(raw: Sequence[_Raw], where: str) -> None:
     """At least half of the boxes reach out of their pictures, or have areas that they should not, and nearly all fit as
-    corners: they are no COCO boxes. What would be a line as corners says nothing.
+    corners: they are not COCO boxes. What would be a line as corners says nothing.
     """
     judged = [each for each in raw if each.third != each.left and each.fourth != each.top]
     out = sum(each.reaches_out for each in judged)

@@ -25,7 +25,7 @@ def box_of_outline(outline: Any, labelled_size: tuple[int, int]) -> Box:
     numbers = [[number_of(each) for each in part] for part in parts if isinstance(part, list)]
     values = list(chain.from_iterable(numbers))
     if any(value is None for value in values) or any(len(part) % 2 for part in numbers) or not values:
-        raise LeftOut("their outline is no list of points")
+        raise LeftOut("their outline is not a list of points")
     across = [value for part in numbers for value in part[0::2] if value is not None]
     down = [value for part in numbers for value in part[1::2] if value is not None]
     return min(across), min(down), max(across) - min(across), max(down) - min(down)

@@ -1,4 +1,4 @@
-"""A folder as a customer uploads it: pictures, pictures stored in awkward ways, and files that are no pictures."""
+"""A folder as a customer uploads it: pictures, pictures stored in awkward ways, and files that are not pictures."""
 
 from __future__ import annotations
 

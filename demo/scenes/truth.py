@@ -14,8 +14,8 @@ VISIBILITY = {0: "outside", 1: "occluded", 2: "visible"}
 class Truth:
     """`images`: file name -> {"width", "height", "boxes", "keypoints"} in upright pixels, boxes as in scene.Scene.
 
-    `rejected`: file name -> inspection reason, for files that are no usable picture. `left_out`: how many pictures of a
-    truth file were not in the folder or over the limit, or could not be used; `notes` say what was mended or left out.
+    `rejected`: file name -> inspection reason, for files that are not usable pictures. `left_out`: how many pictures of
+    a truth file were not in the folder, over the limit, or could not be used; `notes` say what was mended or left out.
     """
 
     classes: list[str]

@@ -68,7 +68,7 @@ def parse(request: Request) -> Call:
         prefix, _, operation = target.partition(".")
         service = _TARGETS.get(prefix)
         if service is None or operation not in service_model(service).operation_names:
-            raise ServiceFault("UnknownOperationException", f"{target} is no operation of this service")
+            raise ServiceFault("UnknownOperationException", f"{target} is not an operation of this service")
         return Call(service, operation, _json_object(request.body), request)
     match = _RUNTIME_PATH.match(request.path)
     if request.method == "POST" and match:
@@ -79,7 +79,7 @@ def parse(request: Request) -> Call:
         return Call("sagemaker-runtime", operation, parameters, request)
     raise ServiceFault(
         "UnknownOperationException",
-        f"{request.method} {request.path} without X-Amz-Target is no operation of {request.service}",
+        f"{request.method} {request.path} without X-Amz-Target is not an operation of {request.service}",
         404,
     )
 

@@ -133,7 +133,9 @@ class Portal:
             raise Refused(502, "The picture could not be read.", f"The storage says: {error}") from error
         kind = media_type(body)
         if kind is None:
-            raise Refused(415, "This file is no picture that a browser shows.", "Release the task and tell its owner.")
+            raise Refused(
+                415, "This file is not a picture that a browser shows.", "Release the task and tell its owner."
+            )
         kept = {"cache-control": f"private, max-age={int(SECONDS)}"}
         return Response(body, media_type=kind, headers=kept)
 

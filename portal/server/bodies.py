@@ -15,7 +15,7 @@ LARGEST_NUMBER = 2**53
 
 
 class BadBody(ValueError):
-    """The body is no JSON object as the API wants it; the text says why."""
+    """The body is not a JSON object as the API wants it; the text says why."""
 
 
 def read(body: bytes) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def read(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise BadBody(f"the body is nested deeper than {DEEPEST} levels") from None
     except ValueError as error:
-        raise BadBody(f"the body is no JSON: {error}") from None
+        raise BadBody(f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise BadBody("the body must be a JSON object")
     _check(document)
@@ -55,7 +55,7 @@ def _whole(digits: str) -> float:
 
 
 def _no_constant(name: str) -> None:
-    raise BadBody(f"{name} is no JSON number")
+    raise BadBody(f"{name} is not a JSON number")
 
 
 def _check(document: dict[str, Any]) -> None:

@@ -66,21 +66,21 @@ GOOD = tar(("metrics.json", METRICS), ("scores/challenger-gold.jsonl", b""))
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "no whole tar.gz"),
-        (b"not gzip", "no whole tar.gz"),
-        (b"PK\x03\x04 a zip", "no whole tar.gz"),
-        (GOOD, "no whole tar.gz"),  # tar, not packed
-        (gzip.compress(b"not tar" * 1000), "no whole tar.gz"),
-        (gzip.compress(METRICS), "no whole tar.gz"),
-        (gzip.compress(GOOD)[:-9], "no whole tar.gz"),
-        (gzip.compress(GOOD)[:60], "no whole tar.gz"),
-        (gzip.compress(GOOD[:700]), "no whole tar.gz"),
-        (gzip.compress(GOOD)[:-8] + bytes(8), "no whole tar.gz"),  # another checksum
-        (gzip.compress(tar(("metrics.json", b"{" * 5))), "no JSON"),
-        (gzip.compress(tar(("metrics.json", b"[" * 200_000))), "no JSON"),
+        (b"", "not a whole tar.gz"),
+        (b"not gzip", "not a whole tar.gz"),
+        (b"PK\x03\x04 a zip", "not a whole tar.gz"),
+        (GOOD, "not a whole tar.gz"),  # tar, not packed
+        (gzip.compress(b"not tar" * 1000), "not a whole tar.gz"),
+        (gzip.compress(METRICS), "not a whole tar.gz"),
+        (gzip.compress(GOOD)[:-9], "not a whole tar.gz"),
+        (gzip.compress(GOOD)[:60], "not a whole tar.gz"),
+        (gzip.compress(GOOD[:700]), "not a whole tar.gz"),
+        (gzip.compress(GOOD)[:-8] + bytes(8), "not a whole tar.gz"),  # another checksum
+        (gzip.compress(tar(("metrics.json", b"{" * 5))), "not JSON"),
+        (gzip.compress(tar(("metrics.json", b"[" * 200_000))), "not JSON"),
         (gzip.compress(tar(("metrics.json", b"\xff\xfe"))), "not UTF-8"),
         (gzip.compress(tar(("metrics.json", b"[]"))), "must be a JSON object"),
-        (gzip.compress(tar(("metrics.json", b'{"a": ' + b"9" * 5000 + b"}"))), "no JSON"),
+        (gzip.compress(tar(("metrics.json", b'{"a": ' + b"9" * 5000 + b"}"))), "not JSON"),
         (gzip.compress(tar(("metrics.json", METRICS), ("a.jsonl", b"\xff"))), "not UTF-8"),
         (gzip.compress(tar(("metrics.json", METRICS), ("./metrics.json", METRICS))), "twice"),
         (gzip.compress(tar(("/metrics.json", METRICS))), "holds no metrics.json"),

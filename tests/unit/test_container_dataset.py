@@ -239,7 +239,7 @@ def test_an_archive_without_a_model_and_a_file_that_is_none(tmp_path):
     with pytest.raises(InvalidInputError, match=r"lacks weights\.safetensors, architecture\.yaml and model\.json"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path)
     (tmp_path / "model.tar.gz").write_bytes(b"not a tar")
-    with pytest.raises(InvalidInputError, match=r"no whole tar\.gz archive"):
+    with pytest.raises(InvalidInputError, match=r"not a whole tar\.gz archive"):
         unpack_model(tmp_path / "model.tar.gz", tmp_path)
 
 

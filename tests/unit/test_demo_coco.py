@@ -240,8 +240,8 @@ def test_text_and_number_stay_apart_where_the_file_has_both(set_of: Set) -> None
         ),
         (lambda coco: coco.update(annotations=[]), "marks nothing in the pictures"),
         (lambda coco: coco.update(images=[]), "None of the 0 pictures"),
-        (lambda coco: coco.update(images={}), "'images' is no list"),
-        (lambda coco: coco.update(annotations=None), "'annotations' is no list"),
+        (lambda coco: coco.update(images={}), "'images' is not a list"),
+        (lambda coco: coco.update(annotations=None), "'annotations' is not a list"),
         (lambda coco: coco["annotations"].insert(1, None), "annotations[1] is null"),
         (lambda coco: coco["images"].insert(1, "b.jpg"), 'images[1] is "b.jpg"'),
         (lambda coco: coco.pop("categories"), "it has no 'categories'"),
@@ -336,7 +336,7 @@ ROBOFLOW = [
 def test_a_category_that_only_groups_the_others_is_no_class(set_of: Set) -> None:
     set_of.coco["categories"] = copy.deepcopy(ROBOFLOW)
     own = set_of.own()
-    assert own.truth.classes == ("cat", "dog") and "that nothing is of, is no class: 'animals'" in notes(own)
+    assert own.truth.classes == ("cat", "dog") and "that nothing is of, is not a class: 'animals'" in notes(own)
 
 
 @pytest.mark.parametrize("spoil", ["used", "groups one only", "alone"])
@@ -567,7 +567,7 @@ def test_crowds_repeats_and_strays_are_left_out_and_told(set_of: Set) -> None:
     own = set_of.own()
     assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)]
     told = notes(own)
-    assert "Crowd regions are no boxes and were left out: annotations[3] (id 13)" in told
+    assert "Crowd regions are not boxes and were left out: annotations[3] (id 13)" in told
     assert "repeat another count once: annotations[4] (id 10)" in told
     assert "pictures that are not listed were left out: annotations[5] (id 15), image_id 77 and 1 more" in told
 

@@ -79,4 +79,4 @@ def test_a_model_that_cannot_be_opened_is_told_with_its_log(tmp_path, monkeypatc
     bucket = Bucket({"models/v1/model.tar.gz": b"no archive", KEY: picture()})
     with pytest.raises(DemoFailed, match=r"could not be scored \(log: .*scores.log\)"):
         scores.score_models(bucket, ["v1"], [gold()], tmp_path)
-    assert "v1.tar.gz is no whole tar.gz archive" in (tmp_path / "scores.log").read_text()
+    assert "v1.tar.gz is not a whole tar.gz archive" in (tmp_path / "scores.log").read_text()

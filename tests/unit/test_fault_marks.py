@@ -45,7 +45,7 @@ def test_a_test_counts_once_for_each_row_whatever_its_parameters(tmp_path) -> No
         ('@pytest.mark.fault("A09")\ndef test_it():\n    print("fine")\n', "it asserts nothing"),
         ('@pytest.mark.fault("A09")\ndef test_it():\n    assert True\n', "it asserts nothing"),
         ('@pytest.mark.fault("A09")\ndef test_it():\n    fail()\n\ndef fail():\n    pass\n', "it asserts nothing"),
-        (HELD.replace("A09", "Z99"), "Z99 is no row"),
+        (HELD.replace("A09", "Z99"), "Z99 is not a row"),
         ("import no_such_module_at_all\n", "no_such_module_at_all"),
         (HELD, "differs from what the tests mark"),
     ],

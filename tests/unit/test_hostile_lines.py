@@ -21,7 +21,7 @@ from labelloop.people.consolidation import consolidate_payload
 CLASSES = ("head", "bag")
 SECONDS = 2.0  # of this process, for one line; the worst that was measured before was 9
 REFERENCE = "s3://b/incoming/a.png"
-# What a refusal says: which field is wrong, or that the text is no JSON at all.
+# What a refusal says: which field is wrong, or that the text is not JSON at all.
 TELLS = re.compile(
     r"field '|one of the fields '|not JSON|expected a JSON object|nested too deeply|several attributes|"
     r"broken into several|characters, more than|holds no label|a machine made|labelling failed|"

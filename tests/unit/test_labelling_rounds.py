@@ -187,7 +187,7 @@ def test_answers_that_do_not_fit_are_counted_and_told_as_that_and_their_images_a
         assert "640 x 480" in job["problems"][0] and "64 x 48" in job["problems"][0]
     page = html.unescape(storage.read(f"batches/{batch}/report.html").decode())
     assert job["problems"][0] in page and "nobody labelled them" not in page
-    assert "about 1 people answered, but their answers cannot be used" in page
+    assert "people answered about 1, but their answers cannot be used" in page
 
 
 @pytest.mark.fault("K03")

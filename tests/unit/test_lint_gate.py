@@ -158,7 +158,7 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
     ),
     "assign": (states, in_machine(BATCH, lambda s: s["Nobody Asked"].update(Assign={"x": 1})), "Assign is not used"),
     "missing comment": (states, in_machine(TRAIN, lambda s: s["Better?"].pop("Comment")), "has no Comment"),
-    "name that is no prose": (
+    "name that is not prose": (
         states,
         in_file("statemachines/train_model.asl.json", '"Champion Kept"', '"championKept"', 9),
         "not named in prose",

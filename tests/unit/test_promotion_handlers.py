@@ -37,7 +37,7 @@ def test_a_challenger_that_is_not_surely_better_does_not_win() -> None:
     assembled()
     given = results(metrics(0.9, 0.9), challenger_gold=gold(shift=2), champion_gold=gold())
     verdict = handle("compare_with_champion", champion=MODEL, **given)
-    assert not verdict["better"] and "is not surely better" in verdict["reason"]
+    assert not verdict["better"] and "is not shown to be better" in verdict["reason"]
 
 
 @pytest.mark.parametrize(

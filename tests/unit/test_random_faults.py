@@ -2,8 +2,8 @@
 executions that die anywhere and are started again. What comes out is what comes out without them, byte for byte.
 Training is not part of it: tests of its own hold that.
 
-The world is part of a schedule, and the same in both runs: files that are no images, images that change or go while the
-batch works on them, a model that is silent, wrong, or killed by an image, people who do not answer everything.
+The world is part of a schedule, and the same in both runs: files that are not images, images that change or go while
+the batch works on them, a model that is silent, wrong, or killed by an image, people who do not answer everything.
 FAULT_SEEDS=200 tries as many.
 """
 

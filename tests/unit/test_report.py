@@ -161,4 +161,4 @@ def test_an_empty_batch_has_a_page_too() -> None:
 
 
 def test_a_batch_people_labelled_alone_says_so() -> None:
-    assert "every label is a person's" in Page(report.render(summary(audit=[]))).text
+    assert "people made every label" in Page(report.render(summary(audit=[]))).text

@@ -132,7 +132,7 @@ class TestBatch:
         assert "labels.xlsx" in storage.read(f"batches/{batch}/report.html").decode()
 
     def test_a_count_that_counted_them_too_is_refused_and_says_so(self) -> None:
-        with pytest.raises(InvalidInputError, match="announces 11 images, 4 are there beside 7 files that are no pict"):
+        with pytest.raises(InvalidInputError, match="announces 11 images, 4 are there beside 7 files that are not pic"):
             registered(mark(b'{"count": 11}'))
 
     def test_a_marker_that_names_a_file_means_it(self) -> None:

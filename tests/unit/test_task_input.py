@@ -1,4 +1,4 @@
-"""What a page gets of a manifest line, and that a line which is no good is refused before anything of it is used."""
+"""What a page gets of a manifest line, and that a line which is not good is refused before anything of it is used."""
 
 import json
 from dataclasses import replace

@@ -139,7 +139,7 @@ def test_images_are_copied_once_and_the_next_training_copies_what_is_new() -> No
     assert (len(first), asked(), looked()) == (20, 20, 0)
     forget_job()
     assert len(assembled(published(*keys))) == 30
-    # `published` uploads all of them again, the same bytes in new versions: those are no new images.
+    # `published` uploads all of them again, the same bytes in new versions: those are not new images.
     assert (asked(), looked()) == (30, 0)
     forget_job()
     assert assembled(datasets.current_version()).keys() == {storage.uri(key) for key in keys}

@@ -1,4 +1,4 @@
-"""Files that are no pictures, pictures stored in odd ways, and names that break careless code.
+"""Files that are not pictures, pictures stored in odd ways, and names that break careless code.
 
 One batch of them all, labelled by people, teaches a model, which labels the same files in a second batch.
 """

@@ -96,7 +96,7 @@ def test_a_deployment_that_fails_says_why_and_the_old_version_still_labels(own: 
 
 @pytest.mark.fault("I04")
 def test_an_update_that_brings_stop_executions_and_fails_leaves_running_what_runs(own: Loop) -> None:
-    """As from version 0.1: CloudFormation deletes what the update made, which is no deletion of the stack."""
+    """As from version 0.1: CloudFormation deletes what the update made, which is not a deletion of the stack."""
     formation = own.client("cloudformation")
     told = formation.describe_stacks(StackName="labelloop")["Stacks"][0]
     kept = [{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in told["Parameters"]]

@@ -1,4 +1,4 @@
-"""Rounds of a batch: from nothing, from labels or from a given model, to a model that labels what it surely knows."""
+"""Rounds of a batch: from nothing, from labels or from a given model, to a model that labels what it is sure of."""
 
 from __future__ import annotations
 

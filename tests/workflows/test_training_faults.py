@@ -125,7 +125,7 @@ def test_a_worse_challenger_is_not_promoted_and_the_champion_is_recalibrated(loo
     (training,) = run.trainings
     assert training.states[-3:] == ("Better?", "Recalibrate Champion", "Champion Kept")
     comparison = training.output["comparison"]
-    assert comparison["better"] is False and "is not surely better than the champion" in comparison["reason"]
+    assert comparison["better"] is False and "is not shown to be better than the champion" in comparison["reason"]
     champion = loop.champion()
     assert before and champion and champion == {**before, "thresholds_uri": champion["thresholds_uri"]}
     assert champion["thresholds_uri"] != before["thresholds_uri"]

@@ -4,7 +4,7 @@ Where people labelled the content before, in whatever batch and under whatever n
 several that are open in one round one is looked at, and the others end as it ends, with its label. Only what two
 batches ask at the same time is asked twice: to wait for each other's people would cost both of them days.
 
-Copies are no evidence: what measures people or models, or trains, takes each content once (`datasets.evidence`).
+Copies are not evidence: what measures people or models, or trains, takes each content once (`datasets.evidence`).
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def _left_behind(marker: Marker, listed: list[dict[str, Any]], others: Neighbour
 
 
 def _note_beside(files: Files, listed: _Listing, others: Neighbours) -> None:
-    """For the report: what under the prefix is no picture, and what other batches have."""
+    """For the report: what under the prefix is not a picture, and what other batches have."""
     kinds = Counter(kind for _, kind in listed.side_files)
     shown = [key for key, _ in sorted(listed.side_files)][:SIDE_FILES_SHOWN]
     misspelt = [key for key, _ in listed.side_files if side_files.misspelt_marker(key)][:SIDE_FILES_SHOWN]
@@ -176,7 +176,7 @@ def _note_beside(files: Files, listed: _Listing, others: Neighbours) -> None:
     storage.write_json(files.beside, {"side_files": told, "misspelt_markers": misspelt, "elsewhere": elsewhere})
     if listed.side_files:
         storage.write_lines(files.side_files, [{"key": key, "kind": kind} for key, kind in sorted(listed.side_files)])
-        logger.info("side files are no pictures", files=len(listed.side_files), first=shown[0])
+        logger.info("side files are not pictures", files=len(listed.side_files), first=shown[0])
 
 
 def _identity(entry: dict[str, Any]) -> tuple[str, str]:

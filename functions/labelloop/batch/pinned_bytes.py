@@ -61,7 +61,7 @@ def _copied(files: Files, image: Image) -> str | MissingObjectError | Inaccessib
     """The URI of the pinned bytes' copy, or why there is none."""
     found, item = image.inspection, image.item
     assert found is not None  # readable
-    suffix = os.path.splitext(item.key)[1].lower()[:8]  # noqa: PTH122 - a key is no path
+    suffix = os.path.splitext(item.key)[1].lower()[:8]  # noqa: PTH122 - a key is not a path
     key = f"canonical/{files.batch_id}/{found.sha256}-{naming.digest(item.key)}{suffix}"
     try:
         with refusals.reading(storage.uri(item.key)):

@@ -87,7 +87,7 @@ def _trust(summary: Mapping[str, Any]) -> str:
         "Those of them that never train judge the machine's labels:</p>"
     )
     if not summary["audit"]:
-        return sample + "<p>No model labelled in this batch: every label is a person's.</p>"
+        return sample + "<p>No model labelled in this batch: people made every label.</p>"
     rows = "".join(
         f"<li><code>{escape(row['model'])}</code>, {row['auto_labels']} labels accepted: {escape(row['sentence'])}</li>"
         for row in summary["audit"]
@@ -186,7 +186,7 @@ def _beside(summary: Mapping[str, Any]) -> str:
         kinds = ", ".join(f"{number} {kind}" for kind, number in side["kinds"].items())
         names = ", ".join(f"<code>{escape(name)}</code>" for name in side["first"])
         told.append(
-            f"{side['count']} files are taken for no pictures by their names ({escape(kinds)}): {names}{more}. "
+            f"{side['count']} files are not pictures, to judge by their names ({escape(kinds)}): {names}{more}. "
             "The whole list is in <code>side-files.jsonl</code>; to have one labelled, name it in a marker's list."
         )
     if elsewhere["count"]:
@@ -194,7 +194,7 @@ def _beside(summary: Mapping[str, Any]) -> str:
         told.append(f"{elsewhere['count']} files have another batch: {owners}.")
     if misspelt := summary.get("misspelt_markers"):
         names = ", ".join(f"<code>{escape(name)}</code>" for name in misspelt)
-        told.append(f"{names} started nothing: the name of a marker is <code>{READY}</code>, in these letters.")
+        told.append(f"{names} started nothing: the name of a marker is exactly <code>{READY}</code>.")
     return "<h2>What else lies there</h2>" + "".join(f"<p>{each}</p>" for each in told) if told else ""
 
 
@@ -241,7 +241,7 @@ def _why_deferred(summary: Mapping[str, Any]) -> str:
     lost = summary.get("uninspected", 0)
     told = [
         *([f"{lost} could not be read, see the failed executions of Inspect Images"] if lost else []),
-        *([f"about {in_vain} people answered, but their answers cannot be used, see above"] if in_vain else []),
+        *([f"people answered about {in_vain}, but their answers cannot be used, see above"] if in_vain else []),
         *([f"{strange} answers are about images that their job did not ask about, see above"] if strange else []),
     ]
     return "; ".join([*told, "nobody labelled the others"]) if told else "nobody labelled them"

@@ -1,8 +1,8 @@
 """Files that lie among the pictures of a batch and are none: a rule by name, as nothing is opened before it is pinned.
 
-Pure. They do not count, are not sampled, and are told by name. What the rule does not know is taken for a picture and
-looked at: a picture with a strange name or none of the usual endings is labelled, and a file named `.jpg` that is no
-picture is rejected with a reason. A marker that names its files means those, whatever they are called.
+Pure. They do not count, are not sampled, and the report names them. What the rule does not know is taken for a picture
+and looked at: a picture with a strange name or none of the usual endings is labelled, and a file named `.jpg` that is
+not a picture is rejected with a reason. A marker that names its files means those, whatever they are called.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ class Estimate:
         return (
             f"{self.images:,} images: at most {self.labelled_by_people:,} go to people ({self.sampled:,} of them are "
             f"the random sample), who give {self.answers:,} answers for ${self.people_dollars:,.2f}; machines take "
-            f"about ${self.machine_dollars:,.2f}; what comes back without a label is asked, and paid, again"
+            f"about ${self.machine_dollars:,.2f}; images that come back without a label are "
+            "asked about, and paid for, again"
         )
 
 
@@ -117,7 +118,7 @@ def check_room(images: int, in_dataset: int, shard_size: int) -> None:
     if (most := most_images(in_dataset)) < images:
         raise InvalidInputError(
             f"the batch has {images:,} new images, and beside the {in_dataset:,} that the stack's dataset holds one "
-            f"batch holds at most {most:,}: name so many of them in the marker's list, and label the others with "
+            f"batch holds at most {most:,}: name at most that many in the marker's list, and label the others with "
             "another stack. Nothing was started"
         )
     if images > MOST_SHARDS * shard_size:

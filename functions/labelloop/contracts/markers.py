@@ -78,7 +78,7 @@ def check_complete(marker: Marker, found: list[str], prefix: str, side_files: in
                 f"{len(missing)} of {len(marker.names)} announced images are missing, first {missing[0]!r}: {again}"
             )
     if marker.count is not None and marker.count != len(found):
-        beside = f" beside {side_files} files that are no pictures and do not count" if side_files else ""
+        beside = f" beside {side_files} files that are not pictures and do not count" if side_files else ""
         raise InvalidInputError(f"the marker announces {marker.count} images, {len(found)} are there{beside}: {again}")
 
 

@@ -105,7 +105,7 @@ class Prediction:
 class Inspection:
     """What a look at one stored object found.
 
-    `sha256` is of the stored bytes; width and height are null where the object is no readable image; `scale` is the
+    `sha256` is of the stored bytes; width and height are null where the object is not a readable image; `scale` is the
     window (darkest, brightest stored value) that a 16-bit image was brought to 8 bits with.
     """
 

@@ -29,7 +29,7 @@ def files(packed: BinaryIO, where: str, most_bytes: Callable[[str], int], most_t
     """The plain files by name (without a leading ./), in the archive's order. `most_bytes` says by name how large a
     file may be, and 0 where it is not wanted; `most_together` how large all that are wanted may be.
 
-    `where` names the archive. Raises InvalidInputError for what is no whole archive, or costs too much to read.
+    `where` names the archive. Raises InvalidInputError for what is not a whole archive, or costs too much to read.
     """
     found: dict[str, bytes] = {}
     try:
@@ -57,8 +57,8 @@ def files(packed: BinaryIO, where: str, most_bytes: Callable[[str], int], most_t
             rationed.drain()
     except _BROKEN as error:
         raise InvalidInputError(
-            f"{where} is no whole tar.gz archive ({str(error)[:100] or type(error).__name__}): it was cut off, or is "
-            "something else; write it again"
+            f"{where} is not a whole tar.gz archive ({str(error)[:100] or type(error).__name__}): it was cut off, or "
+            "is something else; write it again"
         ) from error
     return found
 

@@ -110,7 +110,9 @@ def read(body: bytes, context: str) -> Checkpoint:
             names = _members(archive, len(body), context)
             (program,) = [name for name in names if name.endswith("/data.pkl")] or [""]
             if not program or archive.getinfo(program).file_size > MOST_PICKLE_BYTES:
-                raise InvalidInputError(f"{context} is no checkpoint: it lacks data.pkl, or has one that is too large")
+                raise InvalidInputError(
+                    f"{context} is not a checkpoint: it lacks data.pkl, or has one that is too large"
+                )
             folder = program.removesuffix("data.pkl")
             if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
                 raise InvalidInputError(f"{context} is of a big-endian machine: save it again on another one")
@@ -120,7 +122,7 @@ def read(body: bytes, context: str) -> Checkpoint:
             return _checkpoint(root, archive, f"{folder}data/", context)
     except zipfile.BadZipFile as error:
         raise InvalidInputError(
-            f"{context} is no whole checkpoint ({str(error)[:100]}): it was cut off, or is of a PyTorch before 1.6; "
+            f"{context} is not a whole checkpoint ({str(error)[:100]}): it was cut off, or is of a PyTorch before 1.6; "
             "save it again"
         ) from None
     except _DAMAGES as error:
@@ -144,10 +146,10 @@ def _members(archive: zipfile.ZipFile, size: int, context: str) -> set[str]:
     members = archive.infolist()
     plain = all(each.compress_type == zipfile.ZIP_STORED and each.file_size == each.compress_size for each in members)
     if not plain or sum(each.file_size for each in members) > size:
-        raise InvalidInputError(f"{context} is no checkpoint: its members are packed, or overlap")
+        raise InvalidInputError(f"{context} is not a checkpoint: its members are packed, or overlap")
     names = {each.filename for each in members}
     if len(names) != len(members):
-        raise InvalidInputError(f"{context} is no checkpoint: it has two members of one name")
+        raise InvalidInputError(f"{context} is not a checkpoint: it has two members of one name")
     return names
 
 
@@ -218,7 +220,7 @@ class _Machine:
     def call(self, _: Any) -> None:
         arguments, name = self.stack.pop(), self.stack.pop()
         if not isinstance(name, _Name) or type(arguments) is not tuple:
-            raise TypeError("a call of what is no name")
+            raise TypeError("a call of what is not a name")
         self.push({} if name.name == _ORDERED and not arguments else _Made(name.name, arguments))
 
     def build(self, _: Any) -> None:
@@ -226,7 +228,7 @@ class _Machine:
         if isinstance(target, _Made):
             target.state = state
         elif type(target) is not dict:  # an OrderedDict's own attributes say nothing of the weights
-            raise TypeError("a state of what is no object")
+            raise TypeError("a state of what is not an object")
 
     def storage(self, _: Any) -> None:
         kind, storage_type, key, _location, _count = self.stack.pop()
@@ -264,7 +266,7 @@ _FOLLOW: dict[str, Callable[[_Machine, Any], None]] = {
 def _checkpoint(root: Any, archive: zipfile.ZipFile, folder: str, context: str) -> Checkpoint:
     model = (root.get("ema") or root.get("model")) if type(root) is dict else None
     if not isinstance(model, _Made) or model.name != _MODEL or type(model.state) is not dict:
-        raise InvalidInputError(f"{context} is no checkpoint of an ultralytics detector: it has no DetectionModel")
+        raise InvalidInputError(f"{context} is not a checkpoint of an ultralytics detector: it has no DetectionModel")
     tensors: dict[str, Tensor] = {}
     storages: dict[str, bytes] = {}
     left = weights.MOST_BYTES

@@ -29,7 +29,7 @@ MOST_BYTES = {
 
 
 def read(packed: BinaryIO, context: str) -> dict[str, bytes]:
-    """The model's files by name. Raises InvalidInputError for what is no whole archive of a model, or too large."""
+    """The model's files by name. Raises InvalidInputError for what is not a whole archive of a model, or too large."""
     files = archives.files(packed, context, lambda name: MOST_BYTES.get(name, 0), 2 * weights.MOST_BYTES)
     check_complete(files, context)
     return files
@@ -39,7 +39,9 @@ def check_complete(files: Mapping[str, object], context: str) -> None:
     """Raises InvalidInputError naming what is not among a model's files."""
     needed = (checkpoints.FILE, model_descriptions.FILE) if is_old(files) else STORED
     if missing := [name for name in needed if name not in files]:
-        raise InvalidInputError(f"{context} lacks {naming.listed(missing)}: it is no model of this project's container")
+        raise InvalidInputError(
+            f"{context} lacks {naming.listed(missing)}: it is not a model of this project's container"
+        )
 
 
 def is_old(files: Mapping[str, object]) -> bool:

@@ -125,7 +125,7 @@ def _metrics(body: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(_text(body, where), parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{where} is no JSON ({error}): the training container broke its contract") from error
+        raise InvalidInputError(f"{where} is not JSON ({error}): the training container broke its contract") from error
     if not isinstance(value, dict):
         raise InvalidInputError(f"{where} must be a JSON object, but is {fields.shown(value)}")
     return value

@@ -9,7 +9,7 @@ A `source-ref` carries no version, and people tidy up, or overwrite, what is lab
 version that was labelled; the bucket keeps it, and that version is copied. A label that names none, of version 0.1 or
 of a canonical rendition, is taken as it is.
 
-Copies are no data: the bucket's lifecycle removes each after EXPIRY_DAYS, and the next training makes it again where
+Copies are not data: the bucket's lifecycle removes each after EXPIRY_DAYS, and the next training makes it again where
 the labelled version is still there. So a picture that its owner purged trains no longer than that; who wants it sooner
 deletes the copies, which nothing else needs.
 
@@ -119,7 +119,7 @@ def _copy_of(line: str) -> _Copy:
 
 def copy_key(reference: str, sha256: str) -> str:
     """Where the copy of this content of an object lies; of the object's name only a plain suffix is left."""
-    suffix = os.path.splitext(reference)[1].lower()  # noqa: PTH122 - a key is no path
+    suffix = os.path.splitext(reference)[1].lower()  # noqa: PTH122 - a key is not a path
     plain = suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 8 else ""
     return f"{FOLDER}{naming.digest(reference, sha256, length=40)}{plain}"
 

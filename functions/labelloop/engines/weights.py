@@ -38,7 +38,7 @@ def read(body: bytes, context: str) -> dict[str, Tensor]:
     length = int.from_bytes(body[:8], "little")
     if len(body) < 8 or length > min(len(body) - 8, MOST_HEADER_BYTES):
         raise InvalidInputError(
-            f"{context} is no whole safetensors file: its header does not fit its {len(body)} bytes"
+            f"{context} is not a whole safetensors file: its header does not fit its {len(body)} bytes"
         )
     header, data = _header(body[8 : 8 + length], context), memoryview(body)[8 + length :]
     found, expected = {}, 0
@@ -85,7 +85,7 @@ def _header(text: bytes, context: str) -> dict[str, dict[str, Any]]:
         header = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(
-            f"{context} is no safetensors file: its header is not JSON ({str(error)[:100]})"
+            f"{context} is not a safetensors file: its header is not JSON ({str(error)[:100]})"
         ) from None
     entries = fields.mapping(header, context, "(header)")
     entries.pop("__metadata__", None)

@@ -51,7 +51,7 @@ def consolidate_payload(
     `find_size` tells the (width, height) of the image at a URI, None where it is not known; it is asked only where the
     answers about an image state different sizes.
     `reliability`: what is known of a worker, in (0, 1]; a stranger counts UNKNOWN_RELIABILITY.
-    Raises InvalidInputError when the payload is no list, or the attribute is none that a labelling job has.
+    Raises InvalidInputError when the payload is not a list, or the attribute is none that a labelling job has.
     Contract: sms-custom-templates-step3-lambda-requirements, post-annotation.
     """
     if not isinstance(payload, list):

@@ -48,7 +48,7 @@ class Refused:
 def objects(body: bytes) -> list[tuple[int, str]]:
     """(line number, JSON text on one line) of every object of the file; malformed text comes as the lines it has.
 
-    Raises InvalidInputError for a file that is no manifest at all, saying what to give instead.
+    Raises InvalidInputError for a file that is not a manifest at all, saying what to give instead.
     """
     text = _text(body)
     found = _sequence(text)
@@ -438,7 +438,7 @@ def _visible(box: Box, size: Size) -> Box | None:
 
 
 def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
-    """The line without boxes whose sides are no numbers, and why; it is read leniently, NaN and all."""
+    """The line without boxes whose sides are not numbers, and why; it is read leniently, NaN and all."""
     try:
         record = json.loads(line) if len(line) <= fields.LONGEST_LINE else None
     except (ValueError, RecursionError):
@@ -461,7 +461,7 @@ def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _nonsense(mark: Any, number: int) -> str:
-    """Why this is no box, although it is written as one; empty for a box, and for what is none."""
+    """Why this is not a box, although it is written as one; empty for a box, and for what is none."""
     if not isinstance(mark, dict) or not {"left", "top", "width", "height"} <= set(mark):
         return ""
     try:

@@ -28,7 +28,7 @@ def task_input(line: Any, settings: Settings) -> dict[str, Any]:
     """`{"taskObject", "labels", "initial", "overlay", "header", "instructions"}` of a manifest line, the dataObject.
 
     `initial` holds the pre-label as the widget takes it, `overlay` the same boxes for a verification. InvalidInputError
-    names the field of a line that is no good: an image outside the data bucket, or a pre-label that is not one.
+    names the field of a line that is not good: an image outside the data bucket, or a pre-label that is not one.
     """
     record = fields.mapping(line, "manifest line", "dataObject")
     reference = _own_image(record, settings.data_bucket)

@@ -29,7 +29,7 @@ _REACH = 0.5
 _ROOM = 1 / 8
 # "No data" in maps and of sensors.
 _CUSTOMARY = frozenset([-99_999.0, -32_768.0, -32_767.0, -9_999.0, -999.0, 65_535.0])
-# A few bright colours are no fill value.
+# A few bright colours are not a fill value.
 _COLOURS_APART = 8
 
 Window = tuple[float, float]
@@ -49,7 +49,7 @@ def grey(
     if low == high:
         raise RejectedImage("unreadable", f"every pixel that has a value holds {low:g}: there is nothing to see in it")
     factor = 255 / (high - low)
-    # Half a step more, because the conversion to 8 bits cuts fractions off. What is no number becomes black.
+    # Half a step more, because the conversion to 8 bits cuts fractions off. What is not a number becomes black.
     spread = image.convert("F").point(lambda value: value * factor + (0.5 - low * factor)).convert("L")
     if fixed:
         _refuse_beside(fixed, values, [spread])

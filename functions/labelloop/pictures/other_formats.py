@@ -1,4 +1,4 @@
-"""Files that are no pictures to us, by their name: whoever uploads them is told what to do."""
+"""Files that are not pictures to us, by their name: whoever uploads them is told what to do."""
 
 from __future__ import annotations
 

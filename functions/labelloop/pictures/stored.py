@@ -38,7 +38,7 @@ def rendition_bytes(limits: Limits) -> int:
 
 
 class RejectedImage(Exception):
-    """The bytes are no image to label: `reason` is one of the Inspection reasons, `detail` is for people."""
+    """The bytes are not an image to label: `reason` is one of the Inspection reasons, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

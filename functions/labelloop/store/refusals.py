@@ -16,7 +16,7 @@ _ARCHIVED = frozenset(["InvalidObjectState", "ObjectNotInActiveTierError"])  # o
 _CUSTOMER_KEY = "Server Side Encryption"  # InvalidRequest: who stored it kept the key (SSE-C)
 _DENIED = frozenset(["AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"])
 MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
-# A version that is a delete marker is no object any more: what S3 says of it in a read, and in a look without a body.
+# A version that is a delete marker is not an object: what S3 says of it in a read, and in a look without a body.
 _DELETE_MARKER = frozenset({"405", "MethodNotAllowed"})
 _PASSES = ("Throttl", "Internal", "Timeout", "TimedOut")  # of the key service, too
 

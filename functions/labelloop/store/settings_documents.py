@@ -155,7 +155,7 @@ def _find(key: str) -> dict[str, Any] | None:
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
-    """Empty for what is no JSON object any more."""
+    """Empty for what is not a JSON object any more."""
     try:
         document = json.loads(body)
     except ValueError:

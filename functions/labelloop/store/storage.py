@@ -129,12 +129,12 @@ def _request(key: str, version_id: str | None) -> dict[str, str]:
 
 
 def read_json(key: str) -> dict[str, Any]:
-    """Raises ChangedObjectError where it is no JSON object any more."""
+    """Raises ChangedObjectError where it is not a JSON object any more."""
     body = read(key)
     try:
         return dict(json.loads(body))
     except (ValueError, TypeError) as error:
-        raise ChangedObjectError(f"{uri(key)} was changed: it is no JSON object. {restoring(key)}") from error
+        raise ChangedObjectError(f"{uri(key)} was changed: it is not a JSON object. {restoring(key)}") from error
 
 
 def find_json(key: str) -> dict[str, Any] | None:
@@ -246,7 +246,9 @@ def _pointed(key: str, body: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict) or not isinstance(value.get("version"), str):
-        raise ChangedObjectError(f"{uri(key)} was changed: it is no JSON object that names a version. {restoring(key)}")
+        raise ChangedObjectError(
+            f"{uri(key)} was changed: it is not a JSON object that names a version. {restoring(key)}"
+        )
     return value
 
 

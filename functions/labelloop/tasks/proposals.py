@@ -116,7 +116,7 @@ def _within_limits(line: dict[str, Any]) -> bool:
 
 def _whole_pixels(box: Box, width: int, height: int) -> Box | None:
     """The box with its edges on whole pixels and inside the image, at least one pixel wide and high; None outside, and
-    for a box without area or with a side that is no number.
+    for a box without area or with a side that is not a number.
     """
     if not (box.width > 0 and box.height > 0 and all(map(math.isfinite, _place(box)))):
         return None

@@ -15,7 +15,7 @@ MOST_SECONDS = 4 * 3600
 # Attempt 1 runs a few single requests at a time; attempt 2 one at a time, so that an image that kills the worker
 # takes no other with it.
 CONCURRENCY = {1: 4, 2: 1}
-# More than this missing is no poison image but a broken endpoint.
+# More than this missing is not a poison image but a broken endpoint.
 MOST_SINGLE_REQUESTS = 500
 GAVE_NOTHING = "inference-gave-nothing"
 

@@ -95,7 +95,7 @@ def compare(
         )
         return Verdict(False, reason, challenger_map50, champion_map50, difference, lower_bound, len(gold))
     reason = (
-        f"The challenger {challenger.model} {'is better than' if better else 'is not surely better than'} the champion "
+        f"The challenger {challenger.model} is {'' if better else 'not shown to be '}better than the champion "
         f"{champion.model}: mean label quality on {len(gold)} gold images differs by {difference:+.4f}, at least "
         f"{lower_bound:+.4f} at {settings.confidence:.0%}, where more than {settings.tolerance:+.4f} is required "
         f"(mAP50 {challenger_map50:.3f} against {_shown(champion_map50)})."
@@ -138,7 +138,7 @@ def _qualities(contender: Contender, gold: Sequence[Truth], settings: GateSettin
 def _lost_class(
     challenger: Contender, champion: Contender, gold: Sequence[Truth], settings: GateSettings
 ) -> str | None:
-    """The first class, by name, whose objects the challenger surely finds more seldom than the champion; else None.
+    """The first class, by name, whose objects the challenger surely finds less often than the champion; else None.
 
     Surely: none of at least two that the champion finds, or fewer by the exact sign test on the objects that only one
     of the two finds (McNemar, Psychometrika 12, 1947; one-sided 5 %). A class with one object proves nothing, but all
