@@ -4,7 +4,6 @@ import pytest
 from batch_rounds import asked_in, refs, run_round
 from handling import MODEL, crown, handle, predict, registered, upload
 from labelloop.batch import batches
-from labelloop.batch.batches import Files
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.store import storage
