@@ -1,4 +1,4 @@
-"""Complete Deployment: an endpoint's state-change event answers the waiting execution. Describe is the truth."""
+"""Complete Deployment: an endpoint's state-change event answers the waiting execution. What Describe says counts."""
 
 from typing import Any
 

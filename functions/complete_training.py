@@ -1,4 +1,4 @@
-"""Complete Training: a training job's state-change event answers the waiting execution. Describe is the truth."""
+"""Complete Training: a training job's state-change event answers the waiting execution. What Describe says counts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reconcile: every few minutes asks the truth about everything that waits. Events are hints; this is the guarantee.
+"""Reconcile: every few minutes asks AWS about everything that waits. Events can be lost; this finds what they missed.
 
 Answers callbacks whose event was lost, closes those past their deadline, stops labelling for batches that a later
 marker took over, records failures whose event was lost, removes endpoints that no champion, no training and no open
