@@ -15,7 +15,7 @@ from labelloop.engines import endpoints
 from labelloop.store import aws, callbacks, ledger
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, entry, logger, metrics
-from labelloop.work import failures, outcomes
+from labelloop.work import failures, outside
 
 # An expired wait is closed only after the state itself has surely timed out.
 GRACE_SECONDS = 300
@@ -68,9 +68,7 @@ def _settle(callback: Callback) -> bool:
     if callback.outcome is not None:
         callbacks.deliver(callback)
         return True
-    outcome = outcomes.of(callback) if callback.started else None
-    if outcome is not None:
-        callbacks.answer(callback, outcome)
+    if callback.started and outside.answer(callback) is not None:
         count("CallbackRecovered")
         return True
     if callback.kind == "labeling" and ledger.is_superseded(callback.details.get("batch", "")):

@@ -7,9 +7,9 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import InferenceOverdueError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints
 from labelloop.store import aws, callbacks, storage
 from labelloop.store.observability import count, entry
+from labelloop.work import outside
 
 
 @entry
@@ -21,14 +21,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise InferenceOverdueError(f"the round may make no more requests: {shard} was not asked for")
     inference_id = naming.inference_id(batch, round_number, shard, attempt, retry)
     folder, name = _folder(batch, round_number, shard), f"{shard[-20:]}-{attempt}{retry}.jsonl"
-    callback = callbacks.remember(
-        *("inference", inference_id, event["task_token"], event["execution"], int(event["timeout_seconds"])),
-        expected_uri=storage.uri(f"batches/{folder}/{name}"),
-    )
-    if callback.outcome is not None:
-        callbacks.deliver(callback, again=True)
+    expected = storage.uri(f"batches/{folder}/{name}")
+    callback = outside.remember("inference", inference_id, event, expected_uri=expected)
+    if callback is None:
         return {"inference_id": inference_id}
-    if callback.started and (_settled(callback) or callback.age_seconds < settings().inference_timeout_seconds):
+    # An earlier attempt made this request: its output may be there although no notice has come.
+    if callback.started and (outside.answer(callback) or callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
     knobs = settings()
     answer = aws.client("sagemaker-runtime").invoke_endpoint_async(
@@ -56,11 +54,3 @@ def _folder(batch: str, round_number: int, shard: str) -> str:
     files = Files(batch)
     folder = files.control(round_number) if shard.startswith("control-") else files.predictions(round_number)
     return folder.removeprefix("batches/").rstrip("/")
-
-
-def _settled(callback: callbacks.Callback) -> bool:
-    """An earlier attempt made this request: its output may be there although no notice has come."""
-    known = endpoints.answered(callback)
-    if known is not None:
-        callbacks.answer(callback, known)
-    return known is not None

@@ -8,8 +8,9 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.people import jobs, labeling, supplied
 from labelloop.people.jobs import Job
-from labelloop.store import callbacks, ledger, notices, settings_documents, storage
+from labelloop.store import ledger, notices, settings_documents, storage
 from labelloop.store.observability import count, entry, logger
+from labelloop.work import outside
 
 
 @entry
@@ -17,25 +18,21 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number = Files(event["batch_id"]), int(event["round"])
     ledger.check_owner(files.batch_id, event["execution"])
     job = jobs.find(files, number, int(event["job"]))
-    callback = callbacks.remember(
-        "labeling", job.name, event["task_token"], event["execution"], int(event["timeout_seconds"])
-    )
-    if callback.outcome is not None:
-        callbacks.deliver(callback, again=True)
+    callback = outside.remember("labeling", job.name, event)
+    if callback is None:
         return {"labeling_job": job.name}
-    try:
-        labeling.check_ready(settings())
-        settings_documents.note_labeling_job(job.name, files.batch_id, job.manifest_uri)
-        created = labeling.create(_request(files, number, job))
-    except (ClientError, LimitReachedError, InvalidInputError):
-        callbacks.forget(callback)
-        raise
-    if not created:
-        _answer_if_ended(callback, job.name)
-    callbacks.mark_started(callback, batch=files.batch_id)
+    refusals = (ClientError, LimitReachedError, InvalidInputError)
+    outside.start(callback, lambda: _create(files, number, job), refusals, batch=files.batch_id)
     count("LabelingJobRequested")
     _notify(files, number, int(event["job"]), job)
     return {"labeling_job": job.name}
+
+
+def _create(files: Files, number: int, job: Job) -> bool:
+    """False: the job exists. Names stay taken, and the answer to an earlier execution is as good now."""
+    labeling.check_ready(settings())
+    settings_documents.note_labeling_job(job.name, files.batch_id, job.manifest_uri)
+    return labeling.create(_request(files, number, job))
 
 
 def _request(files: Files, number: int, job: Job) -> dict[str, Any]:
@@ -53,13 +50,6 @@ def _request(files: Files, number: int, job: Job) -> dict[str, Any]:
         label_categories_uri=categories,
         settings=settings(),
     )
-
-
-def _answer_if_ended(callback: callbacks.Callback, job: str) -> None:
-    """The job was created by an earlier attempt or execution: names stay taken, and its answer is as good now."""
-    known = labeling.ended(job)
-    if known is not None:
-        callbacks.answer(callback, known)
 
 
 def _notify(files: Files, number: int, index: int, job: Job) -> None:

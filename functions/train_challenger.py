@@ -5,8 +5,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 from labelloop.contracts.settings import AROUND_TRAINING_SECONDS, settings
 from labelloop.engines import container_images, training
-from labelloop.store import aws, callbacks, immutable, storage
+from labelloop.store import immutable, storage
 from labelloop.store.observability import count, entry
+from labelloop.work import outside
 
 SHORTEST_SECONDS = 60
 
@@ -14,11 +15,8 @@ SHORTEST_SECONDS = 60
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = event["job"]
-    callback = callbacks.remember(
-        "training", job, event["task_token"], event["execution"], int(event["timeout_seconds"])
-    )
-    if callback.outcome is not None:
-        callbacks.deliver(callback, again=True)
+    callback = outside.remember("training", job, event)
+    if callback is None:
         return {"training_job": job}
     champion_uri = ""
     if event["champion"]:
@@ -37,14 +35,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     left = max(SHORTEST_SECONDS, int(event["timeout_seconds"]) - AROUND_TRAINING_SECONDS)
     bound = request["StoppingCondition"]
     bound["MaxRuntimeInSeconds"] = min(bound["MaxRuntimeInSeconds"], left)
-    try:
-        aws.client("sagemaker").create_training_job(**request)
-    except ClientError as error:
-        if aws.error_code(error) != "ResourceInUse":
-            callbacks.forget(callback)
-            raise
-        if (known := training.ended(job)) is not None:
-            callbacks.answer(callback, known)
-    callbacks.mark_started(callback)
+    outside.start(callback, lambda: training.create(request), refusals=(ClientError,))
     count("TrainingRequested")
     return {"training_job": job}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lint.project import FUNCTION, Finding, Machine, Project, all_states, substitution
 
-# The functions of every released version whose executions may still run.
+# The functions of every released version that its executions, or its labelling jobs, may still call.
 RELEASED = Path(__file__).with_name("released.json")
 # Functions that no state calls: events, the schedule, Ground Truth and CloudFormation do.
 WITHOUT_STATE = {
-    "CompleteInference", "CompleteLabeling", "CompleteTraining", "CompleteDeployment",
+    "CompleteWork",
     "Reconcile", "PreAnnotate", "Consolidate", "CleanUp", "StoreSettings", "StopExecutions",
     "KeepPrefix",
 }  # fmt: skip

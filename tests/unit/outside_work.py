@@ -10,6 +10,11 @@ from labelloop.store import storage
 from made_up_stack import arn
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")
+LABELING, TRAINING, ENDPOINT = CHANGES = (
+    "SageMaker Ground Truth Labeling Job State Change",
+    "SageMaker Training Job State Change",
+    "SageMaker Endpoint State Change",
+)
 OUTPUT, FAILURE = "batches/b/predictions/1/00000-00.jsonl", "batches/inference-failures/00000.out"
 
 
@@ -40,8 +45,14 @@ def notice(
 
 def hear(*records: dict[str, Any]) -> list[str]:
     """Ids of the messages that will come again."""
-    answer = handle_event("complete_inference", {"Records": list(records)})
+    answer = handle_event("complete_work", {"Records": list(records)})
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def changed(what: str, name: str) -> dict[str, Any]:
+    """EventBridge's event about a job or an endpoint; `what`: one of CHANGES."""
+    detail = {TRAINING: {"TrainingJobName": name}, ENDPOINT: {"EndpointName": name}}.get(what, {})
+    return {"detail-type": what, "resources": [arn("sagemaker", f"labeling-job/{name}")], "detail": detail}
 
 
 def ask_for_labels(token: str = "t1", timeout: int = 600) -> str:

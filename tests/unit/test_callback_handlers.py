@@ -10,8 +10,20 @@ from fake_service import refused
 from handling import handle, handle_event
 from labelloop.contracts.errors import InvalidInputError, LimitReachedError, TransientError
 from labelloop.store import callbacks, storage
-from made_up_stack import BUCKET, CALLBACKS, arn
-from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, described, hear, heard, notice
+from made_up_stack import BUCKET, CALLBACKS
+from outside_work import (
+    EXECUTION,
+    FAILURE,
+    LABELING,
+    OUTPUT,
+    ask_for_inference,
+    ask_for_labels,
+    changed,
+    described,
+    hear,
+    heard,
+    notice,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 TAKEN = refused("ResourceInUse", "name already in use")
@@ -261,13 +273,13 @@ def test_a_job_that_an_earlier_execution_made_and_that_goes_on_is_waited_for(sta
 def test_the_event_of_a_labelling_job_answers_the_round(states, sagemaker) -> None:
     """F09: an event that comes again has no second effect."""
     job = ask_for_labels()
-    event = {"resources": [arn("sagemaker", f"labeling-job/{job}")], "detail": {"LabelingJobStatus": "Completed"}}
+    event = changed(LABELING, job)
     sagemaker.answering(describe_labeling_job=described("InProgress"))
-    handle_event("complete_labeling", event)
+    handle_event("complete_work", event)
     assert heard(states) == []  # Describe is the truth, not the event
     sagemaker.answering(describe_labeling_job=described("Completed"))
     for _ in range(3):
-        handle_event("complete_labeling", event)
+        handle_event("complete_work", event)
     assert heard(states) == [("send_task_success", "t1")]
     assert json.loads(states.calls[0][1]["output"])["output_uri"] == ""  # the manifest is not there
 

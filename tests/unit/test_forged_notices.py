@@ -6,7 +6,21 @@ from contextlib import suppress
 import pytest
 from handling import handle, handle_event, mark, upload
 from labelloop.store import callbacks, storage
-from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, ask_for_labels, hear, heard, notice
+from outside_work import (
+    CHANGES,
+    ENDPOINT,
+    EXECUTION,
+    FAILURE,
+    LABELING,
+    OUTPUT,
+    TRAINING,
+    ask_for_inference,
+    ask_for_labels,
+    changed,
+    hear,
+    heard,
+    notice,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 FOREIGN = ["batches/other/predictions/1/00000-00.jsonl", "batches/b/predictions/1/00001-00.jsonl", "given/labels.jsonl"]
@@ -82,33 +96,33 @@ def test_what_a_failure_says_is_read_from_its_object_and_only_the_start_of_it(st
 def test_a_notice_that_cannot_be_read_is_dead_lettered_with_a_reason(
     states, runtime, caplog, monkeypatch, body
 ) -> None:
-    import complete_inference
+    import complete_work
 
     told = []
-    monkeypatch.setattr(complete_inference.logger, "warning", lambda text, **more: told.append(more.get("reason", "")))
+    monkeypatch.setattr(complete_work.logger, "warning", lambda text, **more: told.append(more.get("reason", "")))
     assert hear({**notice("odd"), "body": body}) == ["odd"] and heard(states) == []
     assert told and any(said in told[0] for said in ("the notice", "the event cannot be read"))
 
 
 @pytest.mark.fault("J04")
 @pytest.mark.parametrize(
-    ("function", "event"),
+    ("change", "name"),
     [
-        ("complete_labeling", {"resources": ["arn:aws:sagemaker:r:1:labeling-job/labelloop-other"]}),
-        ("complete_labeling", {"resources": ["arn:aws:sagemaker:r:1:labeling-job/labelloop-prod-batch-r1a1"]}),
-        ("complete_training", {"detail": {"TrainingJobName": "labelloop-prod-train-1-00000000"}}),
-        ("complete_deployment", {"detail": {"EndpointName": "labelloop-prod-v000001-00000000"}}),
+        (LABELING, "labelloop-other"),
+        (LABELING, "labelloop-prod-batch-r1a1"),
+        (TRAINING, "labelloop-prod-train-1-00000000"),
+        (ENDPOINT, "labelloop-prod-v000001-00000000"),
     ],
 )
-def test_work_of_somebody_else_is_not_even_asked_about(states, sagemaker, function, event) -> None:
+def test_work_of_somebody_else_is_not_even_asked_about(states, sagemaker, change, name) -> None:
     """The neighbour's events may reach us; our role may not describe the neighbour's jobs, and need not."""
     sagemaker.answering(describe_labeling_job={"LabelingJobStatus": "InProgress"})
-    handle_event(function, event)
+    handle_event("complete_work", changed(change, name))
     assert [name for name, _ in sagemaker.calls] == [] and heard(states) == []
 
 
 @pytest.mark.fault("J06", "A23")
-@pytest.mark.parametrize("function", ["complete_labeling", "complete_training", "complete_deployment"])
+@pytest.mark.parametrize("change", [*CHANGES, "Something Else Changed", 7, None])
 @pytest.mark.parametrize(
     "event",
     [
@@ -124,11 +138,11 @@ def test_work_of_somebody_else_is_not_even_asked_about(states, sagemaker, functi
         {"resources": ["\ud800"], "detail": {"TrainingJobName": "\ud800", "EndpointName": "\ud800"}},
     ],
 )
-def test_an_event_that_cannot_be_read_fails_with_a_sentence(states, sagemaker, function, event) -> None:
+def test_an_event_that_cannot_be_read_fails_with_a_sentence(states, sagemaker, change, event) -> None:
     """It goes the way of failed events: two more attempts, then the dead-letter queue with this error."""
     problem = None
     try:
-        handle_event(function, event)
+        handle_event("complete_work", {"detail-type": change, **event})
     except Exception as error:
         problem = error
     assert type(problem).__name__ == "InvalidInputError" and "the event cannot be read" in str(problem)
@@ -141,9 +155,9 @@ def test_what_an_event_says_of_a_job_is_not_believed(states, sagemaker, status) 
     sagemaker.answering(describe_labeling_job={"LabelingJobStatus": "InProgress"})
     detail = {"LabelingJobStatus": status, "TrainingJobName": job, "TrainingJobStatus": status, "EndpointName": job}
     event = {"resources": [f"arn:aws:sagemaker:r:1:labeling-job/{job}"], "detail": {**detail, "EndpointStatus": status}}
-    for function in ("complete_labeling", "complete_training", "complete_deployment"):
+    for change in CHANGES:
         with suppress(LookupError):
-            handle_event(function, event)
+            handle_event("complete_work", {"detail-type": change, **event})
     assert heard(states) == [] and callbacks.find("labeling", job).status == "waiting"
 
 

@@ -8,7 +8,7 @@ import pytest
 from handling import handle_event
 from labelloop.store import callbacks, storage
 from labelloop.store.observability import logger
-from outside_work import EXECUTION, OUTPUT, ask_for_inference, ask_for_labels, hear, notice
+from outside_work import EXECUTION, LABELING, OUTPUT, TRAINING, ask_for_inference, ask_for_labels, changed, hear, notice
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 TOKEN = "AQCEAAAAKgAAAAMAAAAAAAAAAb/canary+0123456789=="
@@ -76,7 +76,7 @@ def test_no_function_around_a_token_logs_it(states, runtime, sagemaker, logged) 
     hear(notice(inference_id))
     job = ask_for_labels(TOKEN)
     sagemaker.answering(describe_labeling_job={"LabelingJobStatus": "Stopped"})
-    handle_event("complete_labeling", {"resources": [f"arn:aws:sagemaker:r:1:labeling-job/{job}"]})
+    handle_event("complete_work", changed(LABELING, job))
     callbacks.remember("training", "job", TOKEN, EXECUTION, 60)
-    handle_event("complete_training", {"detail": {"TrainingJobName": "another"}})
+    handle_event("complete_work", changed(TRAINING, "another"))
     assert logged() and TOKEN not in logged()

@@ -5,7 +5,7 @@ import pytest
 from annotation_lines import reference
 from botocore.exceptions import ClientError
 from fake_service import refused
-from handling import MODEL, crown, handle
+from handling import MODEL, crown, handle, handle_event
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.contracts.settings import settings
@@ -13,6 +13,7 @@ from labelloop.engines import models, training
 from labelloop.store import callbacks, immutable, ledger, storage
 from labelloop.store.ledger import LockLostError
 from made_up_models import model, tensors_sha256
+from outside_work import ENDPOINT, changed
 from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
@@ -154,11 +155,11 @@ def test_an_endpoint_answers_when_it_is_in_service(states, fake_service) -> None
     sagemaker = fake_service("sagemaker", describe_endpoint={"EndpointStatus": "Creating"})
     name = deploy()["endpoint"]
     assert states.calls == [] and callbacks.find("deployment", name).started
-    handle("complete_deployment", detail={"EndpointName": name})
+    handle_event("complete_work", changed(ENDPOINT, name))
     assert states.calls == []
     sagemaker.answering(describe_endpoint={"EndpointStatus": "InService"})
     for _ in range(3):
-        handle("complete_deployment", detail={"EndpointName": name})
+        handle_event("complete_work", changed(ENDPOINT, name))
     assert [request["taskToken"] for request in states.requests_of("send_task_success")] == ["t1"]
 
 

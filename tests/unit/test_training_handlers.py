@@ -8,11 +8,12 @@ import pytest
 from annotation_lines import line
 from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
-from handling import MODEL, crown, handle
+from handling import MODEL, crown, handle, handle_event
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.store import callbacks, datasets, immutable, ledger, storage
 from labelloop.work import failures
 from made_up_models import detector_checkpoint, model, safetensors
+from outside_work import TRAINING, changed
 from training_files import (
     JOB,
     archive,
@@ -166,14 +167,14 @@ def test_a_failed_training_job_says_why(states, fake_service, status) -> None:
     sagemaker = fake_service("sagemaker")
     ask_for_training()
     sagemaker.answering(describe_training_job={"TrainingJobStatus": status, "FailureReason": "no GPU memory"})
-    handle("complete_training", detail={"TrainingJobName": JOB})
+    handle_event("complete_work", changed(TRAINING, JOB))
     (told,) = states.requests_of("send_task_failure")
     assert told["error"] == "TrainingJobFailed" and "no GPU memory" in told["cause"]
 
 
 def test_events_of_jobs_of_others_are_nothing_to_us(states, fake_service) -> None:
     sagemaker = fake_service("sagemaker")
-    assert handle("complete_training", detail={"TrainingJobName": "theirs"}) == {"training_job": "theirs"}
+    assert handle_event("complete_work", changed(TRAINING, "theirs")) == {"training": "theirs"}
     assert sagemaker.calls == []  # not even looked at
 
 

@@ -71,7 +71,7 @@ def test_requests_that_are_denied_fail_visibly_and_their_images_wait(loop: Loop)
 
 
 def test_an_answer_that_may_not_be_sent_is_sent_by_the_reconciler(loop: Loop) -> None:
-    with without(loop, "CompleteInferenceFunctionRole", "states:SendTaskSuccess"):
+    with without(loop, "CompleteWorkFunctionRole", "states:SendTaskSuccess"):
         loop.upload("not answered", pictures(COUNT, seed="answer"), marker={})
         arn = loop.started("not answered")
         batch = loop.batch_id("not answered")

@@ -119,8 +119,9 @@ def test_a_lost_event_is_made_up_for_by_the_reconciler_and_a_repeated_one_change
     (name,) = loop.control("GET", "state")["labeling_jobs"]
     before = loop.dataset()
     for _ in range(3):
-        event = {"resources": [f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{name}"]}
-        assert loop.invoke("CompleteLabeling", event) == {"labeling_job": name}
+        job = f"arn:aws:sagemaker:us-east-1:000000000000:labeling-job/{name}"
+        event = {"detail-type": "SageMaker Ground Truth Labeling Job State Change", "resources": [job]}
+        assert loop.invoke("CompleteWork", event) == {"labeling": name}
     assert loop.status(arn) == "SUCCEEDED" and loop.dataset() == before
 
 

@@ -9,6 +9,20 @@ from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 
 LONGEST_NAME = 1024  # characters; an object's key has so many bytes, all other names are shorter
+# EventBridge's detail-type -> the kind of work that changed, and where the event names it.
+_WORK = {
+    "SageMaker Ground Truth Labeling Job State Change": ("labeling", ("resources", 0)),
+    "SageMaker Training Job State Change": ("training", ("detail", "TrainingJobName")),
+    "SageMaker Endpoint State Change": ("deployment", ("detail", "EndpointName")),
+}
+
+
+def changed_work(event: Any) -> tuple[str, str]:
+    """(kind, name) of the job or endpoint that an EventBridge event is about."""
+    kind, place = _WORK.get(named(event, "detail-type"), ("", ()))
+    if not kind:
+        raise _unreadable(("detail-type",), f"must be one of {', '.join(_WORK)}")
+    return kind, named(event, *place).rpartition("/")[2]
 
 
 def named(event: Any, *path: str | int) -> str:

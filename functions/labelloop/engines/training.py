@@ -4,8 +4,11 @@ containers/yolo/README.md.
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
@@ -16,6 +19,7 @@ from labelloop.engines import archives, model_archives
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.store import aws, immutable, storage
 from labelloop.store.callbacks import Outcome
+from labelloop.store.observability import logger
 
 MOST_METRICS_BYTES = 50_000_000
 MOST_FILES_BYTES = 200_000_000
@@ -141,6 +145,29 @@ def _text(body: bytes, where: str) -> str:
 def _channel(name: str, uri: str, kind: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
+
+
+def create(request: Mapping[str, Any]) -> bool:
+    """Creates the job. False: it exists, an earlier attempt made it."""
+    try:
+        aws.client("sagemaker").create_training_job(**request)
+    except ClientError as error:
+        if aws.error_code(error) != "ResourceInUse":
+            raise
+        return False
+    return True
+
+
+def stop(job: str) -> bool:
+    """Asks the job to stop. False: it cannot be stopped now, ask again later."""
+    try:
+        aws.client("sagemaker").stop_training_job(TrainingJobName=job)
+    except (ClientError, BotoCoreError) as error:
+        if aws.may_pass(error):
+            logger.warning("the training job could not be stopped yet", job=job, reason=str(error))
+            return False
+        logger.info("the training job needs no stopping", job=job, reason=str(error))
+    return True
 
 
 def ended(job: str) -> Outcome | None:

@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints
-from labelloop.people import labeling
-from labelloop.store import aws, callbacks, ledger, notices
-from labelloop.store.callbacks import Callback, Outcome
+from labelloop.store import callbacks, ledger, notices
+from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, logger
+from labelloop.work import outside
 
 
 def describe(error: Any) -> str:
@@ -52,10 +52,9 @@ def stop_open_work(execution: str) -> None:
     within its lifetime: what people do is worth keeping, and a restart of the batch takes the job over by its name."""
     for callback in callbacks.open_callbacks():
         if callback.execution == execution and callback.kind == "training":
-            _stop_training(callback)
+            outside.stop(callback, "TrainingJobFailed", "the execution that started the job failed")
         elif callback.execution == execution and callback.kind == "deployment":
-            cause = "the execution that deployed the endpoint failed"
-            callbacks.answer(callback, Outcome(False, error="DeploymentFailed", cause=cause))
+            outside.stop(callback, "DeploymentFailed", "the execution that deployed the endpoint failed")
 
 
 def remove_unpromoted_endpoint(model_version: str) -> None:
@@ -77,29 +76,9 @@ def remove_unpromoted_endpoint(model_version: str) -> None:
 
 def close_expired(callback: Callback) -> None:
     """The state that waited has timed out: stop the outside work and close the row."""
-    if callback.kind == "training":
-        _stop_training(callback)
-        return
-    if callback.kind == "labeling":
-        labeling.stop(callback.external_id)
-    callbacks.answer(callback, Outcome(False, error="TransientError", cause="no answer came before the deadline"))
+    outside.stop(callback, "TransientError", "no answer came before the deadline")
 
 
 def close_superseded(callback: Callback) -> None:
     """The batch of a later marker asks people for these images: two jobs for them would be paid for twice."""
-    labeling.stop(callback.external_id)
-    callbacks.answer(callback, Outcome(False, error="NotTheOwnerError", cause="a later marker took the images over"))
-
-
-def _stop_training(callback: Callback) -> None:
-    """A job that cannot be stopped now keeps its row open: the reconciler tries again."""
-    try:
-        aws.client("sagemaker").stop_training_job(TrainingJobName=callback.external_id)
-    except (ClientError, BotoCoreError) as error:
-        if aws.may_pass(error):
-            logger.warning("the training job could not be stopped yet", job=callback.external_id, reason=str(error))
-            return
-        logger.info("the training job needs no stopping", job=callback.external_id, reason=str(error))
-    callbacks.answer(
-        callback, Outcome(False, error="TrainingJobFailed", cause="the execution that started the job failed")
-    )
+    outside.stop(callback, "NotTheOwnerError", "a later marker took the images over")

@@ -1,0 +1,84 @@
+"""Work that runs outside a state, and that the state waits for: remembered before it starts, started, answered exactly
+once, and stopped where nobody waits any more (docs/architecture.md, "Callbacks table").
+
+The kinds of work are inference, labeling, training and deployment; `external_id` is the name of the request, job or
+endpoint. Events are hints: what became of the work, the object in S3 or Describe tells.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labelloop.engines import endpoints, training
+from labelloop.people import labeling
+from labelloop.store import callbacks
+from labelloop.store.callbacks import Callback, Outcome
+
+# The metrics that count what has ended: well, and badly.
+METRICS = {
+    "inference": ("InferenceCompleted", "InferenceFailed"),
+    "labeling": ("LabelingCompleted", "LabelingFailed"),
+    "training": ("TrainingCompleted", "TrainingJobFailed"),
+    "deployment": ("DeploymentCompleted", "DeploymentFailed"),
+}
+
+
+def remember(kind: str, external_id: str, event: Mapping[str, Any], **details: str) -> Callback | None:
+    """Opens the row, or gives it the state's token. Call before the work starts. None: it succeeded before, and the
+    state has been told so.
+    """
+    callback = callbacks.remember(
+        kind, external_id, event["task_token"], event["execution"], int(event["timeout_seconds"]), **details
+    )
+    if callback.outcome is None:
+        return callback
+    callbacks.deliver(callback, again=True)
+    return None
+
+
+def start(
+    callback: Callback, work: Callable[[], bool], refusals: tuple[type[Exception], ...] = (), **details: str
+) -> None:
+    """Starts the work. False from `work`: an earlier attempt or execution started it, so it may have ended, and no
+    event will tell. Where one of `refusals` is raised nothing was started, and nobody waits.
+    """
+    try:
+        begun = work()
+    except refusals:
+        callbacks.forget(callback)
+        raise
+    callbacks.mark_started(callback, **details)
+    if not begun:
+        answer(callback)
+
+
+def ended(callback: Callback) -> Outcome | None:
+    """What became of the work; None while it goes on."""
+    match callback.kind:
+        case "inference":
+            return endpoints.answered(callback)
+        case "labeling":
+            return labeling.ended(callback.external_id)
+        case "training":
+            return training.ended(callback.external_id)
+        case "deployment":
+            return endpoints.ended(callback.external_id)
+    raise ValueError(f"unknown kind of outside work: {callback.id}")
+
+
+def answer(callback: Callback) -> Outcome | None:
+    """Tells the waiting state what became of the work, if it has ended."""
+    outcome = ended(callback)
+    if outcome is not None:
+        callbacks.answer(callback, outcome)
+    return outcome
+
+
+def stop(callback: Callback, error: str, cause: str) -> None:
+    """Ends the wait, and the work where that does not end by itself soon. What is recorded already stays. A training
+    job that cannot be stopped now keeps its row open: the reconciler tries again.
+    """
+    if callback.kind == "labeling":
+        labeling.stop(callback.external_id)
+    elif callback.kind == "training" and not training.stop(callback.external_id):
+        return
+    callbacks.answer(callback, Outcome(False, error=error, cause=cause))
