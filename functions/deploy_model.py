@@ -21,6 +21,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     immutable.read(f"models/{version}/model.tar.gz")  # raises unless it is the archive that was registered
     card = immutable.find_json(f"models/{version}/card.json") or {}
     image = card.get("image") or container_images.resolve(settings().inference_image)
-    outside.start(callback, lambda: endpoints.create(name, version, image, settings()), refusals=(ClientError,))
+    outside.start(
+        callback,
+        lambda: endpoints.create(name, version, image, settings()),
+        lambda: endpoints.ended(name),
+        refusals=(ClientError,),
+    )
     count("DeploymentRequested")
     return {"endpoint": name}

@@ -7,6 +7,7 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import InferenceOverdueError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
+from labelloop.engines import endpoints
 from labelloop.store import aws, callbacks, storage
 from labelloop.store.observability import count, entry
 from labelloop.work import outside
@@ -26,7 +27,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if callback is None:
         return {"inference_id": inference_id}
     # An earlier attempt made this request: its output may be there although no notice has come.
-    if callback.started and (outside.answer(callback) or callback.age_seconds < settings().inference_timeout_seconds):
+    settled = callback.started and outside.settle(callback, endpoints.answered(callback))
+    if settled or (callback.started and callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
     knobs = settings()
     answer = aws.client("sagemaker-runtime").invoke_endpoint_async(

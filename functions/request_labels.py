@@ -22,7 +22,13 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if callback is None:
         return {"labeling_job": job.name}
     refusals = (ClientError, LimitReachedError, InvalidInputError)
-    outside.start(callback, lambda: _create(files, number, job), refusals, batch=files.batch_id)
+    outside.start(
+        callback,
+        lambda: _create(files, number, job),
+        lambda: labeling.ended(job.name),
+        refusals,
+        batch=files.batch_id,
+    )
     count("LabelingJobRequested")
     _notify(files, number, int(event["job"]), job)
     return {"labeling_job": job.name}

@@ -35,6 +35,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     left = max(SHORTEST_SECONDS, int(event["timeout_seconds"]) - AROUND_TRAINING_SECONDS)
     bound = request["StoppingCondition"]
     bound["MaxRuntimeInSeconds"] = min(bound["MaxRuntimeInSeconds"], left)
-    outside.start(callback, lambda: training.create(request), refusals=(ClientError,))
+    outside.start(callback, lambda: training.create(request), lambda: training.ended(job), (ClientError,))
     count("TrainingRequested")
     return {"training_job": job}

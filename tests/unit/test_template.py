@@ -376,7 +376,7 @@ def test_every_role_writes_where_its_own_work_lies_and_nobody_where_users_put_th
 CALLS = {
     "RequestInferenceFunction": {"dynamodb": {"GetItem", "PutItem", "UpdateItem"}},
     "DeployModelFunction": {
-        "dynamodb": {"GetItem", "PutItem", "UpdateItem"},
+        "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"},
         "sagemaker": {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "DescribeEndpoint", "AddTags"},
     },
     "TrainChallengerFunction": {

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints
+from labelloop.engines import endpoints, training
 from labelloop.store import callbacks, ledger, notices
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, logger
@@ -51,10 +51,12 @@ def stop_open_work(execution: str) -> None:
     """Stops the training that this execution waits for, and waits for its endpoint no more. A labelling job goes on
     within its lifetime: what people do is worth keeping, and a restart of the batch takes the job over by its name."""
     for callback in callbacks.open_callbacks():
-        if callback.execution == execution and callback.kind == "training":
-            outside.stop(callback, "TrainingJobFailed", "the execution that started the job failed")
-        elif callback.execution == execution and callback.kind == "deployment":
-            outside.stop(callback, "DeploymentFailed", "the execution that deployed the endpoint failed")
+        if callback.execution != execution:
+            continue
+        if callback.kind == "training" and training.stop(callback.external_id):
+            outside.give_up(callback, "TrainingJobFailed", "the execution that started the job failed")
+        elif callback.kind == "deployment":
+            outside.give_up(callback, "DeploymentFailed", "the execution that deployed the endpoint failed")
 
 
 def remove_unpromoted_endpoint(model_version: str) -> None:

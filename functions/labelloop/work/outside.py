@@ -36,10 +36,14 @@ def remember(kind: str, external_id: str, event: Mapping[str, Any], **details: s
 
 
 def start(
-    callback: Callback, work: Callable[[], bool], refusals: tuple[type[Exception], ...] = (), **details: str
+    callback: Callback,
+    work: Callable[[], bool],
+    ended: Callable[[], Outcome | None],
+    refusals: tuple[type[Exception], ...],
+    **details: str,
 ) -> None:
     """Starts the work. False from `work`: an earlier attempt or execution started it, so it may have ended, and no
-    event will tell. Where one of `refusals` is raised nothing was started, and nobody waits.
+    event will tell: `ended` is asked. Where one of `refusals` is raised nothing was started, and nobody waits.
     """
     try:
         begun = work()
@@ -48,7 +52,7 @@ def start(
         raise
     callbacks.mark_started(callback, **details)
     if not begun:
-        answer(callback)
+        settle(callback, ended())
 
 
 def ended(callback: Callback) -> Outcome | None:
@@ -68,9 +72,15 @@ def ended(callback: Callback) -> Outcome | None:
 def answer(callback: Callback) -> Outcome | None:
     """Tells the waiting state what became of the work, if it has ended."""
     outcome = ended(callback)
+    settle(callback, outcome)
+    return outcome
+
+
+def settle(callback: Callback, outcome: Outcome | None) -> bool:
+    """Whether the work has ended; then the waiting state is told."""
     if outcome is not None:
         callbacks.answer(callback, outcome)
-    return outcome
+    return outcome is not None
 
 
 def stop(callback: Callback, error: str, cause: str) -> None:
@@ -81,4 +91,9 @@ def stop(callback: Callback, error: str, cause: str) -> None:
         labeling.stop(callback.external_id)
     elif callback.kind == "training" and not training.stop(callback.external_id):
         return
+    give_up(callback, error, cause)
+
+
+def give_up(callback: Callback, error: str, cause: str) -> None:
+    """Ends the wait. What is recorded already stays."""
     callbacks.answer(callback, Outcome(False, error=error, cause=cause))
