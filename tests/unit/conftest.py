@@ -183,3 +183,11 @@ def _table(name: str, index: dict[str, str] | None = None) -> dict[str, object]:
         every = {"ProjectionType": "ALL"}
         table["GlobalSecondaryIndexes"] = [{"IndexName": "open-index", "KeySchema": keys, "Projection": every}]
     return table
+
+
+@pytest.fixture
+def set_of(tmp_path):
+    """A COCO file with pictures, see coco_set."""
+    from coco_set import Set
+
+    return Set(tmp_path)
