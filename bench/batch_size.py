@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 from labelloop.contracts import limits
-from labelloop.people.supplied import MOST_BYTES
+from labelloop.people.supplied_files import MOST_BYTES
 
 from bench.batch_step import MARK
 from bench.made_up_batch import BOXES, EARLIER, EXECUTION, MODELS, MadeUpBatch

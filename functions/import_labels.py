@@ -14,9 +14,10 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
-from labelloop.people import supplied
+from labelloop.people import supplied, supplied_files
+from labelloop.people.image_names import Names
 from labelloop.people.labeling import ANSWER_ATTRIBUTE
-from labelloop.people.supplied import Names, Refused
+from labelloop.people.supplied import Refused
 from labelloop.store import immutable, ledger, refusals, storage
 from labelloop.store.observability import count, entry, logger
 from labelloop.store.refusals import InaccessibleObjectError
@@ -67,8 +68,8 @@ def _read(
     refused, mended = [], []
     try:
         with refusals.reading(labels_uri):
-            body = storage.read(storage.own_key(labels_uri), most=supplied.MOST_BYTES)
-        lines = supplied.objects(body)
+            body = storage.read(storage.own_key(labels_uri), most=supplied_files.MOST_BYTES)
+        lines = supplied_files.objects(body)
         limits.check_labels(len(lines))
     except InaccessibleObjectError as error:
         raise InvalidInputError(

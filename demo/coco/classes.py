@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.people.supplied import INVISIBLE
+from labelloop.people.image_names import INVISIBLE
 
 from demo.coco.entries import CocoError, Ids, Notes, loose_id, place_of, plain_id, short
 

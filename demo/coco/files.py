@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelloop.people.supplied import Names, normal
+from labelloop.people.image_names import Names, normal
 
 from demo.coco.entries import CocoError, Ids, Notes, Size, number_of, place_of
 

@@ -509,11 +509,11 @@ def test_labels_that_disagree_about_the_same_bytes_are_told_and_the_first_counts
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
 def test_real_manifests_of_ground_truth_are_read_or_refused_with_a_reason() -> None:
-    from labelloop.people import supplied
+    from labelloop.people import supplied, supplied_files
 
     read, refused = 0, []
     for path in sorted(SHARED.glob("groundtruth/*/*output.manifest")):
-        for _, line in supplied.objects(path.read_bytes()):
+        for _, line in supplied_files.objects(path.read_bytes()):
             try:
                 supplied.read(line, "", _names_in(line))
                 read += 1
@@ -531,20 +531,20 @@ def _names_in(line: str) -> tuple[str, ...]:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
 def test_a_real_adjustment_job_of_a_single_worker_is_imported_as_people_left_it() -> None:
-    from labelloop.people import supplied
+    from labelloop.people import supplied, supplied_files
 
     (path,) = SHARED.glob("groundtruth/od-single-worker-adjustment/*.manifest")
-    lines_read = supplied.objects(path.read_bytes())
+    lines_read = supplied_files.objects(path.read_bytes())
     read = [supplied.read(line, "", _names_in(line)) for _, line in lines_read if "adjust" in line or "boxes" in line]
     assert read and all(label.human for label in read)
 
 
 @given(st.binary(max_size=200))
 def test_no_file_breaks_the_reader(body) -> None:
-    from labelloop.people import supplied
+    from labelloop.people import supplied, supplied_files
 
     try:
-        for number, line in supplied.objects(body):
+        for number, line in supplied_files.objects(body):
             assert number >= 1 and "\n" not in line
             try:
                 supplied.read(line, "", ("head",))

@@ -1,16 +1,15 @@
 """Label manifests that people bring along: read in the forms they really have, refused with a reason otherwise.
 
-Pure. The form is SageMaker's augmented manifest (developer guide, sms-data-output), one label per image: JSON lines, or
-the same objects in an array or pretty-printed; UTF-8 or UTF-16. Boxes and points are in canonical pixels.
+Pure. The form is SageMaker's augmented manifest (developer guide, sms-data-output), one label per image; what the file
+itself may look like is in supplied_files. Boxes and points are in canonical pixels.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +19,8 @@ from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
 from labelloop.contracts.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
 from labelloop.contracts.records import Box, KeyPoint
+from labelloop.people.image_names import Names, normal
 
-MOST_BYTES = 200_000_000
 MOST_MARKS = 2_000
 SMALLEST_SIDE = 1.0  # pixels; people's tools draw whole ones
 LINES_SHOWN = 5
@@ -31,9 +30,6 @@ VERIFICATION = "groundtruth/label-verification"
 ACCEPTED = frozenset(
     ["accept", "accepted", "approve", "approved", "correct", "good", "ok", "okay", "pass", "right", "yes"]
 )
-_PERCENT = re.compile("(?:%[0-9A-Fa-f]{2})+")
-INVISIBLE = re.compile("[\u200b\u2060\ufeff]")  # of zero width; editors and exports leave them
-INSTEAD = "give an augmented manifest: one JSON object per line with source-ref, the label and its metadata"
 
 
 @dataclass(frozen=True)
@@ -43,20 +39,6 @@ class Refused:
     line: int
     error: str
     kind: str
-
-
-def objects(body: bytes) -> list[tuple[int, str]]:
-    """(line number, JSON text on one line) of every object of the file; malformed text comes as the lines it has.
-
-    Raises InvalidInputError for a file that is not a manifest at all, saying what to give instead.
-    """
-    text = _text(body)
-    found = _sequence(text)
-    if found is None:
-        found = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if len(found) == 1:
-        _refuse_other_formats(found[0][1])
-    return found
 
 
 def attribute_of(line: str, wanted: str) -> str | None:
@@ -184,65 +166,6 @@ def mended(
     return replace(annotation, boxes=tuple(kept)), tuple(told)
 
 
-class Names:
-    """Finds the image that a source-ref means: by its exact names, else by the same name in another spelling or place.
-
-    Letter case, `./`, percent-encoding and Unicode form do not matter, nor does another bucket or folder above the
-    batch's files, as long as exactly one image fits. A folder between the batch's prefix and a file does matter. A
-    URI of the data bucket names one object and no other, to the letter; blanks around it do not matter.
-    """
-
-    def __init__(self, exact: Mapping[str, str], relative: Mapping[str, str], home: str = "") -> None:
-        """`exact`: every full name of an image -> its id; `relative`: its name below the batch's prefix -> its id;
-        `home`: what every URI of the data bucket begins with.
-        """
-        self._exact, self._home = exact, home
-        self._whole: dict[str, set[str]] = defaultdict(set)
-        self._ends: dict[str, set[str]] = defaultdict(set)
-        for name, image in relative.items():
-            parts = normal(name).split("/")
-            self._whole["/".join(parts)].add(image)
-            for start in range(len(parts)):
-                self._ends["/".join(parts[start:])].add(image)
-
-    def is_exact(self, source_ref: str) -> bool:
-        return source_ref in self._exact
-
-    def find(self, source_ref: str) -> str:
-        """The image's id. Raises InvalidInputError where none or several fit."""
-        fitting = self.fitting(source_ref)
-        if len(fitting) > 1:
-            raise InvalidInputError(f"{len(fitting)} images of this batch fit {source_ref!r}: name its whole key")
-        if not fitting:
-            raise InvalidInputError(f"no readable image of this batch has that source-ref: {source_ref!r}")
-        return next(iter(fitting))
-
-    def fitting(self, source_ref: str) -> set[str]:
-        """The ids of the images that this name fits best: none, the one, or several."""
-        if source_ref in self._exact:
-            return {self._exact[source_ref]}
-        plain = INVISIBLE.sub("", source_ref).strip()
-        if self._home and plain.casefold().startswith(self._home):
-            image = self._exact.get(self._home + plain[len(self._home) :])
-            return set() if image is None else {image}
-        return next(filter(None, self._fitting(source_ref)), set())
-
-    def _fitting(self, source_ref: str) -> Iterator[set[str]]:
-        """The images that fit, the best match first."""
-        path = source_ref.removeprefix("s3://").partition("/")[2] if source_ref.startswith("s3://") else source_ref
-        parts = normal(path).split("/")
-        yield self._ends.get("/".join(parts), set())
-        for start in range(1, len(parts)):
-            yield self._whole.get("/".join(parts[start:]), set())
-
-
-def normal(name: str) -> str:
-    """A file or class name without what people and tools write differently and mean the same."""
-    decoded = _PERCENT.sub(lambda codes: bytes.fromhex(codes[0].replace("%", "")).decode("utf-8", "replace"), name)
-    plain = unicodedata.normalize("NFC", INVISIBLE.sub("", decoded).replace("\\", "/")).casefold().strip()
-    return "/".join(part for part in plain.split("/") if part not in ("", "."))
-
-
 Lines = Mapping[str, tuple[int, Annotation]]  # source-ref -> line number and label
 
 
@@ -331,63 +254,6 @@ def kind_of(error: str) -> str:
     """What an error says, without what differs from line to line."""
     without_image = error.partition(": ")[2] if error.startswith("line of ") else error
     return re.sub(r"\d+", "#", re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", without_image))[:80]
-
-
-def _text(body: bytes) -> str:
-    if len(body) > MOST_BYTES:
-        raise InvalidInputError(
-            f"the manifest has {len(body):,} bytes, at most {MOST_BYTES:,} are read: split the batch"
-        )
-    if body.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-        raise InvalidInputError(f"the manifest is compressed: unpack it; {INSTEAD}")
-    try:
-        return body.decode(json.detect_encoding(body))
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"the manifest is not UTF-8 text ({error}): save it as UTF-8") from None
-
-
-def _sequence(text: str) -> list[tuple[int, str]] | None:
-    """The objects of a text that holds nothing else: one after another, or in arrays; None for any other text."""
-    found: list[tuple[int, str]] = []
-    decoder, position, line = json.JSONDecoder(), 0, 1
-    try:
-        while True:
-            start = position
-            while position < len(text) and text[position] in " \t\r\n,":
-                position += 1
-            line += text.count("\n", start, position)
-            if position == len(text):
-                return found
-            value, end = decoder.raw_decode(text, position)
-            found += [(line, _one_line(text[position:end], each)) for each in _members(value)]
-            line += text.count("\n", position, end)
-            position = end
-    except (ValueError, RecursionError):
-        return None
-
-
-def _members(value: Any) -> Iterator[Any]:
-    if not isinstance(value, list | dict):
-        raise ValueError("not objects")
-    yield from value if isinstance(value, list) else [value]
-
-
-def _one_line(text: str, value: Any) -> str:
-    return text if text.startswith("{") and "\n" not in text else json.dumps(value, ensure_ascii=False)
-
-
-def _refuse_other_formats(line: str) -> None:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(record, dict):
-        return
-    for keys, name in (({"images", "annotations"}, "COCO JSON"), ({"shapes", "imagePath"}, "LabelMe JSON")):
-        if keys <= set(record):
-            raise InvalidInputError(f"the file is {name}, not a manifest: {INSTEAD}")
-    if "source-ref" not in record and "annotations" in record:
-        raise InvalidInputError(f"the file holds annotations, but no object with source-ref: {INSTEAD}")
 
 
 def _spellings(names: Sequence[str]) -> dict[str, str]:
