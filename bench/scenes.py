@@ -18,6 +18,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import cv2
 
@@ -45,7 +46,7 @@ def main() -> None:
         _write_pictures(work / f"pool-{seed}", seed=1000 + seed, count=max(arguments.sizes))
     runs = [(size, seed) for size in sorted(arguments.sizes, reverse=True) for seed in arguments.seeds]
     with ThreadPoolExecutor(2) as pool:
-        results = dict(zip(runs, pool.map(lambda run: _train(work, *run, arguments), runs), strict=True))
+        results = dict(zip(runs, pool.map(lambda run: _train(work, run[0], run[1], arguments), runs), strict=True))
     report = _report(results, sorted(arguments.sizes), arguments)
     out = ROOT / "build" / "bench" / "S6.scenes.json"
     out.write_text(json.dumps(report, indent=2) + "\n")
@@ -55,7 +56,7 @@ def main() -> None:
 def _report(
     results: dict[tuple[int, int], dict[str, float]], sizes: list[int], arguments: argparse.Namespace
 ) -> dict[str, object]:
-    curve = {}
+    curve: dict[str, dict[str, Any]] = {}
     for size in sizes:
         of_size = [results[size, seed] for seed in arguments.seeds]
         curve[str(size)] = {

@@ -142,7 +142,11 @@ class _Page(HTMLParser):
     def handle_decl(self, decl: str) -> None:
         self.handle_comment(decl)
 
-    unknown_decl = handle_pi = handle_decl
+    def unknown_decl(self, data: str) -> None:
+        self.handle_comment(data)
+
+    def handle_pi(self, data: str) -> None:
+        self.handle_comment(data)
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on") or name in ("style", "srcdoc"):

@@ -238,7 +238,7 @@ def _report(trainer: DetectionTrainer) -> None:
         print(f"epoch {epoch}/{trainer.epochs} {losses}", flush=True)
 
 
-def _starting_point(recipe: Recipe, champion_dir: Path | None) -> tuple[dict, torch.nn.Module | None]:
+def _starting_point(recipe: Recipe, champion_dir: Path | None) -> tuple[dict[str, Any], torch.nn.Module | None]:
     if champion_dir is not None:
         champion = _network(_read(champion_dir))
         return champion.yaml, champion.eval()

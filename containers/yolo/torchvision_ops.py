@@ -7,6 +7,7 @@ its operators stay undefined and the import fails with "operator torchvision::nm
 
 import importlib
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,8 @@ def ensure_torchvision() -> str:
         _library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _library.impl(operator, _nms, "CPU")
     importlib.import_module("torchvision")
-    importlib.import_module("torchvision.extension")._has_ops = lambda: True
+    extension: Any = importlib.import_module("torchvision.extension")
+    extension._has_ops = lambda: True
     return "opencv"
 
 

@@ -6,7 +6,7 @@
 Nothing is extracted: no path, link or device of an archive means anything here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -35,7 +35,7 @@ def read(packed: BinaryIO, context: str) -> dict[str, bytes]:
     return files
 
 
-def check_complete(files: Mapping[str, object], context: str) -> None:
+def check_complete(files: Collection[str], context: str) -> None:
     """Raises InvalidInputError naming what is not among a model's files."""
     needed = (checkpoints.FILE, model_descriptions.FILE) if is_old(files) else STORED
     if missing := [name for name in needed if name not in files]:
@@ -44,7 +44,7 @@ def check_complete(files: Mapping[str, object], context: str) -> None:
         )
 
 
-def is_old(files: Mapping[str, object]) -> bool:
+def is_old(files: Collection[str]) -> bool:
     """Whether the weights are a `.pt` that is to be converted; where safetensors lie beside it, those count."""
     return checkpoints.FILE in files and weights.FILE not in files
 
