@@ -5,9 +5,9 @@ import json
 
 import boto3
 import pytest
-from handling import handle_event
+from handling import Context, handle_event
 from labelloop.store import callbacks, storage
-from labelloop.store.observability import logger
+from labelloop.store.observability import count, entry, logger, metrics
 from outside_work import EXECUTION, LABELING, OUTPUT, TRAINING, ask_for_inference, ask_for_labels, changed, hear, notice
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -66,6 +66,24 @@ def test_what_is_no_secret_stays_as_it_is(logged) -> None:
     logger.info("batch registered", batch_id="b-1", images=3, names=["token-ring.jpg", "a=b&c.jpg"], reason="a: b, c=d")
     told = json.loads(logged())
     assert (told["names"], told["reason"]) == (["token-ring.jpg", "a=b&c.jpg"], "a: b, c=d")
+
+
+def test_every_line_says_which_function_of_which_stack_wrote_it(logged, capsys, monkeypatch) -> None:
+    """All functions of a stack write to one log group; metrics are lines of it, too."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    metrics.clear_metrics()
+
+    @entry
+    def handler(event, context):
+        logger.info("seen")
+        count("Seen")
+
+    handler({}, Context(function_name="labelloop-JudgeBatch"))
+    handler({}, Context(function_name="labelloop-RegisterBatch"))
+    lines = [json.loads(line) for line in (*logged().splitlines(), *capsys.readouterr().out.splitlines())]
+    named = [(line["function_name"], line["service"]) for line in lines]
+    stack = lines[0]["service"]
+    assert stack and named == [("labelloop-JudgeBatch", stack), ("labelloop-RegisterBatch", stack)] * 2
 
 
 @pytest.mark.fault("D20")

@@ -197,16 +197,21 @@ def test_the_marker_and_only_the_marker_starts_a_batch() -> None:
     assert rule["Targets"][0]["InputPath"] == "$.detail"
 
 
+def test_all_functions_share_one_log_group_and_every_group_forgets() -> None:
+    """Of the stack, not of its prefix: Keep Prefix writes to it before it is known whether the prefix may stay."""
+    groups = of_type("AWS::Logs::LogGroup")
+    assert set(groups) == {"FunctionLogs", "LabelBatchLogs", "TrainModelLogs", "ImageBuildLogs"}
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+    assert groups["FunctionLogs"]["LogGroupName"] == {"Fn::Sub": "/labelloop/${AWS::StackName}"}
+
+
 @pytest.mark.parametrize("name", PROJECT.resources(FUNCTION))
-def test_every_function_has_its_own_log_group_that_forgets(name: str) -> None:
+def test_every_function_writes_json_to_it_and_is_traced(name: str) -> None:
     title = name.removesuffix("Function")
-    group = of_type("AWS::Logs::LogGroup")[f"{title}Logs"]
     # The first function of all has no name: it says whether the names may stay.
     first = name == "KeepPrefixFunction"
-    assert group.get("LogGroupName") == (None if first else {"Fn::Sub": f"/aws/lambda/${{Prefix}}-{title}"})
-    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     function = of_type("AWS::Lambda::Function")[name]
-    assert function["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": f"{title}Logs"}}
+    assert function["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": "FunctionLogs"}}
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function.get("FunctionName") == (None if first else {"Fn::Sub": f"${{Prefix}}-{title}"})
 

@@ -197,7 +197,7 @@ def test_all_that_has_a_name_waits_until_the_prefix_is_known_to_be_the_same() ->
     first = RESOURCES.get("Prefix", {"Type": "none, and the change is not refused"})
     assert first["Type"] == "Custom::Prefix"
     waiting = {"Prefix"}
-    for name in ("KeepPrefixFunction", "KeepPrefixFunctionRole", "KeepPrefixLogs"):
+    for name in ("KeepPrefixFunction", "KeepPrefixFunctionRole", "FunctionLogs"):
         text = json.dumps(RESOURCES[name])
         assert not any(f'"{each}"' in text or f"${{{each}" in text for each in waiting), "it would wait for itself"
 

@@ -63,7 +63,7 @@ def test_another_prefix_is_refused_before_anything_is_changed_and_what_runs_goes
     assert told["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     events = formation.describe_stack_events(StackName="labelloop")["StackEvents"]
     touched = {each["LogicalResourceId"] for each in events[: len(events) - before]}
-    assert touched <= {"labelloop", "Prefix", "KeepPrefixFunction", "KeepPrefixFunctionRole", "KeepPrefixLogs"}
+    assert touched <= {"labelloop", "Prefix", "KeepPrefixFunction", "KeepPrefixFunctionRole", "FunctionLogs"}
     named = [each["FunctionName"] for each in own.client("lambda").list_functions()["Functions"]]
     assert not [name for name in named if name.startswith("renamed")]
     own.faults()

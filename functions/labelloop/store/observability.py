@@ -44,6 +44,7 @@ def entry(function: Handler) -> Handler:
     @wraps(function)
     def run(event: dict[str, Any], context: Any) -> Any:
         _add_batch(event)
+        metrics.add_metadata("function_name", context.function_name)  # all functions write to one log group
         try:
             with settings_documents.of_event(event):
                 return function(event, context)
