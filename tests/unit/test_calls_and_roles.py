@@ -137,6 +137,6 @@ def test_calls_are_found_where_they_are_deep_and_rare() -> None:
     assert {"sagemaker:ListEndpoints", "states:ListExecutions", "cloudwatch:DeleteAlarms"} <= asked("reconcile")
     assert {"scheduler:UpdateSchedule", "events:DisableRule", "states:StopExecution"} <= asked("stop_executions")
     assert {"dynamodb:DeleteItem", "sns:Publish", "sagemaker:CreateLabelingJob"} <= asked("request_labels")
-    assert {"application-autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm"} <= asked("scale_endpoint")
+    assert {"application-autoscaling:PutScalingPolicy", "cloudwatch:PutMetricAlarm"} <= asked("promote_model")
     assert {"sagemaker:ListTrainingJobs", "sagemaker:ListLabelingJobs"} <= asked("clean_up")
     assert {"sagemaker:InvokeEndpointAsync", "states:SendTaskFailure", "s3:GetObject"} <= asked("request_inference")

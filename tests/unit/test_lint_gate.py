@@ -234,6 +234,29 @@ FAULTS: dict[str, tuple[Any, Fault, str]] = {
         in_template("  StopLabelingFunction:\n", "  HaltLabelingFunction:\n"),
         "StopLabelingFunction of version 0.1.0 is gone",
     ),
+    "alias with the code of another function": (
+        vocabulary,
+        in_template(
+            "Description: Promote Model, as executions of version 0.1 call it.\n      Handler: promote_model.handler",
+            "Description: Promote Model, as executions of version 0.1 call it.\n      Handler: deploy_model.handler",
+        ),
+        "stands for PromoteModelFunction and must have its Handler",
+    ),
+    "alias with a role of its own": (
+        vocabulary,
+        in_template("Role: !GetAtt PromoteModelFunctionRole.Arn", "Role: !GetAtt DeployModelFunctionRole.Arn"),
+        "must have its Role: !GetAtt PromoteModelFunctionRole.Arn",
+    ),
+    "alias that no machine may call": (
+        vocabulary,
+        in_template("                - !GetAtt ScaleEndpointFunction.Arn\n", ""),
+        "ScaleEndpointFunction: no machine may call it",
+    ),
+    "state that calls an alias": (
+        vocabulary,
+        in_file("statemachines/train_model.asl.json", "${PromoteModelFunctionArn}", "${ScaleEndpointFunctionArn}"),
+        "which is for executions of a released version: call PromoteModel",
+    ),
     "release whose functions nobody noted": (
         vocabulary,
         in_file("CHANGELOG.md", "## [0.1.0]", "## [0.2.0] - 2027-01-01\n\n## [0.1.0]"),

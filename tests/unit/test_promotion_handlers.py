@@ -177,11 +177,10 @@ def test_an_endpoint_that_fails_says_why(states, fake_service) -> None:
     assert told["error"] == "DeploymentFailed" and "no image" in told["cause"]
 
 
-def test_a_new_endpoint_is_scaled(fake_service) -> None:
-    scaling = fake_service("application-autoscaling", put_scaling_policy={"PolicyARN": "arn:policy"})
+@pytest.fixture
+def scaling(fake_service):
     fake_service("cloudwatch")
-    handle("scale_endpoint", endpoint="labelloop-v1")
-    assert scaling.requests_of("register_scalable_target")[0]["MaxCapacity"] == settings().max_instances
+    return fake_service("application-autoscaling", put_scaling_policy={"PolicyARN": "arn:policy"})
 
 
 def promote(owner: str, fence: int, version: str = MODEL) -> dict:
@@ -190,7 +189,32 @@ def promote(owner: str, fence: int, version: str = MODEL) -> dict:
     return handle("promote_model", execution=owner, **given, **more)
 
 
-def test_promotion_flips_the_pointer_once_frees_the_lock_and_tells_people(fake_service) -> None:
+def test_a_new_endpoint_is_scaled_before_it_serves(fake_service, scaling) -> None:
+    owner = trainer("one")
+    fake_service("sns")
+    promote(owner, ledger.take_lock(owner, 60))
+    (target,) = scaling.requests_of("register_scalable_target")
+    assert target["MaxCapacity"] == settings().max_instances and target["ResourceId"].startswith(
+        f"endpoint/labelloop-{MODEL}/"
+    )
+
+
+def test_an_endpoint_that_cannot_be_scaled_does_not_serve(scaling) -> None:
+    """It would keep an instance for ever; the failure lane removes it."""
+    owner = trainer("one")
+    fence = ledger.take_lock(owner, 60)
+    scaling.answering(put_scaling_policy=refused("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        promote(owner, fence)
+    assert models.champion() is None and ledger.take_lock(trainer("two"), 60) is None
+
+
+def test_what_version_0_1_asked_of_scale_endpoint_is_answered_and_nothing_else_is_done(scaling) -> None:
+    assert handle("promote_model", job=JOB, endpoint="labelloop-v1") == {"endpoint": "labelloop-v1"}
+    assert len(scaling.requests_of("register_scalable_target")) == 1 and models.champion() is None
+
+
+def test_promotion_flips_the_pointer_once_frees_the_lock_and_tells_people(fake_service, scaling) -> None:
     notices, owner = fake_service("sns"), trainer("one")
     fence = ledger.take_lock(owner, 60)
     assert promote(owner, fence) == promote(owner, fence) == {"champion": MODEL}
@@ -198,7 +222,7 @@ def test_promotion_flips_the_pointer_once_frees_the_lock_and_tells_people(fake_s
     assert ledger.labels_at_last_training() == 3 and ledger.take_lock(trainer("two"), 60) == 2
 
 
-def test_an_execution_whose_lock_was_taken_over_promotes_nothing(fake_service) -> None:
+def test_an_execution_whose_lock_was_taken_over_promotes_nothing(scaling) -> None:
     slow, other = trainer("slow"), trainer("other")
     fence = ledger.take_lock(slow, 60)
     boto3.client("stepfunctions").stop_execution(executionArn=slow)
@@ -212,7 +236,7 @@ def test_an_execution_whose_lock_was_taken_over_promotes_nothing(fake_service) -
     assert ledger.take_lock(trainer("third"), 60) is None  # the other still holds it
 
 
-def test_a_pointer_that_moved_between_reading_and_flipping_is_decided_again(fake_service, monkeypatch) -> None:
+def test_a_pointer_that_moved_between_reading_and_flipping_is_decided_again(scaling, monkeypatch) -> None:
     owner = trainer("one")
     fence = ledger.take_lock(owner, 60)
     monkeypatch.setattr(storage, "flip_pointer", lambda *_: False)

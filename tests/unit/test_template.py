@@ -292,9 +292,7 @@ def test_sagemaker_permissions_end_at_the_prefix_of_the_stack() -> None:
         if any(action.startswith("sagemaker:") for action in actions) and statement["Resource"] != "*":
             for resource in listed(statement["Resource"]):
                 own = resource["Fn::Sub"].endswith("/${Prefix}-*")
-                assert own or (actions == ["sagemaker:DescribeEndpointConfig"] and name == "ScaleEndpointFunction"), (
-                    name
-                )
+                assert own or (actions == ["sagemaker:DescribeEndpointConfig"] and name == "PromoteModelFunction"), name
 
 
 def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
@@ -563,7 +561,7 @@ def test_scaling_has_what_aws_asks_for_as_a_minimum() -> None:
     allowed = {
         action: json.dumps(statement["Resource"])
         for name, statement in allow_statements(TEMPLATE)
-        if name == "ScaleEndpointFunction"
+        if name == "PromoteModelFunction"
         for action in listed(statement["Action"])
     }
     wanted = {"DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"}

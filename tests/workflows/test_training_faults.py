@@ -45,7 +45,7 @@ def loop(served: Loop) -> Iterator[Loop]:
 @pytest.mark.parametrize(
     ("role", "action"),
     [
-        ("ScaleEndpointFunctionRole", "application-autoscaling:PutScalingPolicy"),
+        ("PromoteModelFunctionRole", "application-autoscaling:PutScalingPolicy"),
         ("PromoteModelFunctionRole", "s3:PutObject"),
     ],
 )
