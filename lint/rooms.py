@@ -19,23 +19,32 @@ def check(project: Project) -> list[Finding]:
     return [
         Finding(path.relative_to(project.root).as_posix(), what)
         for path in _modules(project)
-        for what in _problems(path)
+        for what in _problems(path, _room(path, project))
     ]
 
 
 def arrows(project: Project) -> Counter[tuple[str, str]]:
     """(room, room below it) -> how many of the one's modules import how many of the other's, as pairs."""
-    pairs = ((path.parent.name, room) for path in _modules(project) for room, _ in _imported(path))
+    pairs = ((_room(path, project), room) for path in _modules(project) for room, _ in _imported(path))
     return Counter((above, below) for above, below in pairs if above != below)
 
 
 def _modules(project: Project) -> list[Path]:
-    return sorted((project.root / "functions" / "labelloop").rglob("*.py"))
+    return sorted(_house(project).rglob("*.py"))
 
 
-def _problems(path: Path) -> Iterator[str]:
-    room = path.parent.name
-    if room == "labelloop":
+def _house(project: Project) -> Path:
+    return project.root / "functions" / "labelloop"
+
+
+def _room(path: Path, project: Project) -> str:
+    """The room of a module, also of one in a folder within the room; empty for one that stands in none."""
+    room, *rest = path.relative_to(_house(project)).parts
+    return room if rest else ""
+
+
+def _problems(path: Path, room: str) -> Iterator[str]:
+    if not room:
         if path.name != "__init__.py":
             yield f"stands in no room: move it into one of {', '.join(FLOORS)}"
         return
@@ -53,9 +62,12 @@ def _problems(path: Path) -> Iterator[str]:
 
 
 def _imported(path: Path) -> set[tuple[str, str]]:
-    """(room, module) of each module of labelloop that the file imports, also inside functions."""
+    """(room, module) of each module of labelloop that the file imports, also inside functions. A room that is imported
+    itself, `from labelloop import tasks`, counts as its module `__init__`.
+    """
     parts = [name.split(".") for name in _names(path) if name.startswith("labelloop.")]
-    return {(rest[0], rest[1]) for _, *rest in parts if len(rest) > 1}
+    found = {(rest[0], rest[1]) for _, *rest in parts if len(rest) > 1}
+    return found | {(rest[0], "__init__") for _, *rest in parts if rest[0] not in {room for room, _ in found}}
 
 
 def _names(path: Path) -> Iterator[str]:
