@@ -65,7 +65,7 @@ def _pin(number: int) -> dict[str, Any]:
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
-    return {"round": number, "model": champion.value["version"], **pin, **rounds.rule(pin["thresholds_uri"])}
+    return {"round": number, "model": champion.value["version"], **pin, **rounds.pin(pin["thresholds_uri"])}
 
 
 def _unseen(files: Files, number: int, model: str, everything: list[Image], open_images: list[Image]) -> list[Image]:

@@ -63,7 +63,7 @@ def _decide(
             for reference, image in open_images.items()
             if image.item.key not in known
         ],
-        rounds.policy(pinned),
+        rounds.rule(pinned),
         settings().human_budget,
         number,
         rounds.keep_confidence(pinned),

@@ -14,7 +14,7 @@ from labelloop.people import scores, supplied, worker_rows
 from labelloop.store import datasets, immutable, ledger, notices, storage
 from labelloop.store.observability import count, entry, logger
 from labelloop.trust import audit
-from labelloop.trust.judgement import Policy
+from labelloop.trust.policies import Rule
 
 
 @entry
@@ -147,12 +147,12 @@ def _audit(
     estimates = []
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
-        for (policy, keep), labels in _rules_of(model, files, rows):
-            result = audit.estimate(audit.audited_images(gold, seen, policy, keep))
+        for (rule, keep), labels in _rules_of(model, files, rows):
+            result = audit.estimate(audit.audited_images(gold, seen, rule, keep))
             estimates.append(
                 {
                     "model": model,
-                    "policy": policy.version,
+                    "policy": rule.version,
                     "auto_labels": labels,
                     "images": result.images,
                     "mean_iou": result.mean,
@@ -183,16 +183,16 @@ def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[
     ]
 
 
-def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Policy, float], int]]:
+def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Rule, float], int]]:
     """((rule, KeepConfidence), labels it accepted), in the order of rounds; the last alone where none accepted any."""
-    accepted: dict[tuple[Policy, float], int] = {}
+    accepted: dict[tuple[Rule, float], int] = {}
     for row in rows:
         if row["model_version"] == model:
             pinned = immutable.read_json(files.round(row["round"]))
-            policy = rounds.policy(pinned)
-            assert policy is not None  # there is a model
-            rule = policy, rounds.keep_confidence(pinned)
-            accepted[rule] = accepted.get(rule, 0) + row["auto"]
+            rule = rounds.rule(pinned)
+            assert rule is not None  # there is a model
+            kept = rule, rounds.keep_confidence(pinned)
+            accepted[kept] = accepted.get(kept, 0) + row["auto"]
     return [each for each in accepted.items() if each[1]] or list(accepted.items())[-1:]
 
 

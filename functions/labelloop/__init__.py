@@ -4,7 +4,7 @@ batch       what happens to one batch: images, merge, report
 work        work that runs outside a state, and what a failure leaves behind
 people      labelling jobs, answers, consolidation, honeypots, workers
 engines     models: their files, their training, their endpoints
-trust       judgement, sampling, promotion, audit, conservation (pure)
+trust       judgement, accept policies, sampling, promotion, audit, conservation (pure)
 tasks       what differs between boxes and key points (pure)
 store       S3, the ledger, callbacks, dataset versions, notices
 pictures    stored files and their one canonical picture (pure)

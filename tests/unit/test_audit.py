@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Prediction
 from labelloop.trust.audit import Audited, Estimate, _student, audited_images, chance_of_any, estimate, sentence
-from labelloop.trust.judgement import Policy
+from labelloop.trust.policies import Rule
 
 from tests.support.strategies import Seen
 
@@ -88,5 +88,5 @@ def test_only_what_the_policy_would_accept_is_audited():
         "refused": Prediction("refused", "rejected", None, None, "v1", (), "truncated"),
     }
     gold = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]
-    assert audited_images(gold, predictions, Policy("fixed", 0.7, "p"), 0.4) == [Audited(0.5, 0.2, 3)]
-    assert audited_images(gold, predictions, Policy("fixed", None, "p"), 0.4) == []
+    assert audited_images(gold, predictions, Rule(0.7, "p"), 0.4) == [Audited(0.5, 0.2, 3)]
+    assert audited_images(gold, predictions, Rule(None, "p"), 0.4) == []

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Prediction
-from labelloop.trust.judgement import Candidate, Policy, fit_threshold, image_score, judge, label_boxes
+from labelloop.trust.judgement import Candidate, image_score, judge, label_boxes
+from labelloop.trust.policies import Rule
 
 from tests.support import strategies
 
 KEEP = 0.4
-FIXED = Policy("fixed", 0.7, "fixed/0.7@v1")
+FIXED = Rule(0.7, "fixed/0.7@v1")
 
 
 def seen(*confidences, ref="s3://b/k"):
@@ -33,23 +34,23 @@ def batches(draw):
     return [candidate(f"s3://b/{n}", draw(draws), draw(st.booleans()), draw(predictions)) for n in range(count)]
 
 
-policies = st.none() | st.builds(Policy, st.just("fixed"), st.none() | strategies.confidences, st.just("p1"))
+rules = st.none() | st.builds(Rule, st.none() | strategies.confidences, st.just("p1"))
 
 
-@given(batches(), policies, st.integers(0, 14), st.randoms())
-def test_every_candidate_gets_one_decision_whatever_the_order(candidates, policy, budget, random):
-    decisions = judge(candidates, policy, budget, 3, KEEP)
+@given(batches(), rules, st.integers(0, 14), st.randoms())
+def test_every_candidate_gets_one_decision_whatever_the_order(candidates, rule, budget, random):
+    decisions = judge(candidates, rule, budget, 3, KEEP)
     assert [decision.source_ref for decision in decisions] == sorted(c.source_ref for c in candidates)
-    assert judge(random.sample(candidates, len(candidates)), policy, budget, 3, KEEP) == decisions
+    assert judge(random.sample(candidates, len(candidates)), rule, budget, 3, KEEP) == decisions
     assert all(
         decision.round == 3 and decision.inclusion_probability == 0.1 and decision.reasons for decision in decisions
     )
 
 
-@given(batches(), policies, st.integers(0, 14))
-def test_the_rules_hold_for_every_batch(candidates, policy, budget):
+@given(batches(), rules, st.integers(0, 14))
+def test_the_rules_hold_for_every_batch(candidates, rule, budget):
     by_ref = {c.source_ref: c for c in candidates}
-    decisions = judge(candidates, policy, budget, 1, KEEP)
+    decisions = judge(candidates, rule, budget, 1, KEEP)
     human = [d for d in decisions if d.decision == "human"]
     deferred = [d for d in decisions if d.decision == "deferred"]
     sampled = sum(by_ref[d.source_ref].sampled for d in human + deferred)
@@ -57,12 +58,12 @@ def test_the_rules_hold_for_every_batch(candidates, policy, budget):
     assert not any(by_ref[d.source_ref].sampled for d in deferred)
     for decision in decisions:
         asked = by_ref[decision.source_ref]
-        prediction = asked.prediction if policy else None
+        prediction = asked.prediction if rule else None
         refused = prediction is not None and prediction.status == "rejected"
         assert (decision.decision == "rejected") == refused
         scored = prediction is not None and not refused
         assert decision.score == (image_score(prediction, KEEP) if scored else None)
-        accepted = scored and not asked.sampled and policy.accepts(decision.score)
+        accepted = scored and not asked.sampled and rule.accepts(decision.score)
         assert (decision.decision == "auto") == accepted
         assert ("over-budget" in decision.reasons) == (decision.decision == "deferred")
         assert ("random-sample" in decision.reasons) == (asked.sampled and not refused)
@@ -70,7 +71,7 @@ def test_the_rules_hold_for_every_batch(candidates, policy, budget):
     for chosen in human:
         for waiting in deferred:
             first, second = by_ref[chosen.source_ref], by_ref[waiting.source_ref]
-            if first.sampled == second.sampled and (first.sampled or policy is None):
+            if first.sampled == second.sampled and (first.sampled or rule is None):
                 assert first.draw <= second.draw
             elif first.sampled == second.sampled:
                 assert (-1 if chosen.score is None else chosen.score) <= (
@@ -110,19 +111,19 @@ def test_a_cold_start_asks_in_draw_order_the_sample_first():
     assert {(d.policy, d.score) for d in decisions} == {("cold-start", None)}
 
 
-@pytest.mark.parametrize("policy", [None, FIXED])
-def test_the_sample_goes_to_people_whole_where_it_is_larger_than_the_budget(policy):
+@pytest.mark.parametrize("rule", [None, FIXED])
+def test_the_sample_goes_to_people_whole_where_it_is_larger_than_the_budget(rule):
     sample = [candidate(f"s{n}", n / 9, sampled=True, prediction=seen(0.9)) for n in range(5)]
     others = [candidate(f"t{n}", prediction=seen(0.5)) for n in range(3)]
-    decided = {d.source_ref[0]: set() for d in judge([*sample, *others], policy, 2, 1, KEEP)}
-    for decision in judge([*sample, *others], policy, 2, 1, KEEP):
+    decided = {d.source_ref[0]: set() for d in judge([*sample, *others], rule, 2, 1, KEEP)}
+    for decision in judge([*sample, *others], rule, 2, 1, KEEP):
         decided[decision.source_ref[0]].add(decision.decision)
     assert decided == {"s": {"human"}, "t": {"deferred"}}
 
 
 @pytest.mark.parametrize("threshold", [None, float("nan")])
 def test_without_a_usable_threshold_nothing_is_accepted(threshold):
-    (decision,) = judge([candidate("a", prediction=seen(1.0))], Policy("target-quality", threshold, "t"), 0, 1, KEEP)
+    (decision,) = judge([candidate("a", prediction=seen(1.0))], Rule(threshold, "t"), 0, 1, KEEP)
     assert decision.decision == "deferred"
 
 
@@ -172,30 +173,3 @@ def test_the_label_is_what_is_confident_enough(prediction, keep):
     kept = label_boxes(prediction, keep)
     assert all(box.confidence >= keep for box in kept)
     assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
-
-
-scored = st.lists(st.tuples(strategies.confidences, strategies.confidences), max_size=30)
-
-
-@given(scored, strategies.confidences, st.integers(1, 5), st.randoms())
-def test_the_threshold_is_the_smallest_that_reaches_the_target(pairs, target, minimum, random):
-    def reaches(threshold):
-        accepted = [quality for score, quality in pairs if score >= threshold]
-        return len(accepted) >= minimum and sum(accepted) / len(accepted) >= target - 1e-9
-
-    expected = min((score for score, _ in pairs if reaches(score)), default=None)
-    assert fit_threshold(pairs, target, minimum) == expected
-    assert fit_threshold(random.sample(pairs, len(pairs)), target, minimum) == expected
-
-
-def test_a_threshold_needs_enough_images():
-    assert fit_threshold([(0.9, 1.0)] * 19, 0.8) is None
-    assert fit_threshold([(0.9, 1.0)] * 20, 0.8) == 0.9
-    assert fit_threshold([(0.9, 0.9)] * 30, 0.9) == 0.9
-    assert fit_threshold([], 0.0, 0) is None
-
-
-@pytest.mark.parametrize("pair", [(float("nan"), 1), (0.5, float("nan")), (0.5, 1.2), (-0.1, 1)])
-def test_an_impossible_calibration_figure_is_refused(pair):
-    with pytest.raises(InvalidInputError, match="quality"):
-        fit_threshold([(0.5, 0.5), pair], 0.5)

@@ -1,1 +1,1 @@
-"""Judgement, sampling, promotion, audit and conservation: whose label is believed. Pure."""
+"""Judgement, accept policies, sampling, promotion, audit and conservation: whose label is believed. Pure."""

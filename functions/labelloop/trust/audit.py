@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Prediction
 from labelloop.tasks.quality import Truth, image_quality
-from labelloop.trust.judgement import Policy, image_score, label_boxes
+from labelloop.trust.judgement import image_score, label_boxes
+from labelloop.trust.policies import Rule
 
 FEWEST_FOR_AN_INTERVAL = 10
 Z = 1.959964  # two-sided 95 %
@@ -46,10 +47,10 @@ class Estimate:
 def audited_images(
     gold: Iterable[tuple[Truth, float, int]],
     predictions: Mapping[str, Prediction],
-    policy: Policy,
+    rule: Rule,
     keep_confidence: float,
 ) -> list[Audited]:
-    """What the policy would accept of the sampled gold contents, given as (human label, chance that one of its images
+    """What the rule would accept of the sampled gold contents, given as (human label, chance that one of its images
     was drawn, how many it has).
     """
     audited = []
@@ -57,7 +58,7 @@ def audited_images(
         prediction = predictions.get(truth.source_ref)
         if prediction is None or prediction.status != "ok":
             continue
-        if policy.accepts(image_score(prediction, keep_confidence)):
+        if rule.accepts(image_score(prediction, keep_confidence)):
             quality = image_quality(label_boxes(prediction, keep_confidence), truth.boxes)
             audited.append(Audited(quality, inclusion_probability, images))
     return audited

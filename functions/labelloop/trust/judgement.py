@@ -1,36 +1,24 @@
 """Who labels each image of a round: the machine, people, nobody (rejected), or a later round (deferred).
 
-Pure: the same candidates in any order, policy and budget give the same decisions. Scores lie in 0..1.
+Pure: the same candidates in any order, rule and budget give the same decisions. Scores lie in 0..1.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.tasks.quality import iou
 from labelloop.trust.inference import GAVE_NOTHING
+from labelloop.trust.policies import Rule
 
 COLD_START = "cold-start"
 SAME_OBJECT_IOU = 0.5
 NOTHING_SEEN = 0.5
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The rule that accepts the machine's labels; a threshold of None accepts none. `version` names it in decisions."""
-
-    name: Literal["fixed", "target-quality"]
-    threshold: float | None
-    version: str
-
-    def accepts(self, score: float) -> bool:
-        return self.threshold is not None and score >= self.threshold
 
 
 @dataclass(frozen=True)
@@ -51,12 +39,12 @@ class Candidate:
 
 
 def judge(
-    candidates: Iterable[Candidate], policy: Policy | None, budget: int, round_number: int, keep_confidence: float
+    candidates: Iterable[Candidate], rule: Rule | None, budget: int, round_number: int, keep_confidence: float
 ) -> list[Decision]:
-    """One Decision per candidate, in source-ref order; `policy` is None while there is no model (cold start).
+    """One Decision per candidate, in source-ref order; `rule` is None while there is no model (cold start).
 
     People get the random sample, all of it, which the machine never accepts because it is what the machine is judged
-    by. Where that leaves some of the `budget`, they get what the policy does not accept, the least sure first, an
+    by. Where that leaves some of the `budget`, they get what the rule does not accept, the least sure first, an
     image without a prediction before all; in a cold start, the others in draw order. The rest is deferred, and so is,
     sampled or not, what the model should look at first and could not.
     Raises InvalidInputError for a source-ref that occurs twice, ValueError for a negative budget.
@@ -73,26 +61,26 @@ def judge(
     queue: list[tuple[tuple[bool, float, float, str], str, tuple[str, ...]]] = []
     for candidate in ordered:
         ref, prediction = candidate.source_ref, candidate.prediction
-        if candidate.changed or (policy is not None and candidate.waits):
+        if candidate.changed or (rule is not None and candidate.waits):
             verdicts[ref] = ("deferred", (*_sample(candidate), "image-changed" if candidate.changed else GAVE_NOTHING))
             continue
-        if policy is not None and prediction is not None:
+        if rule is not None and prediction is not None:
             if prediction.status == "rejected":
                 verdicts[ref] = ("rejected", (prediction.reason or "unreadable",))
                 continue
             scores[ref] = image_score(prediction, keep_confidence)
-        if policy is not None and not candidate.sampled and ref in scores and policy.accepts(scores[ref]):
-            verdicts[ref] = ("auto", ("score-reaches-threshold",))
+        if rule is not None and not candidate.sampled and ref in scores and rule.accepts(scores[ref]):
+            verdicts[ref] = ("auto", (rule.explain(scores[ref]),))
             continue
         # The sample goes in draw order, so its place does not depend on any score.
         certainty = 0.0 if candidate.sampled else scores.get(ref, -1.0)
         place = (not candidate.sampled, certainty, candidate.draw, ref)
-        queue.append((place, ref, _reasons(candidate, policy, ref in scores)))
+        queue.append((place, ref, _reasons(candidate, rule, scores.get(ref))))
     for position, ((unsampled, *_), ref, reasons) in enumerate(sorted(queue)):
         within = position < budget or not unsampled
         verdicts[ref] = ("human", reasons) if within else ("deferred", (*reasons, "over-budget"))
 
-    version = COLD_START if policy is None else policy.version
+    version = COLD_START if rule is None else rule.version
     return [
         Decision(
             source_ref=candidate.source_ref,
@@ -130,7 +118,7 @@ def image_score(prediction: Prediction, keep_confidence: float) -> float:
     last factor for an object the label may have missed. With no box kept the label says "nothing here": nothing
     vouches for that, so it is trusted half (trusted fully, everything a weak model overlooks would be accepted first).
     A dropped candidate on top of a kept box of its class is a second opinion on the same object and not a missed one,
-    so it does not count. The score only ranks; a policy's threshold, fitted on calibration images, gives it a meaning.
+    so it does not count. The score only ranks; a rule's threshold, fitted on calibration images, gives it a meaning.
     """
     kept = label_boxes(prediction, keep_confidence)
     missed = max(
@@ -147,36 +135,15 @@ def image_score(prediction: Prediction, keep_confidence: float) -> float:
     return round(trust * (1 - missed), 6)
 
 
-def fit_threshold(scored: Sequence[tuple[float, float]], target: float, minimum: int = 20) -> float | None:
-    """The smallest score threshold whose accepted calibration images reach `target` mean quality.
-
-    This is Ground Truth's rule for automated labelling. `scored` holds (score, quality) per calibration image; at
-    least `minimum` of them must be accepted, else one lucky image would set the threshold. None when no threshold
-    does it: then nothing may be accepted. Raises InvalidInputError for a score or quality outside 0..1 or NaN.
-    """
-    for score, quality in scored:
-        if not (0 <= score <= 1 and 0 <= quality <= 1):
-            raise InvalidInputError(f"calibration: fields 'score' and 'quality' lie in 0..1, not {score}, {quality}")
-    ranked = sorted(scored, reverse=True)
-    threshold, total = None, 0.0
-    for accepted, (score, quality) in enumerate(ranked, start=1):
-        total += quality
-        whole_tie = accepted == len(ranked) or ranked[accepted][0] < score
-        # The tolerance keeps ten qualities of 0.9 from missing a target of 0.9 by a rounding error.
-        if whole_tie and accepted >= minimum and total / accepted >= target - 1e-12:
-            threshold = score
-    return threshold
-
-
-def _reasons(candidate: Candidate, policy: Policy | None, scored: bool) -> tuple[str, ...]:
+def _reasons(candidate: Candidate, rule: Rule | None, score: float | None) -> tuple[str, ...]:
     sample = _sample(candidate)
-    if policy is None:
+    if rule is None:
         return (*sample, COLD_START)
     if candidate.refused:
         return (*sample, f"prediction-refused: {candidate.refused}")
-    if not scored:
+    if score is None:
         return (*sample, "no-prediction")
-    return sample or ("score-below-threshold",)
+    return sample or (rule.explain(score),)
 
 
 def _sample(candidate: Candidate) -> tuple[str, ...]:
