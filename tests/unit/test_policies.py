@@ -86,7 +86,5 @@ def test_a_rule_says_why(threshold, score):
 
 
 def test_a_policy_that_a_newer_version_pinned_is_not_taken_for_another():
-    with pytest.raises(
-        InvalidInputError, match=r"'certified' is none of fixed, target-quality: if a newer"
-    ):
+    with pytest.raises(InvalidInputError, match=r"'certified' is none of fixed, target-quality: if a newer"):
         policies.of("certified")
