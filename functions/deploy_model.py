@@ -21,11 +21,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     immutable.read(f"models/{version}/model.tar.gz")  # raises unless it is the archive that was registered
     card = immutable.find_json(f"models/{version}/card.json") or {}
     image = card.get("image") or container_images.resolve(settings().inference_image)
-    outside.start(
-        callback,
-        lambda: endpoints.create(name, version, image, settings()),
-        lambda: endpoints.ended(name),
-        refusals=(ClientError,),
-    )
+    outside.start(callback, lambda: _create(name, version, image), lambda: endpoints.ended(name), (ClientError,))
     count("DeploymentRequested")
     return {"endpoint": name}
+
+
+def _create(endpoint: str, version: str, image: str) -> bool:
+    """Never newly begun: the endpoint of an earlier attempt may be in service already, and then no event will come."""
+    endpoints.create(endpoint, version, image, settings())
+    return False

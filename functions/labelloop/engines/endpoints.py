@@ -24,10 +24,8 @@ START_SECONDS = 1800
 MOST_REASON_BYTES = 8_000
 
 
-def create(name: str, model_version: str, image: str, settings: Settings) -> bool:
-    """Model, endpoint config and endpoint under one name; what an earlier attempt made is left as it is. False: it made
-    all of it.
-    """
+def create(name: str, model_version: str, image: str, settings: Settings) -> None:
+    """Model, endpoint config and endpoint under one name; what an earlier attempt made is left as it is."""
     sagemaker = aws.client("sagemaker")
     limits = Limits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
     _unless_there(
@@ -72,7 +70,7 @@ def create(name: str, model_version: str, image: str, settings: Settings) -> boo
             },
         },
     )
-    return _unless_there(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
+    _unless_there(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
 
 
 def _ami(settings: Settings) -> dict[str, str]:
@@ -194,14 +192,12 @@ def _resource(name: str) -> str:
     return f"endpoint/{name}/variant/{VARIANT}"
 
 
-def _unless_there(create_call: Any, **request: Any) -> bool:
+def _unless_there(create_call: Any, **request: Any) -> None:
     try:
         create_call(**request)
     except ClientError as error:
         if "already exist" not in aws.error_message(error):
             raise
-        return False
-    return True
 
 
 def _if_there(delete_call: Any, **request: Any) -> None:
