@@ -21,6 +21,8 @@ WITHOUT_STATE = {
 
 # Functions of released versions that another one's code answers for, until a release after: name -> that other one.
 ALIASES = {
+    "CalibrateThresholds": "FitThresholds",
+    "RecalibrateChampion": "FitThresholds",
     "ScaleEndpoint": "PromoteModel",
 }
 # What an alias has of its own; all else it has in common with the function that it stands for.

@@ -73,5 +73,5 @@ def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None
     version = assembled()
     storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration())
     places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
-    told = handle("calibrate_thresholds", job=JOB, model_version=MODEL, **places)
+    told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
     assert storage.read_json(storage.own_key(told["thresholds_uri"])).get("keep_confidence") == 0.25

@@ -72,7 +72,7 @@ def test_versions_are_numbered_on_from_what_exists() -> None:
 
 def calibrate(version: str, dataset: str) -> dict:
     given = {"job": JOB, "model_version": version, "dataset_version": dataset}
-    return handle("calibrate_thresholds", **given, dataset_uri=storage.uri(f"training/{JOB}/dataset/"))
+    return handle("fit_thresholds", **given, dataset_uri=storage.uri(f"training/{JOB}/dataset/"))
 
 
 def test_a_threshold_is_fitted_once_per_model_and_dataset() -> None:
@@ -90,7 +90,7 @@ def test_without_scores_nothing_may_be_accepted() -> None:
 
 def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> dict:
     given = {"job": JOB, "champion": champion, "dataset_version": dataset, "train": 3, "fence": fence}
-    return handle("recalibrate_champion", execution=owner, dataset_uri=storage.uri(f"training/{JOB}/dataset/"), **given)
+    return handle("fit_thresholds", execution=owner, dataset_uri=storage.uri(f"training/{JOB}/dataset/"), **given)
 
 
 def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lint.project import Project, States, all_states, state_groups, substitution
+from lint import vocabulary
+from lint.project import Project, States, all_states, listed, state_groups, substitution
 
 ROOT = Path(__file__).resolve().parents[2]
 MACHINES = {machine.path.name.split(".")[0]: machine for machine in Project(ROOT).machines}
@@ -56,8 +57,24 @@ def test_every_payload_gives_its_handler_what_it_reads(name: str) -> None:
         if not title:
             continue
         given = {key.removesuffix(".$") for key in state["Parameters"]["Payload"]}
-        lacking += [f"{state_name} does not pass {key}" for key in sorted(_event_keys(title) - given)]
+        lacking += [f"{state_name} does not pass {key}" for key in sorted(_event_keys(title, given) - given)]
     assert lacking == []
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_function_of_today_reads_no_more_than_version_0_1_passes(name: str) -> None:
+    """Of an execution that 0.1.0 began: it calls functions by the names of then, some of which stand for others now."""
+    definition = json.loads((ROOT / "tests" / "support" / f"{name}-0.1.0.asl.json").read_text(encoding="utf-8"))
+    lacking, stood_for = [], set()
+    for state_name, state in all_states(definition):
+        title = substitution(str(state.get("Parameters", {}).get("FunctionName", ""))).removesuffix("FunctionArn")
+        if title and title not in vocabulary.DONE_BY_THE_NEXT_STATE:
+            given = {key.removesuffix(".$") for key in state["Parameters"]["Payload"]}
+            keys = _event_keys(vocabulary.ALIASES.get(title, title), given)
+            lacking += [f"{state_name} does not pass {key}" for key in sorted(keys - given)]
+            stood_for |= {title} & set(vocabulary.ALIASES)
+    assert lacking == []
+    assert stood_for == (set(vocabulary.ALIASES) if name == "train_model" else set())
 
 
 @pytest.mark.fault("D05")
@@ -120,17 +137,29 @@ def test_no_machine_ends_what_the_parameters_allow_to_run() -> None:
     assert MACHINES["train_model"].definition["TimeoutSeconds"] >= knobs.nested_timeout_seconds > 2 * one
 
 
-def _event_keys(title: str) -> set[str]:
+def _event_keys(title: str, given: set[str]) -> set[str]:
+    """What the handler reads of an event with these keys, also in functions of its file that it hands the event to."""
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
     tree = ast.parse((ROOT / "functions" / f"{stem}.py").read_text())
-    return {
-        node.slice.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "event"
-        and isinstance(node.slice, ast.Constant)
-    }
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return set(_read_of_event(functions["handler"].body, functions, given))
+
+
+def _read_of_event(nodes: list[ast.AST], functions: dict[str, ast.FunctionDef], given: set[str]) -> Iterator[str]:
+    for node in nodes:
+        asked = re.fullmatch(r"'(\w+)' (not )?in event", ast.unparse(getattr(node, "test", node)))
+        if isinstance(node, ast.If | ast.IfExp) and asked:
+            branch = listed(node.orelse if (asked[1] in given) == bool(asked[2]) else node.body)
+            yield from _read_of_event(branch, functions, given)
+            if branch and isinstance(branch[-1], ast.Return):
+                return
+            continue
+        if key := re.fullmatch(r"event\['(\w+)'\]", ast.unparse(node)):
+            yield key[1]
+        if isinstance(node, ast.Call) and "event" in map(ast.unparse, node.args):
+            called = functions.get(ast.unparse(node.func))
+            yield from _read_of_event(called.body if called else [], functions, given)
+        yield from _read_of_event(list(ast.iter_child_nodes(node)), functions, given)
 
 
 def _unknown_paths(group: States, given: Shape) -> Iterator[str]:

@@ -123,7 +123,7 @@ def test_a_worse_challenger_is_not_promoted_and_the_champion_is_recalibrated(loo
     run = loop.label("worse", pictures(COUNT, seed="worse"))
     loop.assert_sound(run)
     (training,) = run.trainings
-    assert training.states[-3:] == ("Better?", "Recalibrate Champion", "Champion Kept")
+    assert training.states[-3:] == ("Better?", "Fit Thresholds Of Champion", "Champion Kept")
     comparison = training.output["comparison"]
     assert comparison["better"] is False and "is not shown to be better than the champion" in comparison["reason"]
     champion = loop.champion()

@@ -1,0 +1,52 @@
+"""Fit Thresholds: fits accept thresholds to calibration images.
+
+Of the challenger that won, before it is registered; of the champion that stays, which is then pointed to them, and the
+lock is released.
+"""
+
+from typing import Any
+
+from labelloop.contracts import predictions
+from labelloop.contracts.records import Prediction
+from labelloop.contracts.settings import settings
+from labelloop.engines import models, training
+from labelloop.store import immutable, ledger, storage
+from labelloop.store.observability import entry, logger
+from labelloop.trust import calibration
+
+
+@entry
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return _of_champion(event) if "champion" in event else _of_challenger(event)
+
+
+def _of_challenger(event: dict[str, Any]) -> dict[str, Any]:
+    thresholds = _fit(
+        "challenger", event["model_version"], event["job"], event["dataset_version"], event["dataset_uri"]
+    )
+    logger.info("thresholds calibrated", **thresholds)
+    key = models.thresholds_key(event["model_version"], event["dataset_version"])
+    return {"thresholds_uri": storage.uri(key), "threshold": thresholds["accept"]}
+
+
+def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
+    execution, version, dataset = event["execution"], event["champion"], event["dataset_version"]
+    seen = models.champion()
+    if version and seen is not None and seen.value["version"] == version:
+        ledger.check_lock(execution, int(event["fence"]))
+        thresholds = _fit("champion", version, event["job"], dataset, event["dataset_uri"])
+        models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(models.thresholds_key(version, dataset))})
+        logger.info("champion recalibrated", **thresholds)
+    ledger.note_training(dataset, int(event["train"]), event["job"])
+    ledger.release_lock(execution)
+    return {"champion": version}
+
+
+def _fit(which: str, version: str, job: str, dataset: str, dataset_uri: str) -> dict[str, Any]:
+    """The thresholds of this version for this dataset, fitted once, by the scores that the job gave `which`."""
+    records = storage.find_lines(f"{training.folder(job)}/scores/{which}-calibration.jsonl") or []
+    truths = training.read_truths(dataset_uri, "calibration")
+    fitting = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
+    return immutable.create_json(
+        models.thresholds_key(version, dataset), calibration.thresholds(version, dataset, fitting, truths, settings())
+    )
