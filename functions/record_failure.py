@@ -1,7 +1,8 @@
 """Record Failure: says why an execution failed, so that a restart takes over from what S3 holds.
 
-Called by the failure lane of label_batch, and by an EventBridge rule for what no Catch sees: aborts, timeouts, runtime
-errors, of both machines. Recording the same failure twice changes nothing.
+Called by the failure lane of both machines, and by an EventBridge rule for what no Catch sees: aborts, timeouts,
+runtime errors. The lane of train_model hands over its state, because an endpoint that was deployed for nothing is
+removed; the champion serves on. Recording the same failure twice changes nothing.
 """
 
 import json
@@ -9,13 +10,15 @@ from typing import Any
 
 from labelloop.contracts import markers, naming
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.store import ledger
-from labelloop.store.observability import entry
+from labelloop.store import ledger, notices
+from labelloop.store.observability import count, entry, logger
 from labelloop.work import failures
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if "state" in event:
+        return _training_failed(event)
     detail = event.get("detail")
     execution = detail["executionArn"] if detail else event["execution"]
     trigger = json.loads(detail.get("input") or "{}") if detail else event["input"]
@@ -25,6 +28,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"batch_id": batch_id, "cause": "it runs again"}
     failures.record(execution, batch_id, cause)
     return {"batch_id": batch_id, "cause": cause}
+
+
+def _training_failed(event: dict[str, Any]) -> dict[str, Any]:
+    execution, cause = event["execution"], failures.describe(event["error"])
+    version = event["state"].get("comparison", {}).get("model_version", "")
+    failures.stop_open_work(execution)
+    if version:
+        failures.remove_unpromoted_endpoint(version)
+    ledger.release_lock(execution)
+    count("TrainingFailed")
+    logger.error("training failed", cause=cause)
+    notices.tell(
+        f"training-failed/{execution}/{ledger.redrives(execution)}",
+        "Training failed, the champion serves on",
+        f"{execution}\n{cause}",
+    )
+    return {"cause": cause}
 
 
 def _status_sentence(detail: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ WITHOUT_STATE = {
 ALIASES = {
     "CalibrateThresholds": "FitThresholds",
     "RecalibrateChampion": "FitThresholds",
+    "RecordTrainingFailure": "RecordFailure",
     "ScaleEndpoint": "PromoteModel",
 }
 # What an alias has of its own; all else it has in common with the function that it stands for.

@@ -59,7 +59,7 @@ def test_a_promotion_a_report_and_failures_are_told_once(sns) -> None:
     for _ in range(3):
         handle("report_batch", batch_id=batch, execution=owner)
         handle("promote_model", **given, job="j", train=1, fence=fence, execution=trainer)
-        handle("record_training_failure", execution=trainer, error={"Error": "X", "Cause": "y"}, state={})
+        handle("record_failure", execution=trainer, error={"Error": "X", "Cause": "y"}, state={})
     assert sorted(told(sns)) == [
         "A better model serves",
         f"Batch {batch} is labelled",

@@ -273,9 +273,7 @@ def test_a_failed_execution_stops_its_training_and_frees_the_lock_but_not_anothe
 def fail_training(owner, version=""):
     """The failure lane of train_model, before or after a challenger got its version."""
     state = {"comparison": {"model_version": version}} if version else {}
-    return handle(
-        "record_training_failure", execution=owner, error={"Error": "States.Timeout", "Cause": ""}, state=state
-    )
+    return handle("record_failure", execution=owner, error={"Error": "States.Timeout", "Cause": ""}, state=state)
 
 
 def test_a_model_that_was_deployed_and_not_promoted_leaves_no_endpoint(states, sagemaker, endpoints_of) -> None:

@@ -91,9 +91,7 @@ def test_nothing_but_pointers_and_counts_stays_in_the_state() -> None:
     assert kept == []
 
 
-@pytest.mark.parametrize(
-    ("name", "lane"), [("label_batch", "Record Failure"), ("train_model", "Record Training Failure")]
-)
+@pytest.mark.parametrize(("name", "lane"), [("label_batch", "Record Failure"), ("train_model", "Record Failure")])
 def test_every_task_ends_in_the_failure_lane(name: str, lane: str) -> None:
     """Except where the batch is reported already: what comes after must not make a failure of it."""
     top = MACHINES[name].definition["States"]

@@ -385,8 +385,10 @@ CALLS = {
         "s3": {"GetObject", "ListBucket", "ListBucketVersions"},
         "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"},
     },
-    "RecordFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}, "sagemaker": {"StopTrainingJob"}},
-    "RecordTrainingFailureFunction": {"dynamodb": {"GetItem", "UpdateItem", "Query"}},
+    "RecordFailureFunction": {
+        "dynamodb": {"GetItem", "UpdateItem", "Query"},
+        "sagemaker": {"StopTrainingJob", "DeleteEndpoint", "DeleteEndpointConfig", "DeleteModel"},
+    },
     "ReportBatchFunction": {"dynamodb": {"GetItem", "BatchGetItem", "UpdateItem"}},
     "RegisterModelFunction": {
         "dynamodb": {"PutItem"},
@@ -569,7 +571,7 @@ def test_scaling_has_what_aws_asks_for_as_a_minimum() -> None:
     assert {f"cloudwatch:{action}Alarms" for action in ("Describe", "Delete")} <= set(allowed)
 
 
-@pytest.mark.parametrize("name", ["ReconcileFunction", "RecordTrainingFailureFunction", "CleanUpFunction"])
+@pytest.mark.parametrize("name", ["ReconcileFunction", "RecordFailureFunction", "CleanUpFunction"])
 def test_what_takes_scaling_away_may_see_and_delete_its_alarms(name: str) -> None:
     """Application Auto Scaling does both in the caller's name."""
     actions = {

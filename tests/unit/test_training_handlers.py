@@ -179,7 +179,7 @@ def test_events_of_jobs_of_others_are_nothing_to_us(states, fake_service) -> Non
 
 
 def fail_training(owner: str, error: str = "States.Timeout") -> None:
-    handle("record_training_failure", execution=owner, error={"Error": error, "Cause": ""}, state={})
+    handle("record_failure", execution=owner, error={"Error": error, "Cause": ""}, state={})
 
 
 @pytest.mark.parametrize("error", ["States.Timeout", "States.HeartbeatTimeout", "States.Runtime"])
