@@ -4,7 +4,7 @@ from typing import Any
 
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
-from labelloop.people import jobs, scores
+from labelloop.people import collecting, jobs, scores
 from labelloop.store.observability import count, entry, logger
 
 
@@ -12,11 +12,10 @@ from labelloop.store.observability import count, entry, logger
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     files, number, index = Files(event["batch_id"]), int(event["round"]), int(event["job"])
     job = jobs.find(files, number, index)
-    ended = jobs.outcome(job)
     sizes = batches.sizes(batches.images(files.batch_id, number))
-    collected = jobs.answers(files, number, job, ended, sizes)
-    jobs.pin_adjustments(files, number, index)
-    record = scores.note(files, number, job, ended, collected)
+    collected = collecting.take_in(files, number, job, sizes)
+    collecting.pin_adjustments(files, number, index)
+    record = scores.note(files, number, job, collected)
     count("LabelsUnanswered", collected.unanswered)
     count("LabelsUnusable", collected.unusable)
     count("LabelsRejected", len(collected.rejected))

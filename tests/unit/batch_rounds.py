@@ -13,7 +13,7 @@ def refs(batch_id: str) -> list[str]:
 
 
 def run_round(batch_id: str, number: int, answered: int | None = None) -> dict:
-    """Begin, judge, people answer (all of those asked, or the first few), merge."""
+    """Begin, judge, people answer (all of those asked, or the first few), collect, merge."""
     handle("begin_round", batch_id=batch_id, round=number)
     handle("judge_batch", batch_id=batch_id, round=number)
     decisions = batches.round_decisions(batch_id, number)
@@ -22,7 +22,14 @@ def run_round(batch_id: str, number: int, answered: int | None = None) -> dict:
     return merge(batch_id, number)
 
 
+def collect(batch_id: str, number: int) -> None:
+    """What people answered in every job of the round is taken in."""
+    for index, _ in enumerate(jobs.of_round(Files(batch_id), number), start=1):
+        handle("collect_labels", batch_id=batch_id, round=number, job=index)
+
+
 def merge(batch_id: str, number: int) -> dict:
+    collect(batch_id, number)
     return handle("merge_annotations", batch_id=batch_id, round=number)
 
 

@@ -50,9 +50,14 @@ def picture(shade: int = 100, size: tuple[int, int] = (64, 48), **options: Any) 
     return body.getvalue()
 
 
+def erase(key: str) -> None:
+    """The bucket never had such an object."""
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key).delete()
+
+
 def write_otherwise(key: str, records: Iterable[Mapping[str, Any]]) -> None:
     """An object that is written once, as a faulty step would have written it in the first place."""
-    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix=key).delete()
+    erase(key)
     from labelloop.store import immutable
 
     immutable.create_lines(key, records)

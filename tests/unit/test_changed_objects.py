@@ -6,8 +6,8 @@ from collections.abc import Callable
 import boto3
 import people
 import pytest
-from batch_rounds import merge, refs, run_round
-from handling import MODEL, THRESHOLDS, crown, execution, handle, mark, picture, predict, registered, upload
+from batch_rounds import collect, merge, refs, run_round
+from handling import MODEL, THRESHOLDS, crown, erase, execution, handle, mark, picture, predict, registered, upload
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.people import jobs
@@ -135,7 +135,7 @@ def test_thresholds_that_were_edited_accept_nothing(change: Change, change_setti
 
 
 @changes
-@pytest.mark.parametrize("name", ["inventory", "decisions", "pin", "annotations", "job manifest", "job"])
+@pytest.mark.parametrize("name", ["inventory", "decisions", "pin", "annotations", "job manifest", "job", "collected"])
 def test_files_of_a_batch_that_were_edited_stop_it_until_they_are_restored(name: str, change: Change) -> None:
     upload(5)
     batch = registered()["batch"]["id"]
@@ -150,6 +150,7 @@ def test_files_of_a_batch_that_were_edited_stop_it_until_they_are_restored(name:
         "annotations": files.round_annotations(1),
         "job manifest": storage.own_key(jobs.of_round(files, 1)[0].manifest_uri),
         "job": files.job(1, 1),
+        "collected": files.answers(1, jobs.of_round(files, 1)[0].name),
     }[name]
     storage.write(key, change(storage.read(key)))
     owner = ledger.owner_of(batch)
@@ -246,20 +247,41 @@ def test_a_file_of_a_batch_that_is_gone_costs_no_label(name: str) -> None:
     assert (merged["human"], merged["auto"]) == (3, 2), "everything that people and the model said"
 
 
-@pytest.mark.parametrize("change", [lambda body: b"", lambda body: body.replace(b'"left":3', b'"left":1')])
-def test_answers_that_were_changed_after_they_were_collected_are_not_merged(change) -> None:
-    """Ground Truth writes them, without a hash."""
+changed_answers = pytest.mark.parametrize(
+    "change", [lambda body: b"", lambda body: body.replace(b'"left":3', b'"left":1')], ids=["emptied", "a digit"]
+)
+
+
+@changed_answers
+def test_answers_that_change_after_they_were_collected_change_no_label(change) -> None:
+    """Ground Truth writes them, without a hash; what was collected of them has one."""
+    batch, files = asked_and_answered()
+    (job,) = jobs.of_round(files, 1)
+    collect(batch, 1)
+    key = f"{files.labeling(1)}/{people.output_place(job.name)}"
+    storage.write(key, change(storage.read(key)))
+    assert merge(batch, 1)["human"] == 3
+    labels = [json.loads(line) for line in storage.find_text_lines(files.round_annotations(1))]
+    drawn = [each["boxes"]["annotations"][0]["left"] for each in labels if each["provenance"].get("role")]
+    assert drawn == [people.DRAWN[0].left] * 3
+
+
+@changed_answers
+def test_answers_that_an_earlier_version_collected_and_that_changed_since_are_not_merged(change) -> None:
+    """It noted their hash, and not what they say."""
     batch, files = asked_and_answered()
     (job,) = jobs.of_round(files, 1)
     assert handle("collect_labels", batch_id=batch, round=1, job=1)["more"] is False
+    erase(files.answers(1, job.name))
     key = f"{files.labeling(1)}/{people.output_place(job.name)}"
     body = storage.read(key)
     assert change(body) != body
     storage.write(key, change(body))
-    said = refusal(lambda: merge(batch, 1))
-    assert key in said and "was changed after it was collected" in said and "list-object-versions" in said
+    for name in ({"name": "merge_annotations"}, {"name": "collect_labels", "job": 1}):
+        said = refusal(lambda name=name: handle(**name, batch_id=batch, round=1))
+        assert key in said and "was changed after it was collected" in said and "list-object-versions" in said
     storage.write(key, body)
-    assert merge(batch, 1)["human"] == 3
+    assert handle("merge_annotations", batch_id=batch, round=1)["human"] == 3
 
 
 @pytest.mark.parametrize("name", ["decisions", "pin"])

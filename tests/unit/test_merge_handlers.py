@@ -5,11 +5,12 @@ import json
 import boto3
 import people
 import pytest
-from batch_rounds import asked_in, inspect_shards, merge, refs, run_round
+from batch_rounds import asked_in, collect, inspect_shards, merge, refs, run_round
 from handling import (
     MODEL,
     PREFIX,
     crown,
+    erase,
     execution,
     handle,
     mark,
@@ -105,6 +106,9 @@ def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_peo
     merged = []
     for order in (answered, answered[::-1]):
         storage.write_lines(output, order)
+        for collected in (Files(batch).answers(1, job.name), Files(batch).workers(1, job.name)):
+            erase(collected)
+        collect(batch, 1)
         _forget_roles(everything)
         merged.append(merging.lines(Files(batch), 1, everything))
     assert merged[0] == merged[1] and len(merged[0]) == 6

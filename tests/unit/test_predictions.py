@@ -5,7 +5,7 @@ import math
 
 import people
 import pytest
-from batch_rounds import refs, run_round
+from batch_rounds import merge, refs, run_round
 from handling import MODEL, crown, handle, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
@@ -215,7 +215,7 @@ def test_an_accepted_prediction_that_is_gone_before_the_merge_is_asked_for_again
     handle("judge_batch", batch_id=batch, round=1)
     storage.write(f"{Files(batch).predictions(1)}x.jsonl", b"")
     people.answer_round(batch, 1)
-    merged = handle("merge_annotations", batch_id=batch, round=1)
+    merged = merge(batch, 1)
     assert (merged["auto"], merged["human"], merged["deferred"]) == (0, 3, 3)
     assert handle("begin_round", batch_id=batch, round=2)["infer"]
 

@@ -27,6 +27,7 @@ from handling import MODEL, PREFIX, crown, execution, handle, mark, picture
 from labelloop.batch import batches
 from labelloop.contracts.errors import TransientError
 from labelloop.contracts.layout import Files
+from labelloop.people import jobs
 from labelloop.store import aws, datasets, ledger, storage
 from made_up_stack import BUCKET
 
@@ -191,6 +192,8 @@ def run(
         call("judge_batch", batch_id=batch, round=number)
         once("people", number)
         people.answer_round(batch, number, functools.partial(world.answer, number))
+        for index, _ in enumerate(jobs.of_round(Files(batch), number), start=1):
+            call("collect_labels", batch_id=batch, round=number, job=index)
         merged = call("merge_annotations", batch_id=batch, round=number)
         if not merged["another_round"]:
             break

@@ -348,7 +348,10 @@ WRITES = {
     "StoreSettingsFunction": {"settings/*"},
     "ImageBuildRole": {"images/current"},
     "CollectLabelsFunction": {
-        *(f"{BATCH}/labeling/{each}" for each in ("*/jobs/*.json", "*.manifest", "*/workers/*.json")),
+        *(
+            f"{BATCH}/labeling/{each}"
+            for each in ("*/jobs/*.json", "*.manifest", "*/answers/*.jsonl", "*/workers/*.json")
+        ),
     },
     "MergeAnnotationsFunction": {f"{BATCH}/annotations/*.manifest", f"{BATCH}/rounds/*-changed.jsonl", "datasets/*"},
     "ReportBatchFunction": {f"{BATCH}/{each}" for each in ("annotations.manifest", "summary.json", "report.html")},

@@ -9,13 +9,12 @@ from typing import Any
 from labelloop.batch import batches, copies, pinned_bytes, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins
-from labelloop.contracts.errors import ChangedObjectError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
-from labelloop.people import jobs, labeling
-from labelloop.people.collected import Collected, HumanLabel, collect
+from labelloop.people import collecting, jobs, labeling
+from labelloop.people.collected import HumanLabel, collect
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, logger
 from labelloop.tasks import changes
@@ -130,20 +129,8 @@ def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> 
         )
     sizes = batches.sizes(everything)
     for job in of_round:
-        collected = jobs.answers(files, number, job, jobs.outcome(job), sizes)
-        _check_unchanged(files, number, job.name, collected)
-        found.update(collected.labels)
+        found.update(collecting.of_job(files, number, job, sizes).labels)
     return found
-
-
-def _check_unchanged(files: Files, number: int, job: str, collected: Collected) -> None:
-    """Ground Truth's output carries no hash; what Collect Labels read of it does. Version 0.1 noted none."""
-    noted = immutable.find_json(files.workers(number, job)) or {}
-    if noted.get("answers-sha256", collected.digest) != collected.digest:
-        raise ChangedObjectError(
-            f"what people answered in labelling job {job} was changed after it was collected. "
-            f"{storage.restoring(f'{files.labeling(number)}/{job}/manifests/output/output.manifest')}"
-        )
 
 
 def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:

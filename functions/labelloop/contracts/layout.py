@@ -99,6 +99,9 @@ class Files:
     def honeypots(self, round_number: int) -> str:
         return f"{self.labeling(round_number)}/honeypots.jsonl"
 
+    def answers(self, round_number: int, job: str) -> str:
+        return f"{self.labeling(round_number)}/answers/{job}.jsonl"
+
     def workers(self, round_number: int, job: str) -> str:
         return f"{self.labeling(round_number)}/workers/{job}.json"
 

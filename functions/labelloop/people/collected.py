@@ -58,7 +58,7 @@ class Collected:
     """`rejected` holds the images whose proposal people did not accept; `unusable` counts those that were answered in
     vain, `unanswered` those that nobody answered. `refused_answers` counts answers of single people that do not count,
     `strange_lines` those about other images. `problems` says why, the most frequent reasons first.
-    `digest` is of the lines that were answered, to tell whether they are the same when they are merged.
+    `digest` is of the lines that were answered. `status` and `reason` are the job's own.
     """
 
     labels: Mapping[str, HumanLabel] = field(default_factory=dict)
@@ -69,6 +69,8 @@ class Collected:
     strange_lines: int = 0
     problems: tuple[str, ...] = ()
     digest: str = ""
+    status: str = ""
+    reason: str = ""
 
 
 def collect(

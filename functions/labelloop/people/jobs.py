@@ -1,4 +1,4 @@
-"""The labelling jobs of a round in S3: pinned before they are requested, read when they have ended.
+"""The labelling jobs of a round in S3, pinned before they are requested.
 
 A job's manifest and record are written once, so a restart asks for the same images under the same name, and what
 people answered then still counts.
@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts import naming
-from labelloop.contracts.errors import ChangedObjectError, TransientError
 from labelloop.contracts.layout import Files
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
 from labelloop.engines import training_images
-from labelloop.people import honeypots, labeling
-from labelloop.people.collected import Collected, collect
+from labelloop.people import honeypots
 from labelloop.people.honeypots import Honeypot
 from labelloop.store import datasets, immutable, storage
-from labelloop.store.callbacks import Outcome
 
 Line = Mapping[str, Any]
 
@@ -124,54 +120,6 @@ def of_round(files: Files, number: int) -> list[Job]:
     prefix = files.jobs(number)
     indices = sorted(int(key.removeprefix(prefix).removesuffix(".json")) for key in storage.keys_ever(prefix))
     return [find(files, number, index) for index in indices]
-
-
-def outcome(job: Job) -> Outcome:
-    """How the job ended. Raises TransientError while it has not: an answer of the state may overtake Describe."""
-    found = labeling.ended(job.name)
-    if found is None:
-        raise TransientError(f"labelling job {job.name} has not ended yet")
-    return found
-
-
-def answers(files: Files, number: int, job: Job, ended: Outcome, sizes: Mapping[str, Size]) -> Collected:
-    """What people answered about the round's own images, which have these sizes; honeypots are left out.
-
-    Raises ChangedObjectError where their answers were deleted: they would be asked for again.
-    """
-    knobs = settings()
-    output_uri = ended.output["output_uri"]
-    written = f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"  # Ground Truth's own layout
-    if not output_uri and storage.was_written(written):
-        raise ChangedObjectError(
-            f"{storage.uri(written)}, what people answered, is not there any more. {storage.restoring(written)}"
-        )
-    return collect(
-        job.name,
-        job.kind,
-        labeling.form(job.kind, knobs).attribute,
-        immutable.read_text_lines(storage.own_key(job.manifest_uri)),
-        storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
-        knobs.label_names,
-        honeypots_of(files, number, job.name),
-        sizes,
-    )
-
-
-def pin_adjustments(files: Files, number: int, index: int) -> None:
-    """Called when job `index` has ended: after the last one that verifies, what people rejected goes into one more
-    adjust job, or as many as ObjectsPerJob makes of it. They hold no honeypots: the same people were just measured.
-    """
-    verifying = {place: job for place, job in enumerate(of_round(files, number), start=1) if job.kind == "verify"}
-    if not verifying or index != max(verifying):
-        return
-    lines = []
-    for job in verifying.values():
-        rejected = set(answers(files, number, job, outcome(job), {}).rejected)
-        asked = immutable.read_lines(storage.own_key(job.manifest_uri))
-        lines += [line for line in asked if line["source-ref"] in rejected]
-    for place, part in enumerate(parts(lines, settings().objects_per_job), start=index + 1):
-        pin(files, number, place, "adjust", part)
 
 
 def _name(files: Files, number: int, index: int, kind: str) -> str:

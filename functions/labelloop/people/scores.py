@@ -21,7 +21,6 @@ from labelloop.people.collected import Collected, reference
 from labelloop.people.jobs import Job
 from labelloop.people.workers import History, Label, is_unreliable, score_workers
 from labelloop.store import immutable, storage
-from labelloop.store.callbacks import Outcome
 from labelloop.store.observability import logger
 
 READ_AT_ONCE = 16
@@ -30,7 +29,7 @@ IN_VAIN = "people answered, but no answer can be used"
 OF_OTHERS = "people answered about images that this job did not ask about"
 
 
-def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collected) -> dict[str, Any]:
+def note(files: Files, number: int, job: Job, collected: Collected) -> dict[str, Any]:
     """The record of an ended job, written once: how it ended, what came of it, and a score for each worker.
 
     The scores are added to the workers' rows in the ledger once, however often this is called.
@@ -53,8 +52,8 @@ def note(files: Files, number: int, job: Job, ended: Outcome, collected: Collect
         "round": number,
         "job": job.name,
         "kind": job.kind,
-        "status": ended.output["status"],
-        "reason": ended.output["reason"] or ("" if done else without),
+        "status": collected.status,
+        "reason": collected.reason or ("" if done else without),
         "objects": job.objects,
         "honeypots": job.honeypots,
         "labelled": len(collected.labels),
