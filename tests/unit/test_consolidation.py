@@ -1,6 +1,7 @@
 """From the payload of Ground Truth to one label or error per object: bad answers, hostile ones, missing ones."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,15 +80,6 @@ def test_a_label_and_an_error_come_back_out_of_the_manifest() -> None:
             assert result.annotation.boxes == (Box("head", 10, 20, 30, 40, 1.0),)
 
 
-@pytest.mark.parametrize("forms", [(boxes(drawn()), boxes()), (boxes(), boxes(drawn()))])
-def test_of_two_answers_of_one_worker_the_later_one_counts_whatever_their_order(forms) -> None:
-    twice = item([("a", form) for form in forms])
-    for annotation, second in zip(twice["annotations"], "12", strict=True):
-        annotation["submissionTime"] = f"2026-11-20T10:00:0{second}.000Z"
-    backwards = {**twice, "annotations": twice["annotations"][::-1]}
-    assert labels([twice]) == labels([backwards]) == [label(forms[1])]
-
-
 def test_nameless_workers_count_each() -> None:
     payload = [item([boxes(drawn()), boxes(drawn(left=12)), boxes()])]
     for annotation in payload[0]["annotations"]:
@@ -125,22 +117,6 @@ def test_the_answers_attribute_of_every_job_tells_its_task(environment, change_s
             assert label(forms[attribute], attribute=attribute)["workers"] == 1
     with pytest.raises(InvalidInputError, match=r"labelAttributeName.*human-boxes"):
         label(boxes(), attribute="bounding-box")
-
-
-def test_of_two_image_sizes_that_as_many_state_the_trusted_ones_count_and_else_the_larger() -> None:
-    small, large = boxes(image=size(320, 240)), boxes(drawn())
-    for answers in ((small, large), (large, small)):
-        assert label(*answers)["annotations"] == [HEAD]
-    assert label(large, small, reliability={"b": 0.9})["image_size"] == [{"width": 320, "height": 240, "depth": 3}]
-    assert label(large, small, small, reliability={"a": 0.9, "b": 0.1, "c": 0.1})["workers"] == 2, "most decide first"
-
-
-def test_notes_and_reasons_cannot_fill_the_manifest() -> None:
-    payload = [item({f"w{n}": boxes(note=f"{n:02d}" + "x" * 10_000) for n in range(30)})]
-    (value,) = labels(payload)
-    assert len(value["notes"]) == 10 and max(map(len, value["notes"])) == 500
-    (value,) = labels([item({f"w{n}": boxes(drawn("y" * 10_000)) for n in range(30)})])
-    assert len(json.dumps(value)) < 20_000
 
 
 def test_answers_can_be_stored_elsewhere() -> None:
@@ -229,3 +205,26 @@ def test_a_recorded_payload_of_ground_truth_is_consolidated() -> None:
         {"class_id": 1, "left": 418, "top": 281, "width": 138, "height": 141},
     ]
     assert second["datasetObjectId"] == "2"
+
+
+def test_notes_and_reasons_cannot_fill_the_manifest() -> None:
+    payload = [item({f"w{n}": boxes(note=f"{n:02d}" + "x" * 10_000) for n in range(30)})]
+    (value,) = labels(payload)
+    assert len(value["notes"]) == 10 and max(map(len, value["notes"])) == 500
+    (value,) = labels([item({f"w{n}": boxes(drawn("y" * 10_000)) for n in range(30)})])
+    assert len(json.dumps(value)) < 20_000
+
+
+def test_a_verdict_needs_more_than_half_and_a_tie_rejects() -> None:
+    accept, reject = verdict(), verdict("reject", note="too wide")
+    vote = partial(label, attribute=VERDICTS)
+    assert vote(accept, accept, reject) == {
+        "verdict": "accept",
+        "workers": 3,
+        "agreement": 0.6667,
+        "notes": ["too wide"],
+    }
+    assert vote(accept, reject)["verdict"] == "reject"
+    assert vote(reject)["verdict"] == "reject" and vote(accept) == {"verdict": "accept", "workers": 1, "agreement": 1}
+    assert vote(accept, reject, reliability={"a": 0.82, "b": 0.79})["verdict"] == "reject"
+    assert vote(accept, reject, reliability={"b": 0.05})["verdict"] == "accept"

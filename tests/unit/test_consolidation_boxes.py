@@ -1,19 +1,16 @@
-"""Several people's answers become one label: the payload, what is kept of each object, and what one bad part costs."""
+"""Boxes of several people become one label: which are kept, where they lie, and whose vote counts how much."""
 
 import json
-from functools import partial
 
 import pytest
 from answer_forms import (
     BOXES,
     CLASSES,
-    VERDICTS,
     boxes,
     drawn,
     item,
     label,
     labels,
-    verdict,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,9 +44,6 @@ def shuffled_form(form, random):
     element = form["annotatedResult"]
     marks = random.sample(element["boundingBoxes"], len(element["boundingBoxes"]))
     return {**form, "annotatedResult": {**element, "boundingBoxes": marks}}
-
-
-# --- boxes
 
 
 @given(
@@ -198,21 +192,3 @@ def test_the_agreement_of_an_image_is_the_mean_quality_of_the_answers() -> None:
     expected = sum(image_quality(answer, kept) for answer in answers) / 3
     assert value["agreement"] == pytest.approx(expected, abs=1e-4)
     assert value["objects"][0]["agreement"] == pytest.approx(sum(iou(a[0], kept[0]) for a in answers) / 3, abs=1e-4)
-
-
-# --- verification
-
-
-def test_a_verdict_needs_more_than_half_and_a_tie_rejects() -> None:
-    accept, reject = verdict(), verdict("reject", note="too wide")
-    vote = partial(label, attribute=VERDICTS)
-    assert vote(accept, accept, reject) == {
-        "verdict": "accept",
-        "workers": 3,
-        "agreement": 0.6667,
-        "notes": ["too wide"],
-    }
-    assert vote(accept, reject)["verdict"] == "reject"
-    assert vote(reject)["verdict"] == "reject" and vote(accept) == {"verdict": "accept", "workers": 1, "agreement": 1}
-    assert vote(accept, reject, reliability={"a": 0.82, "b": 0.79})["verdict"] == "reject"
-    assert vote(accept, reject, reliability={"b": 0.05})["verdict"] == "accept"

@@ -356,15 +356,6 @@ def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
     assert "Below WorkerMinimumQuality on honeypots: bad." in notices.requests_of("publish")[-1]["Message"]
 
 
-def test_hundreds_of_workers_are_read_in_several_requests() -> None:
-    for number in range(120):
-        assert worker_rows.note("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
-        assert not worker_rows.note("job", WorkerScore(f"w{number}", 1, 0, 0, None, None, 2, 0.5))
-    found = worker_rows.histories([f"w{number}" for number in range(130)])
-    assert len(found) == 120 and {(each.honeypots, each.quality) for each in found.values()} == {(2, 0.5)}
-    assert worker_rows.histories([]) == {}
-
-
 def test_a_worker_response_that_is_none_costs_only_its_own_scores() -> None:
     batch = judged(2)
     (job,) = pinned(batch)

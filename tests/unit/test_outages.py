@@ -10,8 +10,6 @@ import yaml
 from batch_rounds import asked_in, merge, refs
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, predict, registered, upload
-from hypothesis import given
-from hypothesis import strategies as st
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.store import ledger, storage
@@ -253,29 +251,6 @@ def test_with_the_defaults_no_request_of_a_round_is_open_after_four_hours() -> N
     from labelloop.trust import inference
 
     assert inference.longest_seconds(request) <= FOUR_HOURS and inference.window_seconds(request) > request
-
-
-@given(st.integers(190, 25_320))
-def test_whatever_the_parameters_a_round_ends_within_four_hours_or_twice_one_request(request_seconds) -> None:
-    from labelloop.trust import inference
-
-    assert inference.longest_seconds(request_seconds) <= max(FOUR_HOURS, 2 * request_seconds)
-    assert inference.window_seconds(request_seconds) >= request_seconds, "once more is always possible"
-
-
-@given(
-    st.integers(0, 2_000), st.integers(1, 9), st.booleans(), st.booleans(), st.booleans(), st.booleans(),
-    st.integers(1, 9),
-)  # fmt: skip
-def test_a_round_asks_at_most_twice_more_and_never_for_many(missing, shards, some, control, alive, late, attempt):
-    from labelloop.trust.inference import MOST_SINGLE_REQUESTS, Silence, what_next
-
-    step = what_next(Silence(missing, shards, some, control, alive, late), attempt)
-    if step == "ask":
-        assert attempt <= 2 and 0 < missing <= MOST_SINGLE_REQUESTS and not late
-    if step == "poison":
-        assert alive, "only an endpoint that answers says something about an image"
-    assert (step == "complete") == (missing == 0)
 
 
 def test_an_alarm_says_that_inference_gave_nothing() -> None:

@@ -1,0 +1,31 @@
+"""Model versions, where their thresholds lie, and the pointer to the champion."""
+
+import pytest
+from labelloop.contracts.errors import TransientError
+from labelloop.engines import models
+from labelloop.store import storage
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def test_the_next_model_has_one_more_than_the_highest_number_that_exists() -> None:
+    assert models.next_number() == 1
+    for version in ("v000002-0123abcd", "v000010-0123abcd", "v000009-0123abcd"):
+        storage.write(f"models/{version}/card.json", b"{}")
+    storage.write("models/champion", b"{}")
+    assert models.next_number() == 11
+
+
+def test_thresholds_of_one_model_for_two_datasets_are_two_files() -> None:
+    fitted = [models.thresholds_key("v000001-0123abcd", dataset) for dataset in ("v000004-89abcdef", "")]
+    assert fitted == [f"models/v000001-0123abcd/thresholds/{name}.json" for name in ("v000004-89abcdef", "none")]
+
+
+def test_a_champion_that_moved_meanwhile_is_not_replaced() -> None:
+    assert models.champion() is None
+    models.flip(None, {"version": "v000001-0123abcd"})
+    seen = models.champion()
+    models.flip(seen, {"version": "v000002-0123abcd"})
+    with pytest.raises(TransientError, match="moved meanwhile"):
+        models.flip(seen, {"version": "v000003-0123abcd"})
+    assert models.champion().value["version"] == "v000002-0123abcd"
