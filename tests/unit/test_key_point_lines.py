@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Labelled, Unlabelled, read_labeled
-from labelloop.contracts.records import KeyPoint, dump_line
+from labelloop.contracts.records import KeyPoint
 from labelloop.store import datasets
-from labelloop.tasks.proposals import key_point_proposal_line
 
 from tests.support import strategies
 from tests.support.strategies import KEY_POINTS
@@ -182,27 +181,3 @@ def test_names_that_are_unknown_or_repeated_are_not_written():
         Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=(NOSE,)).to_line(["ear"])
     with pytest.raises(InvalidInputError, match="'nose' twice"):
         Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=(NOSE, NOSE)).to_line()
-
-
-# --- proposals
-
-
-@given(strategies.key_points(names=(*KEY_POINTS, "ear")), st.permutations(KEY_POINTS))
-def test_proposed_key_points_are_whole_pixels_and_one_for_each_name(points, names):
-    record = key_point_proposal_line("s3://b/k", 15, 10, points, names, "m", "s3://b/o")
-    label = read_labeled(dump_line(record), "proposed-key-points").annotation
-    assert not label.human and label.original_ref == "s3://b/o"
-    assert [point.label for point in label.key_points] == list(names)
-    for point in label.key_points:
-        (seen,) = (each for each in points if each.label == point.label)
-        inside = seen.x is not None and seen.x <= 15 and seen.y <= 10
-        assert point.visibility == (seen.visibility if inside else "outside")
-        if inside:
-            assert (point.x, point.y) == (round(seen.x), round(seen.y)) and point.confidence == seen.confidence
-
-
-def test_no_model_proposes_no_key_points():
-    bare = {"source-ref": "s3://b/k", "image-size": {"width": 9, "height": 9}}
-    assert key_point_proposal_line("s3://b/k", 9, 9, None, KEY_POINTS, "") == bare
-    with pytest.raises(InvalidInputError, match="class-map"):
-        key_point_proposal_line("s3://b/k", 9, 9, (), ["x" * 21_000], "m")
