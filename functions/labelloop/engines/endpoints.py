@@ -22,6 +22,8 @@ BACKLOG_PER_INSTANCE = 4.0
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 START_SECONDS = 1800
 MOST_REASON_BYTES = 8_000
+# SageMaker's states in which an endpoint takes requests.
+SERVES = ("InService", "Updating", "SystemUpdating", "RollingBack")
 
 
 def create(name: str, model_version: str, image: str, settings: Settings) -> None:
@@ -156,9 +158,19 @@ def trouble(name: str) -> str:
         if "Could not find" in aws.error_message(error):
             return f"the champion's endpoint {name} does not exist: {advice}"
         raise
-    if (status := described["EndpointStatus"]) in ("InService", "Updating", "SystemUpdating", "RollingBack"):
+    if (status := described["EndpointStatus"]) in SERVES:
         return ""
     return f"the champion's endpoint {name} is {status} ({described.get('FailureReason', 'no reason given')}): {advice}"
+
+
+def state(name: str) -> str:
+    """What SageMaker calls its state; empty where there is no such endpoint."""
+    try:
+        return str(aws.client("sagemaker").describe_endpoint(EndpointName=name)["EndpointStatus"])
+    except ClientError as error:
+        if "Could not find" in aws.error_message(error):
+            return ""
+        raise
 
 
 def names(prefix: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Model versions and the pointer `models/champion`.
 
-The pointer: {"version", "endpoint", "thresholds_uri", "dataset", "previous"}.
+The pointer: {"version", "endpoint", "thresholds_uri", "dataset", "previous"}; after a rollback also "rolled_back".
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,17 @@ def champion() -> Pointer | None:
     return storage.read_pointer(CHAMPION)
 
 
-def next_number() -> int:
-    """One more than the highest version that exists; safe because only the holder of the training lock asks."""
+def versions() -> list[str]:
+    """Every version that exists, oldest first."""
     pages = (
         aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix="models/v", Delimiter="/")
     )
-    numbers = [
-        int(entry["Prefix"][len("models/v") :][:6]) for page in pages for entry in page.get("CommonPrefixes", ())
-    ]
-    return max(numbers, default=0) + 1
+    return [entry["Prefix"].split("/")[1] for page in pages for entry in page.get("CommonPrefixes", ())]
+
+
+def next_number() -> int:
+    """One more than the highest version that exists; safe because only the holder of the training lock asks."""
+    return max((int(each[1:7]) for each in versions()), default=0) + 1
 
 
 def version(number: int, description: ModelDescription) -> str:

@@ -33,13 +33,13 @@ class Dataset:
 
 
 def current() -> Dataset:
-    return _at(_pointer())
+    return _at(pointer())
 
 
 def current_version() -> str:
     """Empty before the first publication."""
-    pointer = _pointer()
-    return str(pointer.value["version"]) if pointer else ""
+    seen = pointer()
+    return str(seen.value["version"]) if seen else ""
 
 
 def size() -> int:
@@ -48,15 +48,36 @@ def size() -> int:
     """
     try:
         version = current_version()
-        return int(immutable.read_json(f"datasets/{version}/card.json")["images"]) if version else 0
+        return int(card_of(version)["images"]) if version else 0
     except (MissingObjectError, ChangedObjectError):
         return 0
 
 
 def load(version: str) -> Dataset:
     """Raises MissingObjectError or ChangedObjectError unless the manifest is the one that was published."""
-    card = immutable.read_json(f"datasets/{version}/card.json")
-    return _load(version, str(card["sha256"]))
+    return _load(version, str(card_of(version)["sha256"]))
+
+
+def versions() -> list[str]:
+    """Every version that exists, oldest first."""
+    return sorted(key.split("/")[1] for key in storage.keys("datasets/v") if key.endswith("/card.json"))
+
+
+def card_of(version: str) -> dict[str, Any]:
+    """What was noted of a version when it was published: its parent, its hash, its labels by kind."""
+    return immutable.read_json(f"datasets/{version}/card.json")
+
+
+def go_back(version: str, seen: Pointer, facts: Mapping[str, Any]) -> None:
+    """Makes a version that exists the current one; later ones stay, and the next publication builds on this one.
+
+    `facts` stand beside it in the pointer. Raises MissingObjectError or ChangedObjectError unless the manifest is the
+    one that was published, TransientError when somebody moved the pointer since it was `seen`.
+    """
+    load(version)
+    value = {"version": version, "sha256": str(card_of(version)["sha256"]), **facts}
+    if not storage.flip_pointer(CURRENT, value, seen):
+        raise TransientError("the pointer of the current dataset moved meanwhile: look again, then decide")
 
 
 def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
@@ -67,8 +88,8 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
     """
     added = list(added)
     for _ in range(REBASES):
-        pointer = _pointer()
-        parent = _at(pointer)
+        seen = pointer()
+        parent = _at(seen)
         lines = merge(parent.lines, added)
         if lines == list(parent.lines):
             return parent.version
@@ -78,7 +99,7 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
         card = {"version": version, "parent": parent.version, "sha256": checksum, **count_labels(lines), **facts}
         immutable.create(f"datasets/{version}/manifest.jsonl", body, "application/jsonlines")
         immutable.create_json(f"datasets/{version}/card.json", card)
-        if storage.flip_pointer(CURRENT, {"version": version, "sha256": checksum}, pointer):
+        if storage.flip_pointer(CURRENT, {"version": version, "sha256": checksum}, seen):
             ledger.index_version("dataset", version, card)
             count("DatasetPublished")
             followed = len(set(lines) - {*parent.lines, *added})
@@ -90,22 +111,22 @@ def publish(added: Iterable[str], facts: Mapping[str, Any]) -> str:
     raise TransientError(f"{REBASES} other publications came first; nothing was lost, try again")
 
 
-def _pointer() -> Pointer | None:
+def pointer() -> Pointer | None:
     """None before the first publication. Raises MissingObjectError where the pointer is gone: the next publication
     would begin anew, without the labels that are there.
     """
-    pointer = storage.read_pointer(CURRENT)
-    later = None if pointer else next(storage.keys("datasets/v000002-"), None)
+    found = storage.read_pointer(CURRENT)
+    later = None if found else next(storage.keys("datasets/v000002-"), None)
     if later:
         raise MissingObjectError(
             f"{storage.uri(CURRENT)} is gone, although dataset versions exist ({later}): put it back with the version "
             'and sha256 of the newest card.json ({"version": ..., "sha256": ...}), then start the same again'
         )
-    return pointer
+    return found
 
 
-def _at(pointer: Pointer | None) -> Dataset:
-    return _load(pointer.value["version"], pointer.value.get("sha256", "")) if pointer else Dataset("", ())
+def _at(seen: Pointer | None) -> Dataset:
+    return _load(seen.value["version"], seen.value.get("sha256", "")) if seen else Dataset("", ())
 
 
 def _load(version: str, sha256: str) -> Dataset:

@@ -43,6 +43,11 @@ def deployed_document() -> dict[str, str]:
         bucket, sha256 = os.environ["DATA_BUCKET"], os.environ["SETTINGS_SHA256"]
     except KeyError as error:
         raise MissingSettingError(f"{error} is not set: template.yaml, Globals, sets it; deploy again") from None
+    return stored_document(bucket, sha256)
+
+
+def stored_document(bucket: str, sha256: str) -> dict[str, str]:
+    """A stored document, verified. Raises MissingSettingError saying what to do."""
     key = f"settings/{sha256}.json"
     try:
         body = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
