@@ -1,0 +1,132 @@
+"""The commands of `labelloop`."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from labelloop.contracts.errors import ChangedObjectError, InvalidInputError, TransientError
+from labelloop.contracts.settings import MissingSettingError
+from labelloop.store.storage import MissingObjectError
+from rich.console import Console
+
+from cli import rollback, status, tables, watch
+from cli.errors import Refused
+from cli.stack import Stack, connect
+
+_HELP = (
+    "How a labelloop stack does, how a batch goes, and going back to an earlier model or dataset. Exit status: 0 done, "
+    "1 the batch failed, 2 refused or impossible, 130 ended with Ctrl-C."
+)
+app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False)
+back = typer.Typer(help="Go back to an earlier version, or forward again.", no_args_is_help=True)
+app.add_typer(back, name="rollback")
+
+StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="LABELLOOP_STACK")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Version = Annotated[str, typer.Argument(help="As `labelloop status` and the folders of the bucket name it.")]
+_FOR_PEOPLE = (
+    Refused,
+    *(ChangedObjectError, InvalidInputError, MissingObjectError, MissingSettingError, TransientError),
+    *(ClientError, BotoCoreError),
+)
+
+_WHERE = "\nAWS_DEFAULT_REGION, AWS_PROFILE and, for the embedded AWS, AWS_ENDPOINT_URL say which AWS is meant."
+_ENDED = {
+    "failed": "The batch failed:",
+    "ended": "The batch's execution was aborted or timed out.",
+    "superseded": "The batch was given up; its images are in batch",
+}
+
+
+@app.command("status")
+def show_status(
+    stack: StackName = "labelloop",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    last: Annotated[int, typer.Option(min=0, help="How many ended executions of each state machine.")] = 5,
+) -> None:
+    """Champion, dataset, batches, trainings, what waits for people, and open alarms."""
+    with _told_to_people():
+        found = status.gather(connect(stack), last)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False, default=str))
+    else:
+        tables.show(found, Console())
+
+
+@app.command("watch")
+def watch_batch(
+    batch: Annotated[str, typer.Argument(help="Its id; the newest without.")] = "",
+    stack: StackName = "labelloop",
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+) -> None:
+    """Follows a batch until it ends. Exit status 0 if it is labelled, 1 if it failed."""
+    wait = watch.every(interval)
+    with _told_to_people(), _clean_interrupt(batch):
+        deployed = connect(stack)
+        batch = batch or watch.newest(deployed, wait)
+        typer.echo(f"batch {batch}")
+        found = watch.follow(batch, typer.echo, wait)
+    if found.status != "finished":
+        typer.echo(f"{_ENDED[found.status]} {found.cause}".rstrip() + f"\nExecution: {found.execution}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"The batch is labelled: s3://{deployed.bucket}/batches/{batch}/report.html")
+
+
+@back.command("model")
+def rollback_model(version: Version, stack: StackName = "labelloop", yes: Yes = False) -> None:
+    """Makes an earlier model the champion again."""
+    _roll_back(stack, lambda: rollback.plan_model(version), yes)
+
+
+@back.command("dataset")
+def rollback_dataset(version: Version, stack: StackName = "labelloop", yes: Yes = False) -> None:
+    """Makes an earlier dataset version the current one again."""
+    _roll_back(stack, lambda: rollback.plan_dataset(version), yes)
+
+
+def _roll_back(stack: str, make: Callable[[], rollback.Plan], yes: bool) -> None:
+    with _told_to_people():
+        deployed: Stack = connect(stack)
+        plan = make()
+    if plan.done_already:
+        with _told_to_people():
+            rollback.carry_out(plan)
+        typer.echo(f"Nothing to do: {plan.version} is what counts already.")
+        return
+    typer.echo("\n".join(plan.says))
+    if not yes and not typer.confirm(f"Go back in the stack {deployed.name}?"):
+        typer.echo("Nothing was changed.")
+        raise typer.Exit(2)
+    with _told_to_people():
+        rollback.carry_out(plan)
+    typer.echo(f"Done: {plan.version} instead of {plan.before}. Undo: labelloop rollback {plan.kind} {plan.before}")
+
+
+@contextlib.contextmanager
+def _told_to_people() -> Iterator[None]:
+    try:
+        yield
+    except _FOR_PEOPLE as error:
+        hint = _WHERE if isinstance(error, BotoCoreError) else ""
+        typer.echo(f"{error}{hint}", err=True)
+        raise typer.Exit(2) from None
+
+
+@contextlib.contextmanager
+def _clean_interrupt(batch: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nThe batch goes on; follow it again: labelloop watch {batch}".rstrip(), err=True)
+        raise typer.Exit(130) from None
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
