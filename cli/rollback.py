@@ -20,6 +20,7 @@ from labelloop.store.storage import MissingObjectError, Pointer
 from cli.errors import Refused
 
 LOCK_SECONDS = 60
+_OWNER = "rollback by "
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def carry_out(plan: Plan) -> None:
         return
     who = str(aws.client("sts").get_caller_identity()["Arn"])
     told = {"by": who, "at": datetime.now(UTC).isoformat(timespec="microseconds"), "from": plan.before}
-    with _training_lock(f"rollback by {who}"):
+    with _training_lock(f"{_OWNER}{who}"):
         if plan.kind == "model":
             models.flip(plan.seen, {**plan.value, "rolled_back": told})
         else:
@@ -140,12 +141,14 @@ def _check_known(version: str, known: Sequence[str], kind: str) -> None:
 
 
 def _check_no_training() -> None:
-    if ledger.training_runs():
+    if ledger.training_runs() and not ledger.lock_owner().startswith(_OWNER):
         raise Refused(_busy())
 
 
 def _busy() -> str:
     owner = ledger.lock_owner()
+    if owner.startswith(_OWNER):
+        return f"Another {owner} is at work, or was ended a moment ago: try again in a minute."
     return (
         f"A training works with the champion and the current dataset: {owner} holds the training lock. Wait for its "
         f"end, or stop it (aws stepfunctions stop-execution --execution-arn {owner}) and try again in a minute."

@@ -156,6 +156,27 @@ def test_nothing_goes_back_while_a_training_holds_the_lock(two_models, kind: str
     assert datasets.current_version() != versions["dataset"]
 
 
+def test_of_two_rollbacks_one_waits_and_one_that_was_killed_blocks_for_a_minute_only(two_models) -> None:
+    first, _ = two_models
+    ledger.take_lock("rollback by somebody", 60)
+    assert "Another rollback by somebody is at work" in refused("model", first)
+    ledger.release_lock("rollback by somebody")
+    ledger.take_lock("rollback by somebody", 0)
+    assert run("rollback", "model", first, "--yes").exit_code == 0
+
+
+def test_no_training_is_planned_while_a_pointer_moves(two_models, monkeypatch: pytest.MonkeyPatch) -> None:
+    flip, plans = models.flip, []
+
+    def flip_while_a_training_begins(*given) -> None:
+        plans.append(ledger.take_lock(execution("begins", "TRAIN_MODEL_ARN"), 600))
+        flip(*given)
+
+    monkeypatch.setattr(models, "flip", flip_while_a_training_begins)
+    assert run("rollback", "model", two_models[0], "--yes").exit_code == 0
+    assert plans == [None]
+
+
 def test_a_champion_that_moved_while_a_person_thought_stays(two_models) -> None:
     first, second = two_models
     plan = rollback.plan_model(first)
