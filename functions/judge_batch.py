@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop.batch import batches, copies, pinned_bytes, rounds
+from labelloop.batch import batches, copies, judge_function, pinned_bytes, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts.layout import Files
 from labelloop.contracts.naming import JOB_KINDS
@@ -57,17 +57,14 @@ def _decide(
     moved = {image.source_ref for image in pinned_bytes.changed(list(open_images.values()))}
     outage = (storage.find_json(files.inference(number)) or {}).get("outage", "") if pinned["model"] else ""
     known = copies.among(copies.of_round(files, number), open_images.values())
-    judged = judgement.judge(
-        [
-            _candidate(image, seen, bool(outage), reference in moved)
-            for reference, image in open_images.items()
-            if image.item.key not in known
-        ],
-        rounds.rule(pinned),
-        settings().human_budget,
-        number,
-        rounds.keep_confidence(pinned),
-    )
+    candidates = [
+        _candidate(image, seen, bool(outage), reference in moved)
+        for reference, image in open_images.items()
+        if image.item.key not in known
+    ]
+    rule, keep = rounds.rule(pinned), rounds.keep_confidence(pinned)
+    candidates = judge_function.with_verdicts(files, number, candidates, rule, keep)
+    judged = judgement.judge(candidates, rule, settings().human_budget, number, keep)
     return copies.decide(judged, known, open_images, moved, number)
 
 

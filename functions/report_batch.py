@@ -13,7 +13,7 @@ from labelloop.contracts.settings import settings
 from labelloop.people import scores, supplied, worker_rows
 from labelloop.store import datasets, immutable, ledger, notices, storage
 from labelloop.store.observability import count, entry, logger
-from labelloop.trust import audit
+from labelloop.trust import audit, own_verdicts
 from labelloop.trust.policies import Rule
 
 
@@ -71,9 +71,8 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
         inference = storage.find_json(files.inference(number)) or {"asked": 0, "outage": ""}
         decisions = [Decision.from_json(record) for record in records]
         decided = Counter(decision.decision for decision in decisions)
-        labelled = Counter(
-            "human" if annotation.human else "auto" for annotation in batches.round_annotations(files.batch_id, number)
-        )
+        annotations = batches.round_annotations(files.batch_id, number)
+        labelled = Counter("human" if annotation.human else "auto" for annotation in annotations)
         rows.append(
             {
                 "round": number,
@@ -86,6 +85,8 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "thresholds_uri": pinned["thresholds_uri"],
                 "inferred": inference["asked"],
                 "outage": inference["outage"],
+                "own_judge": own_verdicts.told(decisions),
+                "own_labels": own_verdicts.accepted(annotations),
                 "changed": _changed(files, number, decisions),
                 "refused_predictions": sum(_was_refused(decision) for decision in decisions),
             }
@@ -144,7 +145,7 @@ def _audit(
 ) -> list[dict[str, Any]]:
     """Per model, and per rule that accepted its labels: what the random sample says about labels accepted so."""
     gold = _gold(everything, annotations)
-    estimates = []
+    estimates = _of_own_functions(rows)
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
         for (rule, keep), labels in _rules_of(model, files, rows):
@@ -162,6 +163,18 @@ def _audit(
                 }
             )
     return estimates
+
+
+def _of_own_functions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    labels: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        labels.update({(row["model_version"], policy): number for policy, number in row["own_labels"].items()})
+    unknown = {"images": 0, "mean_iou": None, "low": None, "high": None}
+    return [
+        {"model": model, "policy": policy, "auto_labels": number, **unknown}
+        | {"sentence": own_verdicts.not_audited(policy)}
+        for (model, policy), number in sorted(labels.items())
+    ]
 
 
 def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[Annotation, float, int]]:
@@ -184,7 +197,9 @@ def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[
 
 
 def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Rule, float], int]]:
-    """((rule, KeepConfidence), labels it accepted), in the order of rounds; the last alone where none accepted any."""
+    """((rule, KeepConfidence), labels it accepted), in the order of rounds; the last alone where none accepted any.
+    Labels that an own function accepted are not the rule's.
+    """
     accepted: dict[tuple[Rule, float], int] = {}
     for row in rows:
         if row["model_version"] == model:
@@ -192,7 +207,7 @@ def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tupl
             rule = rounds.rule(pinned)
             assert rule is not None  # there is a model
             kept = rule, rounds.keep_confidence(pinned)
-            accepted[kept] = accepted.get(kept, 0) + row["auto"]
+            accepted[kept] = accepted.get(kept, 0) + row["auto"] - sum(row["own_labels"].values())
     return [each for each in accepted.items() if each[1]] or list(accepted.items())[-1:]
 
 

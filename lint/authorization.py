@@ -26,6 +26,8 @@ EXCEPTIONS = {
 GLOBAL_KEYS = {"aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn"}
 # Where !Ref is the ARN; elsewhere it is a name or an address, which a policy refuses.
 REF_IS_ARN = {"AWS::SNS::Topic", "AWS::Serverless::StateMachine"}
+# Parameters whose pattern takes an ARN of one type only.
+ARN_PARAMETERS = {"JudgeFunctionArn": "lambda:function:"}
 # The literal beginning of an ARN, from the service on, of what !Ref and !GetAtt name; buckets see _literal.
 ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:table/",
@@ -123,7 +125,7 @@ def _literal(resource: Any, kinds: dict[str, str]) -> str:
     if isinstance(resource, dict):
         ((function, value),) = resource.items()
         if function == "Ref":
-            return ARNS[kinds[value]] if kinds.get(value) in REF_IS_ARN else ""
+            return ARNS[kinds[value]] if kinds.get(value) in REF_IS_ARN else ARN_PARAMETERS.get(value, "")
         if function == "Fn::GetAtt":
             return ARNS.get(kinds.get(value[0], ""), "") if value[1] == "Arn" else ""
         resource = value[0] if isinstance(value, list) else value

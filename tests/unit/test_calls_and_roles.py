@@ -26,6 +26,7 @@ ACTIONS = {  # of methods that IAM calls otherwise
     "list_objects_v2": "s3:ListBucket",
     "list_object_versions": "s3:ListBucketVersions",
     "get_bucket_cors": "s3:GetBucketCORS",
+    "invoke": "lambda:InvokeFunction",
 }
 # It takes what it may not read for not there: no document is pinned for what these are called for.
 TOLERANT = {("settings_documents", "_find")}
@@ -107,6 +108,9 @@ MODULES = {path.stem: Module(path, path.stem) for path in (FUNCTIONS / "labelloo
 ALLOWED: dict[str, set[str]] = {}
 for owner, statement in allow_statements(Project(ROOT).template):
     ALLOWED.setdefault(owner, set()).update(listed(statement["Action"]))
+for policy in ("JudgeFunctionPolicy",):
+    for role in Project(ROOT).template["Resources"][policy]["Properties"]["Roles"]:
+        ALLOWED[role["Ref"].removesuffix("Role")] |= ALLOWED[policy]
 
 
 def asked(handler: str) -> set[str]:

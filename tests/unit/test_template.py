@@ -340,7 +340,7 @@ WRITES = {
         *(f"{BATCH}/{each}" for each in ("rounds/*-inference.json", "shards/single-*", "shards/control-*")),
     },
     "JudgeBatchFunction": {
-        f"{BATCH}/decisions/*.jsonl",
+        *(f"{BATCH}/{each}" for each in ("decisions/*.jsonl", "rounds/*-own-verdicts.json")),
         *(f"{BATCH}/labeling/{each}" for each in ("*/jobs/*.json", "*/honeypots.jsonl", "*.manifest")),
     },
     "RequestLabelsFunction": {f"{BATCH}/labeling/*/label-categories-*.json", "worker_ui/*", "labeling-jobs/*"},
@@ -410,6 +410,27 @@ def test_a_role_allows_the_calls_of_its_function_and_no_other(name: str, service
         if owner == name
     }
     assert {action.partition(":")[2] for action in actions if action.startswith(f"{service}:")} == CALLS[name][service]
+
+
+def test_judge_batch_may_invoke_the_own_function_that_is_given_and_nothing_without_one() -> None:
+    policy = RESOURCES["JudgeFunctionPolicy"]
+    assert (policy["Condition"], policy["Properties"]["Roles"]) == (
+        "HasJudgeFunction",
+        [{"Ref": "JudgeBatchFunctionRole"}],
+    )
+    assert TEMPLATE["Conditions"]["HasJudgeFunction"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "JudgeFunctionArn"}, ""]}]
+    }
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("lambda:InvokeFunction", {"Ref": "JudgeFunctionArn"})
+    invoking = {name for name, each in allow_statements(TEMPLATE) if "lambda:InvokeFunction" in listed(each["Action"])}
+    assert "JudgeBatchFunction" not in invoking
+    pattern = TEMPLATE["Parameters"]["JudgeFunctionArn"]["AllowedPattern"]
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:mine"
+    assert all(re.fullmatch(pattern, each) for each in ("", arn, f"{arn}:live", arn.replace("aws", "aws-us-gov", 1)))
+    assert not any(
+        re.fullmatch(pattern, each) for each in ("mine", f"{arn}:*", arn.replace("mine", "*"), f"{arn}:live:x")
+    )
 
 
 def test_only_what_reads_models_may_read_them() -> None:

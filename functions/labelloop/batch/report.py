@@ -99,6 +99,9 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
     if not rounds:
         return "<p>No round was needed.</p>"
     outages = "".join(f"<p>Round {row['round']}: {escape(row['outage'])}.</p>" for row in rounds if row["outage"])
+    outages += "".join(
+        f"<p>Round {row['round']}: {escape(row['own_judge'])}.</p>" for row in rounds if row.get("own_judge")
+    )
     header = ("round", "model", "auto", "human", "asked", "rejected", "deferred", "changed", "predictions refused")
     return outages + table(
         header,

@@ -68,6 +68,9 @@ class Files:
     def copies(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-copies.jsonl"
 
+    def own_verdicts(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-own-verdicts.json"
+
     def uninspected(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-uninspected.jsonl"
 

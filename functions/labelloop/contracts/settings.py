@@ -64,6 +64,7 @@ class Settings:
     target_mean_iou: float
     keep_confidence: float
     calibration_minimum: int
+    judge_function_arn: str
     # training and the gate
     retrain_minimum: int
     gold_minimum: int
@@ -194,7 +195,7 @@ LIVE = frozenset(
         *("resource_prefix", "label_batch_arn", "train_model_arn", "training_image", "training_role_arn"),
         *("inference_image", "inference_role_arn", "work_team_arn", "labeling_role_arn"),
         *("vpc_subnets", "vpc_security_groups"),
-        *("pre_annotate_function_arn", "consolidate_function_arn"),
+        *("pre_annotate_function_arn", "consolidate_function_arn", "judge_function_arn"),
     ]
 )
 

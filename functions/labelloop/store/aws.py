@@ -18,6 +18,9 @@ from botocore.exceptions import (
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=60, max_pool_connections=32
 )
+# A function of the user's: what it may have begun is not begun again, and one silent page must not take all the time.
+ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=50, max_pool_connections=32)
+_CONFIGS = {"lambda": ONCE}
 _NETWORK_ERRORS = (EndpointConnectionError, ConnectionError, HTTPClientError)
 _THROTTLES = frozenset(
     [
@@ -44,7 +47,7 @@ _THROTTLES = frozenset(
 
 @cache
 def client(service: str) -> Any:
-    return boto3.client(service, config=_CONFIG)
+    return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))
 
 
 @cache

@@ -15,6 +15,7 @@ from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.tasks.quality import iou
 from labelloop.trust.inference import GAVE_NOTHING
 from labelloop.trust.policies import Rule
+from labelloop.trust.own_verdicts import Verdict
 
 COLD_START = "cold-start"
 SAME_OBJECT_IOU = 0.5
@@ -25,7 +26,8 @@ NOTHING_SEEN = 0.5
 class Candidate:
     """An image still open in the round (inspection has accepted it); prediction is None where there is none: because
     it was `refused` with this reason, or because the model could not be asked, and the image `waits` for it. An image
-    whose bytes `changed` under its key waits for a round that works on those that were registered.
+    whose bytes `changed` under its key waits for a round that works on those that were registered. What a user's `own`
+    function said decides instead of the policy, where the policy would decide.
     """
 
     source_ref: str
@@ -36,6 +38,7 @@ class Candidate:
     refused: str = ""
     waits: bool = False
     changed: bool = False
+    own: Verdict | None = None
 
 
 def judge(
@@ -69,13 +72,17 @@ def judge(
                 verdicts[ref] = ("rejected", (prediction.reason or "unreadable",))
                 continue
             scores[ref] = image_score(prediction, keep_confidence)
-        if rule is not None and not candidate.sampled and ref in scores and rule.accepts(scores[ref]):
+        own = _own(candidate, ref in scores)
+        if own and own.answer != "ask":
+            verdicts[ref] = ("auto" if own.answer == "accept" else "deferred", (own.reason,))
+            continue
+        if rule is not None and not own and not candidate.sampled and ref in scores and rule.accepts(scores[ref]):
             verdicts[ref] = ("auto", (rule.explain(scores[ref]),))
             continue
         # The sample goes in draw order, so its place does not depend on any score.
         certainty = 0.0 if candidate.sampled else scores.get(ref, -1.0)
         place = (not candidate.sampled, certainty, candidate.draw, ref)
-        queue.append((place, ref, _reasons(candidate, rule, scores.get(ref))))
+        queue.append((place, ref, (own.reason,) if own else _reasons(candidate, rule, scores.get(ref))))
     for position, ((unsampled, *_), ref, reasons) in enumerate(sorted(queue)):
         within = position < budget or not unsampled
         verdicts[ref] = ("human", reasons) if within else ("deferred", (*reasons, "over-budget"))
@@ -88,7 +95,7 @@ def judge(
             score=scores.get(candidate.source_ref),
             reasons=verdicts[candidate.source_ref][1],
             inclusion_probability=candidate.inclusion_probability,
-            policy=version,
+            policy=own.policy if (own := _own(candidate, candidate.source_ref in scores)) else version,
             round=round_number,
         )
         for candidate in ordered
@@ -133,6 +140,11 @@ def image_score(prediction: Prediction, keep_confidence: float) -> float:
     # fsum, because its result does not depend on the order of the boxes.
     trust = (math.fsum(confidences) / len(confidences) + min(confidences)) / 2 if confidences else NOTHING_SEEN
     return round(trust * (1 - missed), 6)
+
+
+def _own(candidate: Candidate, scored: bool) -> Verdict | None:
+    """What an own function said, where that counts: never about the random sample, nor without a prediction."""
+    return candidate.own if scored and not candidate.sampled else None
 
 
 def _reasons(candidate: Candidate, rule: Rule | None, score: float | None) -> tuple[str, ...]:
