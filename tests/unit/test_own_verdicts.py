@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.trust import own_verdicts
 from labelloop.trust.judgement import Candidate, judge
-from labelloop.trust.policies import Rule
 from labelloop.trust.own_verdicts import Question, Verdict
+from labelloop.trust.policies import Rule
 
 from tests.support import strategies
 

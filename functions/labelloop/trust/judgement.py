@@ -14,8 +14,8 @@ from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.tasks.quality import iou
 from labelloop.trust.inference import GAVE_NOTHING
-from labelloop.trust.policies import Rule
 from labelloop.trust.own_verdicts import Verdict
+from labelloop.trust.policies import Rule
 
 COLD_START = "cold-start"
 SAME_OBJECT_IOU = 0.5
