@@ -26,11 +26,11 @@ def figures(root: Path) -> dict[str, int]:
         "modules of labelloop": len(modules),
         "lines of labelloop": sum(map(_lines, modules.values())),
         "arrows between modules": sum(len(_imports(path, set(modules))) for path in modules.values()),
-        "rooms": len({path.parent for path in modules.values()}),
+        "rooms": len(set(map(_room, modules.values()))),
         "arrows between rooms": len(_arrows(modules)),
         "lines of README.md": _lines(root / "README.md"),
     }
-    rooms = Counter(path.parent.name for path in modules.values())
+    rooms = Counter(map(_room, modules.values()))
     return found | {f"modules in {room}": rooms[room] for room in reversed(FLOORS) if room in rooms}
 
 
@@ -50,8 +50,14 @@ def _imports(path: Path, modules: set[str]) -> set[str]:
     return (found & modules) - {path.stem}
 
 
-def _arrows(modules: dict[str, Path]) -> set[tuple[Path, Path]]:
-    pairs = ((path.parent, modules[name].parent) for path in modules.values() for name in _imports(path, set(modules)))
+def _room(path: Path) -> str:
+    """Of a house without rooms: the house itself."""
+    parts = path.parts
+    return parts[parts.index("labelloop", parts.index("functions")) + 1] if path.parent.name != "labelloop" else ""
+
+
+def _arrows(modules: dict[str, Path]) -> set[tuple[str, str]]:
+    pairs = ((_room(path), _room(modules[name])) for path in modules.values() for name in _imports(path, set(modules)))
     return {(above, below) for above, below in pairs if above != below}
 
 
