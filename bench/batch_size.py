@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from labelloop.contracts import limits
+from labelloop.contracts import advanced, limits
 from labelloop.people.supplied_files import MOST_BYTES
 
 from bench.batch_step import MARK
@@ -246,7 +246,8 @@ def _settings() -> dict[str, str]:
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
     document = template["Resources"]["SettingsDocument"]["Properties"]["Settings"]
     values = {name: str(defaults.get(reference, f"made-up-{name}")) for name, reference in document.items()}
-    return {**values, **CHOICES, "DATA_BUCKET": "bench-data", "TASK": "boxes", "STARTING_MODEL": ""}
+    made_up = {"DATA_BUCKET": "bench-data", "TASK": "boxes", "STARTING_MODEL": ""}
+    return {**advanced.completed(values), **CHOICES, **made_up}
 
 
 class _Loader(yaml.SafeLoader):
@@ -264,7 +265,7 @@ def _template() -> dict[str, Any]:
 def _report(steps: Sequence[Step], datasets: Sequence[Step], given: Mapping[str, Room], load: float) -> dict[str, Any]:
     functions = list(dict.fromkeys(step.function for step in steps))
     found = {function: largest(steps, function, given[function.partition(" ")[0]]) for function in functions}
-    parts = {"collect_labels": _template()["Parameters"]["ObjectsPerJob"]["MaxValue"]}
+    parts = {"collect_labels": advanced.LIMITS["OBJECTS_PER_JOB"].most}
     parts[MERGED_IMPORT] = limits.MOST_LABELS_IMPORTED
     value = min(each["images"] for function, each in found.items() if function not in parts)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from demo.errors import DemoFailed
 PREFIX = "incoming/demo/"
 SMALL, MOST_ON_A_CPU = 160, 224
 SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
-"""The template's values of ImageSize that a CPU trains on within minutes."""
+"""Values of ImageSize that a CPU trains on within minutes."""
 MOST_CLASS_BYTES = 4000
 """The template's MaxLength of Classes; CloudFormation counts bytes, too."""
 NOISE_SHARE = 0.0025
@@ -84,21 +85,27 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) 
     grows, so that a training takes minutes on two cores.
     """
     size = image_size(longer)
+    recipe = {
+        "ImageSize": size,
+        "TrainingSteps": 450 * SMALL // max(size, SMALL),
+        "WarmSteps": 1600 * SMALL // max(size, SMALL),
+    }
+    advanced = {
+        "SampleMinimum": 100,
+        "CalibrationShare": 0.3,
+        "GoldShare": 0.2,
+        "GoldMinimum": 15,
+        "CalibrationMinimum": 20,
+    }
     return {
         "Classes": ",".join(classes),
-        "ImageSize": str(size),
         "SampleRate": "0.2",
-        "SampleMinimum": "100",
         "HumanBudget": str(max(70, count // 6)),
         "MaxRounds": "10",
-        "CalibrationShare": "0.3",
-        "GoldShare": "0.2",
-        "GoldMinimum": "15",
-        "CalibrationMinimum": "20",
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
-        "TrainingSteps": str(450 * SMALL // max(size, SMALL)),
-        "WarmSteps": str(1600 * SMALL // max(size, SMALL)),
+        "TrainingRecipeOverrides": json.dumps(recipe),
+        "AdvancedSettings": json.dumps(advanced),
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+from labelloop.contracts import advanced
 from labelloop.contracts.settings import MissingSettingError, Settings
 from labelloop.people import labeling
 from labelloop.store import aws, custom_resources, settings_documents
@@ -25,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     attributes, refusal = {}, ""
     if event["RequestType"] != "Delete":
         try:
-            attributes = _store({name: str(value) for name, value in event["ResourceProperties"]["Settings"].items()})
+            attributes = _store(_values(event, "ResourceProperties"), _values(event, "OldResourceProperties"))
         except MissingSettingError as error:
             refusal = str(error)
         except Exception as error:  # CloudFormation waits for what is not answered, and then nobody knows why
@@ -34,8 +35,14 @@ def handler(event: dict[str, Any], context: Any) -> None:
     custom_resources.answer(event, "labelloop-settings", refusal, attributes)
 
 
-def _store(values: dict[str, str]) -> dict[str, str]:
+def _values(event: dict[str, Any], properties: str) -> dict[str, str]:
+    """Settings as the template gives them; a creation has no old ones."""
+    return {name: str(value) for name, value in event.get(properties, {}).get("Settings", {}).items()}
+
+
+def _store(given: dict[str, str], before: dict[str, str]) -> dict[str, str]:
     """What the template reads of this resource."""
+    values = advanced.completed(given, before)
     settings = Settings.from_environment(values)
     body = settings_documents.body_of(values)
     key = settings_documents.key_of(body)

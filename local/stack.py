@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labelloop.contracts import advanced
+
 from local import processes
 from portal.server.access import make_token
 
@@ -219,7 +221,11 @@ def _config(config_env: str) -> list[str]:
 
 
 def _overrides(config_env: str, parameters: Mapping[str, str] | None) -> list[str]:
-    given = {**_configured_parameters(config_env), **host_parameters(), **(parameters or {})}
+    """Raises DeployFailed for what is no parameter any more: sam would drop it without a word."""
+    given = {**_configured_parameters(config_env), **host_parameters()}
+    given |= {name: _on_top(given.get(name, ""), value) for name, value in (parameters or {}).items()}
+    if told := [told for told in map(advanced.moved, given) if told]:
+        raise DeployFailed(". ".join(told))
     return [
         "--parameter-overrides",
         *(f"ParameterKey={key},ParameterValue={_quoted(given[key])}" for key in given),
@@ -227,20 +233,30 @@ def _overrides(config_env: str, parameters: Mapping[str, str] | None) -> list[st
 
 
 def _configured_parameters(config_env: str) -> dict[str, str]:
-    """samconfig's parameter_overrides, which sam drops as soon as the command line gives any."""
+    """samconfig's parameter_overrides, a table or text, which sam drops as soon as the command line gives any."""
     section = tomllib.loads(SAMCONFIG.read_text()).get(config_env, {})
     found: dict[str, str] = {}
     for command in ("global", "deploy"):
         configured = section.get(command, {}).get("parameters", {}).get("parameter_overrides", [])
+        if isinstance(configured, dict):
+            found |= {name: str(value).strip() for name, value in configured.items()}
+            continue
         for pair in shlex.split(configured) if isinstance(configured, str) else configured:
             name, _, value = pair.partition("=")
             found[name] = value
     return found
 
 
+def _on_top(below: str, value: str) -> str:
+    """The fields of a JSON object add to those below; anything else replaces."""
+    if not (below.startswith("{") and value.startswith("{")):
+        return value
+    return json.dumps({**json.loads(below), **json.loads(value)})
+
+
 def _quoted(value: str) -> str:
-    """As sam reads it: a value with a space, quoted; without the quotes it would end at the space."""
-    return '"' + value.replace('"', '\\"') + '"' if " " in value else value
+    """As sam reads it: a value with a space or a quote, quoted; it would end there without."""
+    return '"' + value.replace('"', '\\"') + '"' if " " in value or '"' in value else value
 
 
 def outputs(server: Server, stack_name: str) -> dict[str, str]:

@@ -134,7 +134,9 @@ def test_an_accelerator_that_the_container_cannot_use_is_refused_there_and_at_de
 
 
 def test_the_default_host_image_has_the_driver_that_the_containers_cuda_needs() -> None:
-    image = TEMPLATE["Parameters"].get("InferenceAmiVersion", {}).get("Default")
+    from labelloop.contracts.advanced import DEFAULTS
+
+    image = DEFAULTS["INFERENCE_AMI_VERSION"]
     pinned = re.search(r"^torch==(\S+)", (ROOT / "containers/yolo/requirements.txt").read_text(), re.M)
     assert pinned and image in DRIVER_OF_IMAGE, "without one, asynchronous ml.g4dn has driver 470"
     assert DRIVER_OF_IMAGE[image] >= DRIVER_OF_CUDA[CUDA_OF_TORCH[pinned[1]]]

@@ -49,8 +49,9 @@ def test_own_pictures_bring_their_classes_and_size(own):
     assert "1 more left out" in batch.source
     parameters = pictures.stack_parameters(batch.truth.classes, pictures.longer_sides(batch), 2)
     assert parameters["Classes"] == "red cell,white cell"
-    assert parameters["ImageSize"] == "224"
-    assert (parameters["SampleMinimum"], parameters["HumanBudget"]) == ("100", "70")
+    recipe, advanced = (json.loads(parameters[name]) for name in ("TrainingRecipeOverrides", "AdvancedSettings"))
+    assert recipe["ImageSize"] == 224
+    assert (advanced["SampleMinimum"], parameters["HumanBudget"]) == (100, "70")
 
 
 def test_the_truth_survives_the_way_to_the_annotators(own):

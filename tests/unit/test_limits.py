@@ -8,6 +8,7 @@ import yaml
 from handling import execution, handle, mark, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts import advanced
 from labelloop.contracts.records import InventoryItem
 from labelloop.store import ledger, storage
 
@@ -21,7 +22,9 @@ class Loader(yaml.SafeLoader):
 
 Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)
-DEFAULTS = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
+DEFAULTS = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()} | {
+    advanced.parameter_of(setting): knob.kind(knob.default) for setting, knob in advanced.LIMITS.items()
+}
 FUNCTIONS = {
     given["Handler"].removesuffix(".handler"): {**TEMPLATE["Globals"]["Function"], **given}
     for given in (resource.get("Properties", {}) for resource in TEMPLATE["Resources"].values())
@@ -35,7 +38,7 @@ MEASURED = (
 READS_WHOLE = ("images(files.batch_id", "datasets.current()", "datasets.load(", "datasets.publish(")
 BYTES_WITHOUT_IMAGES = 75 * 2**20
 USABLE = 0.9
-MOST_IN_A_JOB = TEMPLATE["Parameters"]["ObjectsPerJob"]["MaxValue"]
+MOST_IN_A_JOB = advanced.LIMITS["OBJECTS_PER_JOB"].most
 
 
 def items(count: int) -> list[InventoryItem]:
@@ -54,8 +57,8 @@ def refusal(work) -> str:
 def test_300_000_images_ask_people_for_no_more_than_the_sample_may_hold() -> None:
     from labelloop.trust import sampling
 
-    given_more = [DEFAULTS.get("SampleMaximum")] if "SampleMaximum" in DEFAULTS else []
-    drawn = sampling.draw_sample(items(300_000), DEFAULTS["SampleRate"], DEFAULTS["SampleMinimum"], *given_more)
+    bounds = DEFAULTS["SampleMinimum"], DEFAULTS["SampleMaximum"]
+    drawn = sampling.draw_sample(items(300_000), DEFAULTS["SampleRate"], *bounds)
     sampled = sum(item.sampled for item in drawn)
     assert sampled <= 2_000
     assert {item.inclusion_probability for item in drawn} == {sampled / 300_000}
@@ -232,6 +235,7 @@ def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_th
     trigger, arn = mark(), execution("one")
     said = refusal(lambda: handle("register_batch", event=trigger, execution=arn))
     assert "has 5 new images, and with a ShardSize of 2 one batch holds at most 4: raise ShardSize to 3" in said
+    assert "or more in AdvancedSettings" in said
     assert not [key for key in storage.keys("batches/") if "inventory" in key]
     boto_stop(arn)
     change_setting("SHARD_SIZE", "3")

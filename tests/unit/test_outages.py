@@ -246,8 +246,9 @@ def test_an_image_inspected_only_in_a_resume_is_inferred_too() -> None:
 
 
 def test_with_the_defaults_no_request_of_a_round_is_open_after_four_hours() -> None:
-    defaults = {name: parameter.get("Default") for name, parameter in TEMPLATE["Parameters"].items()}
-    request = defaults["InferenceQueueSeconds"] + defaults["InvocationTimeoutSeconds"] + 120
+    from labelloop.contracts.advanced import DEFAULTS
+
+    request = int(DEFAULTS["INFERENCE_QUEUE_SECONDS"]) + int(DEFAULTS["INVOCATION_TIMEOUT_SECONDS"]) + 120
     from labelloop.trust import inference
 
     assert inference.longest_seconds(request) <= FOUR_HOURS and inference.window_seconds(request) > request

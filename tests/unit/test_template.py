@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from labelloop.contracts import advanced
 from labelloop.contracts.settings import Settings
 from labelloop.pictures.pixels import Limits
 
@@ -32,7 +33,7 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 def test_the_longest_settings_fit_where_they_are_kept() -> None:
     """CloudFormation allows 4,096 bytes for a parameter, Lambda for all variables of a function together."""
-    for name in ("Classes", "KeyPoints", "LabelingInstructions"):
+    for name in ("Classes", "KeyPoints", "LabelingInstructions", "TrainingRecipeOverrides", "AdvancedSettings"):
         assert TEMPLATE["Parameters"][name]["MaxLength"] <= 4096
     assert set(ENVIRONMENT) == PLATFORM_NAMES | {"DATA_BUCKET", "SETTINGS_SHA256"}
 
@@ -229,6 +230,10 @@ def test_every_parameter_is_explained_and_bounded(name: str) -> None:
         assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
 
 
+def test_a_person_who_deploys_meets_at_most_45_parameters() -> None:
+    assert len(TEMPLATE["Parameters"]) <= 45
+
+
 def test_every_parameter_is_used_and_stands_in_one_group() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
@@ -238,7 +243,7 @@ def test_every_parameter_is_used_and_stands_in_one_group() -> None:
 
 
 def test_the_shares_of_the_sample_leave_something_to_train_on() -> None:
-    bounds = [TEMPLATE["Parameters"][name]["MaxValue"] for name in ("CalibrationShare", "GoldShare")]
+    bounds = [advanced.LIMITS[name].most for name in ("CALIBRATION_SHARE", "GOLD_SHARE")]
     assert sum(bounds) < 1
 
 
@@ -249,14 +254,15 @@ def test_a_labelling_job_is_stopped_by_us_before_ground_truth_lets_it_expire() -
 
 
 def test_the_document_is_exactly_what_settings_read() -> None:
-    assert set(DOCUMENT) == {field.name.upper() for field in fields(Settings)}
+    given = {advanced.RECIPE, advanced.RECIPE_OVERRIDES, advanced.ADVANCED}
+    assert set(DOCUMENT) == {field.name.upper() for field in fields(Settings)} - set(advanced.DEFAULTS) | given
     own = {name for name, body in PROJECT.resources(FUNCTION).items() if "Environment" in body["Properties"]}
     assert own == {"StoreSettingsFunction", "KeepPrefixFunction"}, "they are asked before there is a document"
 
 
 def test_the_defaults_are_settings() -> None:
     values = {name: _default(value) for name, value in DOCUMENT.items()}
-    settings = Settings.from_environment(values)
+    settings = Settings.from_environment(advanced.completed(values))
     assert (settings.target_mean_iou, settings.shard_size, settings.human_budget) == (0.8, 128, 200)
     assert settings.train_share > 0 and settings.accept_policy == "target-quality"
     assert settings.starting_model == settings.work_team_arn == ""
@@ -306,13 +312,15 @@ def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
     assert deleting == {("dynamodb:DeleteItem", json.dumps({"Fn::GetAtt": ["CallbacksTable", "Arn"]}))}
 
 
-@pytest.mark.parametrize("figure", ["Default", "MaxValue"])
+@pytest.mark.parametrize("figure", ["default", "most"])
 def test_the_largest_images_that_are_allowed_can_be_inspected_at_once(figure: str) -> None:
     """Out of memory, a shard dies with all its images."""
     import inspect_images
 
     memory = RESOURCES["InspectImagesFunction"]["Properties"]["MemorySize"]
-    limits = Limits(*(TEMPLATE["Parameters"][name][figure] for name in ("MaxImageBytes", "MaxImagePixels")), min_side=1)
+    limits = Limits(
+        *(int(getattr(advanced.LIMITS[name], figure)) for name in ("MAX_IMAGE_BYTES", "MAX_IMAGE_PIXELS")), min_side=1
+    )
     decodes = inspect_images.concurrent_decodes(memory, limits)
     pixels = decodes * limits.max_pixels * inspect_images.BYTES_PER_PIXEL
     read = inspect_images.CONCURRENT_READS * limits.max_bytes

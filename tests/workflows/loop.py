@@ -40,25 +40,28 @@ CONTAINERS = {
     }
 }
 # Small batches, small rounds: a batch of 24 pictures asks people twice before the machine knows enough.
+ADVANCED = {
+    "Seed": 7,
+    "ShardSize": 8,
+    "SampleMinimum": 10,
+    "CalibrationShare": 0.3,
+    "GoldShare": 0.3,
+    "CalibrationMinimum": 2,
+    "GoldMinimum": 2,
+    "TrainingTimeoutSeconds": 600,
+    "DeploymentTimeoutSeconds": 600,
+    "InferenceQueueSeconds": 600,
+    "InvocationTimeoutSeconds": 120,
+}
 PARAMETERS = {
-    "Seed": "7",
-    "ShardSize": "8",
     "HumanBudget": "12",
     "SampleRate": "0.4",
-    "SampleMinimum": "10",
-    "CalibrationShare": "0.3",
-    "GoldShare": "0.3",
-    "CalibrationMinimum": "2",
-    "GoldMinimum": "2",
     "RetrainMinimum": "4",
     "MaxRounds": "4",
     "TargetMeanIou": "0.8",
     "ReconcileMinutes": "59",  # tests call it themselves
-    "TrainingTimeoutSeconds": "600",
-    "DeploymentTimeoutSeconds": "600",
     "LabelingTimeoutSeconds": "900",
-    "InferenceQueueSeconds": "600",
-    "InvocationTimeoutSeconds": "120",
+    "AdvancedSettings": json.dumps(ADVANCED),
 }
 DEADLINE = 180.0
 PINNING = ("RegisterBatch", "PlanTraining")
@@ -406,16 +409,16 @@ _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 
 
 def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
-    seed, items, hashes = int(PARAMETERS["Seed"]), [], {}
+    seed, items, hashes = ADVANCED["Seed"], [], {}
     for each in drawn:
         key, etag = folder + each.name, hashlib.md5(each.body).hexdigest()
         items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, key, etag), False, 0.0))
         hashes[key] = hashlib.sha256(each.body).hexdigest()
-    items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(PARAMETERS["SampleMinimum"]))
+    items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(ADVANCED["SampleMinimum"]))
     if labelled is None:
         first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
         items = sorted(items, key=lambda item: item.draw)[:first]
-    calibration, gold = float(PARAMETERS["CalibrationShare"]), float(PARAMETERS["GoldShare"])
+    calibration, gold = ADVANCED["CalibrationShare"], ADVANCED["GoldShare"]
     shares = Shares(1 - calibration - gold, calibration, gold)
     return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])
 

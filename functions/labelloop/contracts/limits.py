@@ -124,8 +124,8 @@ def check_room(images: int, in_dataset: int, shard_size: int) -> None:
     if images > MOST_SHARDS * shard_size:
         raise InvalidInputError(
             f"the batch has {images:,} new images, and with a ShardSize of {shard_size} one batch holds at most "
-            f"{MOST_SHARDS * shard_size:,}: raise ShardSize to {math.ceil(images / MOST_SHARDS)} or more and deploy, "
-            "then start the batch again with the same input. Nothing was started"
+            f"{MOST_SHARDS * shard_size:,}: raise ShardSize to {math.ceil(images / MOST_SHARDS)} or more in "
+            "AdvancedSettings and deploy, then start the batch again with the same input. Nothing was started"
         )
 
 
@@ -154,7 +154,7 @@ def check_cost(estimated: Estimate, most_dollars: float) -> None:
     if most_dollars and estimated.dollars > most_dollars:
         raise InvalidInputError(
             f"{estimated.sentence}. That may be ${estimated.dollars:,.2f}, and MaxBatchCost allows "
-            f"${most_dollars:,.2f}: lower HumanBudget, MaxRounds, SampleRate or SampleMaximum, upload fewer images, or "
-            "raise MaxBatchCost; deploy, then start the batch again with the same input. Nobody was asked, nothing was "
-            "started"
+            f"${most_dollars:,.2f}: lower HumanBudget, MaxRounds, SampleRate or (in AdvancedSettings) SampleMaximum, "
+            "upload fewer images, or raise MaxBatchCost; deploy, then start the batch again with the same input. "
+            "Nobody was asked, nothing was started"
         )

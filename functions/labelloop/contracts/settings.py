@@ -1,7 +1,9 @@
 """Every knob of the loop: one name, one meaning in the whole stack.
 
-The names are the fields in upper case; `template.yaml` hands them all to the resource `SettingsDocument` from its
-parameters, which hold the bounds. settings_documents.py knows where they are kept, and who has pinned which.
+The names are the fields in upper case. `template.yaml` hands those that people choose to the resource
+`SettingsDocument`, from its parameters, which hold the bounds; advanced.py has the others, with their defaults and
+bounds, and Store Settings makes one document of both. settings_documents.py knows where they are kept, and who has
+pinned which.
 """
 
 import math

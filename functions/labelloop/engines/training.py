@@ -181,6 +181,6 @@ def ended(job: str) -> Outcome | None:
     if status in ("Failed", "Stopped"):
         reason = described.get("FailureReason", "no reason given")
         if described.get("SecondaryStatus") == "MaxRuntimeExceeded":
-            reason = "it ran longer than TrainingTimeoutSeconds; raise it, or train fewer steps"
+            reason = "it ran longer than TrainingTimeoutSeconds; raise it in AdvancedSettings, or train fewer steps"
         return Outcome(False, error="TrainingJobFailed", cause=f"training job {job} is {status}: {reason}")
     return None
