@@ -9,6 +9,7 @@ from lint import (
     cloudformation,
     faults,
     machines,
+    parameters,
     permissions,
     pins,
     rooms,
@@ -37,7 +38,7 @@ def check(project: Project) -> list[Finding]:
         return found
     checks = (
         *(machines, rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
-        *(states_page, faults),
+        *(states_page, parameters, faults),
     )
     return found + [finding for each in checks for finding in each.check(project)]
 
