@@ -27,9 +27,9 @@ from typing import Any
 
 from labelloop.contracts.records import Box
 from labelloop.people.consolidation import consolidate_payload
-from labelloop.people.labeling import ANSWER_ATTRIBUTE
 from labelloop.people.worker_rows import FEWEST_HONEYPOTS
 from labelloop.people.workers import LEAST_RELIABILITY, History, is_unreliable, reliability
+from labelloop.tasks.boxes import ANSWER_ATTRIBUTE
 from labelloop.tasks.consolidation_boxes import same_objects
 from labelloop.tasks.quality import image_quality
 

@@ -18,7 +18,7 @@ from labelloop.contracts import naming
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Inspection, InventoryItem, Prediction, dump_line
-from labelloop.people.labeling import ANSWER_ATTRIBUTE
+from labelloop.tasks.boxes import ANSWER_ATTRIBUTE
 
 from bench.batch_step import BUCKET
 from bench.file_store import ROWS, UPLOADED, FileS3, answers_of

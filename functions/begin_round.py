@@ -5,6 +5,7 @@ the champion has not seen yet. What is known by its content is not looked at aga
 import time
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch import batches, copies, pinned_bytes, rounds
 from labelloop.batch.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.contracts.layout import Files
@@ -61,7 +62,7 @@ def _open(files: Files, number: int) -> tuple[list[Image], list[Image]]:
 
 def _pin(number: int) -> dict[str, Any]:
     """What the round works with, written once: no promotion and no restart mixes models within a round."""
-    champion = None if settings().marks_key_points else models.champion()
+    champion = models.champion() if tasks.of(settings().task).trained else None
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}

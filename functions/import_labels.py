@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch import batches, side_files
 from labelloop.batch.batches import Image
 from labelloop.contracts import limits
@@ -21,8 +22,6 @@ from labelloop.people.supplied import Refused
 from labelloop.store import immutable, ledger, refusals, storage
 from labelloop.store.observability import count, entry, logger
 from labelloop.store.refusals import InaccessibleObjectError
-
-ANSWERS = {"boxes": ANSWER_ATTRIBUTE, "key-points": "human-key-points"}
 
 
 @entry
@@ -135,7 +134,7 @@ def _nothing(labels_uri: str, told: dict[str, Any]) -> str:
 
 
 def _answer(image: Image, label: Annotation) -> dict[str, Any]:
-    attribute, line = ANSWERS[settings().task], json.loads(label.to_line(settings().label_names))
+    attribute, line = tasks.of(settings().task).answer, json.loads(label.to_line(settings().label_names))
     name = own_attribute(line)
     metadata = line[f"{name}-metadata"] | {"human-annotated": "yes"}
     return {"source-ref": image.source_ref, attribute: line[name], f"{attribute}-metadata": metadata}

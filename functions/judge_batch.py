@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch import batches, copies, judge_function, pinned_bytes, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts.layout import Files
@@ -13,7 +14,6 @@ from labelloop.contracts.settings import settings
 from labelloop.people import jobs
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, entry, logger
-from labelloop.tasks.proposals import proposal_line
 from labelloop.trust import judgement
 from labelloop.trust.judgement import Candidate
 
@@ -96,12 +96,12 @@ def _line(image: Image, prediction: Prediction | None, keep: float) -> dict[str,
     knobs, inspection = settings(), image.inspection
     assert inspection is not None and inspection.width is not None and inspection.height is not None  # readable
     seen = prediction is not None and prediction.status == "ok"
-    return proposal_line(
+    return tasks.of(knobs.task).propose(
         image.source_ref,
         inspection.width,
         inspection.height,
         judgement.label_boxes(prediction, keep) if prediction and seen else None,
-        knobs.classes,
+        knobs.label_names,
         prediction.model if prediction else "",
         inspection.original_ref,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch import batches, merging
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
@@ -42,7 +43,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _time_to_retrain(version: str) -> bool:
-    if not version or settings().marks_key_points:
+    if not version or not tasks.of(settings().task).trained:
         return False
     card = immutable.read_json(f"datasets/{version}/card.json")
     return bool(card["train"] - ledger.labels_at_last_training() >= settings().retrain_minimum)

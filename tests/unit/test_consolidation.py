@@ -25,9 +25,10 @@ from labelloop.contracts.manifests import Failed, Labelled, read_labeled
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import settings
-from labelloop.people import consolidation, labeling
+from labelloop.people import labeling
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.consolidation_objects import worker_ids
+from labelloop.tasks import boxes as boxes_task
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD = {"class_id": 0, "left": 10, "top": 20, "width": 30, "height": 40}
@@ -165,14 +166,14 @@ def test_f20_an_object_without_an_id_cannot_be_answered_and_costs_no_other(namel
 
 
 def test_f20_an_object_that_makes_the_consolidation_itself_fail_costs_no_other(monkeypatch) -> None:
-    real = consolidation.fuse_boxes
+    real = boxes_task.fuse_boxes
 
     def fail_on_hands(images, classes, reliability):
         if any(box.label == "hand" for drawn_by in images for listed in drawn_by.values() for box in listed):
             raise ZeroDivisionError("a bug")
         return real(images, classes, reliability)
 
-    monkeypatch.setattr(consolidation, "fuse_boxes", fail_on_hands)
+    monkeypatch.setattr(boxes_task, "fuse_boxes", fail_on_hands)
     first, second = labels([item([boxes(drawn())], "0"), item([boxes(drawn("hand"))], "1")])
     assert first["annotations"] == [HEAD] and "ZeroDivisionError: a bug" in second["error"]
 

@@ -9,7 +9,8 @@ from labelloop.contracts.records import KeyPoint
 from labelloop.contracts.settings import Settings
 from labelloop.people import labeling
 from labelloop.people.consolidation import consolidate_payload
-from labelloop.people.task_input import box_mark, point_mark, task_input
+from labelloop.people.task_input import task_input
+from labelloop.tasks.pages import box_mark, point_mark
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 

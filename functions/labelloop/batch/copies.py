@@ -14,6 +14,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch.batches import Image
 from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import InvalidInputError
@@ -157,11 +158,11 @@ def _labels(
             label = Annotation.from_line(line)
         except InvalidInputError:  # of another version: people are asked
             continue
-        marks = label.boxes if label.key_points is None else label.key_points
         offered = record[f"{own_attribute(record)}-metadata"].get("class-map", {}).values()
-        fits = (label.width, label.height) == sizes[content] and {mark.label for mark in marks} <= set(names)
+        used = {mark.label for mark in tasks.marks(label)}
+        fits = (label.width, label.height) == sizes[content] and used <= set(names)
         complete, rank = set(names) <= set(offered), datasets.rank(record)
-        if not (fits and complete and (label.key_points is not None) == (task == "key-points")):
+        if not (fits and complete and tasks.of_label(label) is tasks.of(task)):
             continue
         if content not in found or rank > found[content][0]:
             found[content] = rank, line

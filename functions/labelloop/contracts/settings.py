@@ -19,6 +19,8 @@ from labelloop.contracts.records import OCCLUDED
 LONGEST_NAME = 64
 # Of a training job: finding an instance, fetching image and data, storing the model.
 AROUND_TRAINING_SECONDS = 1800
+# Which setting lists the names of what a task marks.
+NAMES_OF = {"boxes": "classes", "key-points": "key_points"}
 # Graviton (c7g, m6gd, ...) and Grace (p6e-gb200).
 _ARM = re.compile(r"ml\.([a-z]+\d+g[a-z]*|p\d+e-gb\d+)\.")
 
@@ -176,14 +178,10 @@ class Settings:
         return {"VpcConfig": {"SecurityGroupIds": groups, "Subnets": subnets}}
 
     @property
-    def marks_key_points(self) -> bool:
-        """Key points are labelled by people only: no model proposes them, none is trained."""
-        return self.task == "key-points"
-
-    @property
     def label_names(self) -> tuple[str, ...]:
         """What is marked in an image: the key points, or the classes of the boxes."""
-        return self.key_points if self.marks_key_points else self.classes
+        names: tuple[str, ...] = getattr(self, NAMES_OF[self.task])
+        return names
 
     @property
     def train_share(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
@@ -31,20 +31,30 @@ VERDICTS = ("accept", "reject")
 class BoxAnswer:
     """All objects of the image, none when nothing is there; width and height are the image's as the page saw it."""
 
+    task: ClassVar[str] = "boxes"
     boxes: tuple[Box, ...]
     width: int
     height: int
     note: str = ""
+
+    @property
+    def marks(self) -> tuple[Box, ...]:
+        return self.boxes
 
 
 @dataclass(frozen=True)
 class KeyPointAnswer:
     """One point per configured name, in that order; `outside` where the worker placed none."""
 
+    task: ClassVar[str] = "key-points"
     points: tuple[KeyPoint, ...]
     width: int
     height: int
     note: str = ""
+
+    @property
+    def marks(self) -> tuple[KeyPoint, ...]:
+        return self.points
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Several people's answers -> one label per image: the post-annotation step of a Ground Truth custom task.
 
-What a label is made of: consolidation_boxes, consolidation_key_points, and here the vote of a verification.
+What a label is made of: `fuse` of the task, and here the vote of a verification.
 No result depends on the order of objects, workers or marks. "Nothing here" from a person who looked is an answer and
 an empty label is a label; no answer is none: {"error": why}, which `manifests.read_labeled` reads as failed.
 """
@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts import fields
-from labelloop.contracts.augmented import label_value, whole_or_fraction
+from labelloop.contracts.settings import NAMES_OF
 from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswer
 from labelloop.people.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
 from labelloop.people.workers import LEAST_RELIABILITY
-from labelloop.tasks.consolidation_boxes import ABOUT_HALF, FusedBox, fuse_boxes
-from labelloop.tasks.consolidation_key_points import FusedKeyPoint, fuse_key_points
+from labelloop.tasks import Task
+from labelloop.tasks.consolidation_boxes import ABOUT_HALF
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 Value = dict[str, Any]
 # What the label attribute of a labelling job (labeling.form) asks people for.
-TASKS: dict[str, type[Answer]] = {
+ASKED: dict[str, type[Answer]] = {
     "human-boxes": BoxAnswer,
     "human-key-points": KeyPointAnswer,
     "verified-boxes": Choice,
@@ -56,13 +56,13 @@ def consolidate_payload(
     """
     if not isinstance(payload, list):
         raise fields.refuse("consolidation payload", "(the payload)", "a list", payload)
-    task = TASKS.get(attribute)
-    if task is None:
-        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(TASKS)}", attribute)
+    if attribute not in ASKED:
+        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(ASKED)}", attribute)
     known = reliability or {}
-    objects = read_objects(payload, task, classes, key_points, read_uri, known, find_size)
+    objects = read_objects(payload, ASKED[attribute], classes, key_points, read_uri, known, find_size)
     labelled = [item for item in objects if not item.error]
-    values = iter(_values(labelled, task, classes, key_points, _trust(labelled, known)))
+    names = {"classes": classes, "key_points": key_points}
+    values = iter(_values(labelled, tasks.of_answer(attribute), names, _trust(labelled, known)))
     return [
         {
             "datasetObjectId": item.id,
@@ -85,17 +85,16 @@ def _extras(item: DatasetObject) -> Value:
 
 def _values(
     items: Sequence[DatasetObject],
-    task: type[Answer],
-    classes: Sequence[str],
-    key_points: Sequence[str],
+    task: Task | None,
+    names: Mapping[str, Sequence[str]],
     trust: Mapping[str, float],
 ) -> list[Value]:
+    """`task` None: the answers are verdicts."""
+
     def consolidate(some: Sequence[DatasetObject]) -> list[Value]:
-        if task is BoxAnswer:
-            return _box_values(some, classes, trust)
-        if task is KeyPointAnswer:
-            return _key_point_values(some, key_points, trust)
-        return [_verdict_value(item.answers, trust) for item in some]
+        if task is None:
+            return [_verdict_value(item.answers, trust) for item in some]
+        return task.fuse([item.answers for item in some], names[NAMES_OF[task.name]], trust)
 
     try:
         return consolidate(items)
@@ -110,70 +109,6 @@ def _value_or_error(consolidate: Callable[[Sequence[DatasetObject]], list[Value]
         return value
     except Exception as error:
         return {"error": f"the answers could not be consolidated: {type(error).__name__}: {error}"[:LONGEST_REASON]}
-
-
-def _box_values(items: Sequence[DatasetObject], classes: Sequence[str], trust: Mapping[str, float]) -> list[Value]:
-    drawn = [{worker: answer.boxes for worker, answer in item.answers.items()} for item in items]
-    return [
-        _box_value(item.answers, fused, classes)
-        for item, fused in zip(items, fuse_boxes(drawn, classes, trust), strict=True)
-    ]
-
-
-def _box_value(answers: Mapping[str, BoxAnswer], fused: Sequence[FusedBox], classes: Sequence[str]) -> Value:
-    boxes = [entry.box for entry in fused]
-    some = next(iter(answers.values()))
-    objects = [(entry.box.confidence, math.fsum(entry.overlaps.values()) / len(answers)) for entry in fused]
-    agreement = fmean(_quality(worker, len(answer.boxes), fused) for worker, answer in answers.items())
-    return {
-        **label_value(some.width, some.height, boxes, classes),
-        **_shared(objects, classes, len(answers), agreement),
-    }
-
-
-def _quality(worker: str, drawn: int, fused: Sequence[FusedBox]) -> float:
-    """How good the worker's answer is if the fused boxes are the truth, measured as `quality.image_quality` does."""
-    common = math.fsum(entry.overlaps.get(worker, 0.0) for entry in fused)
-    return common / max(drawn, len(fused)) if drawn or fused else 1.0
-
-
-def _key_point_values(items: Sequence[DatasetObject], names: Sequence[str], trust: Mapping[str, float]) -> list[Value]:
-    placed = [{worker: answer.points for worker, answer in item.answers.items()} for item in items]
-    some = [next(iter(item.answers.values())) for item in items]
-    sizes = [(answer.width, answer.height) for answer in some]
-    return [
-        _key_point_value(fused, names, size, len(item.answers))
-        for item, fused, size in zip(items, fuse_key_points(placed, sizes, names, trust), sizes, strict=True)
-    ]
-
-
-def _key_point_value(
-    fused: Sequence[FusedKeyPoint], names: Sequence[str], size: tuple[int, int], workers: int
-) -> Value:
-    annotations = []
-    for index, entry in enumerate(fused):
-        place = {"x": entry.point.x, "y": entry.point.y}
-        known = {axis: whole_or_fraction(value) for axis, value in place.items() if value is not None}
-        annotations.append({"class_id": index, **known, "visibility": entry.point.visibility})
-    agreement = fmean(entry.agreement for entry in fused) if fused else 1.0
-    return {
-        "image_size": [{"width": size[0], "height": size[1], "depth": 3}],
-        "annotations": annotations,
-        **_shared([(entry.point.confidence, entry.agreement) for entry in fused], names, workers, agreement),
-    }
-
-
-def _shared(
-    objects: Sequence[tuple[float | None, float]], names: Sequence[str], workers: int, agreement: float
-) -> Value:
-    return {
-        "objects": [
-            {"confidence": round(confidence or 0.0, 4), "agreement": round(agreed, 4)} for confidence, agreed in objects
-        ],
-        "class-map": {str(index): name for index, name in enumerate(names)},
-        "workers": workers,
-        "agreement": round(agreement, 4),
-    }
 
 
 def _verdict_value(answers: Mapping[str, Choice], trust: Mapping[str, float]) -> Value:

@@ -55,18 +55,20 @@ def worker_ids(payload: Any) -> list[str]:
 
 def read_objects(
     payload: Sequence[Any],
-    task: type[Answer],
+    asked: type[Answer],
     classes: Sequence[str],
     key_points: Sequence[str],
     read_uri: ReadUri | None,
     reliability: Mapping[str, float],
     find_size: FindSize | None = None,
 ) -> list[DatasetObject]:
-    """The objects in the payload's order with their answers to the task; an element without an id is left out."""
+    """The objects in the payload's order with their answers, which must be what was `asked` for; an element without an
+    id is left out.
+    """
     elements = [element for element in payload if isinstance(element, dict) and _is_id(element.get("datasetObjectId"))]
-    objects = [_read_object(element, task, classes, key_points, read_uri) for element in elements]
+    objects = [_read_object(element, asked, classes, key_points, read_uri) for element in elements]
     for item in objects:
-        if task is not Choice:
+        if asked is not Choice:
             _keep_one_size(item, reliability, find_size)
         item.error = item.error or _no_label(item)
         item.refused.sort(key=lambda entry: (entry["worker"], entry["reason"]))
@@ -75,7 +77,7 @@ def read_objects(
 
 def _read_object(
     element: Mapping[str, Any],
-    task: type[Answer],
+    asked: type[Answer],
     classes: Sequence[str],
     key_points: Sequence[str],
     read_uri: ReadUri | None,
@@ -92,8 +94,8 @@ def _read_object(
         name = str(worker) if _is_id(worker) else ""
         try:
             answer = read_answer(_content(annotation, read_uri), classes, key_points)
-            if not isinstance(answer, task | CannotJudge):
-                raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[task]}")
+            if not isinstance(answer, asked | CannotJudge):
+                raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[asked]}")
             read.append((_submitted(annotation), name, answer))
         except InvalidInputError as error:
             item.refuse(name or "unnamed", str(error))

@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
+from labelloop import tasks
 from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.naming import digest
-from labelloop.contracts.records import Box, KeyPoint, dump_line
+from labelloop.contracts.records import Box, KeyPoint, dump_line, mark_from_json, mark_to_json
 from labelloop.people.answers import BoxAnswer
 from labelloop.people.collected import proposal_of
 from labelloop.people.workers import Known
-from labelloop.tasks.proposals import proposal_line
+from labelloop.tasks import Mark
 
-LARGEST_EDGE_SHIFT = 0.25  # of the box's side, in an adjust job: plainly more than a careful hand is off
-OVERLOOKED = 0.2  # share of boxes that the proposal of an adjust job lacks
 PLAUSIBLE_CONFIDENCE = (0.35, 0.95)
 T = TypeVar("T")
 
@@ -49,34 +48,30 @@ class Honeypot:
         """What answers to it are measured by."""
         if self.verdict is not None:
             return Known(self.verdict)
-        if self.key_points is not None:
-            return Known(self.key_points)
         shown = proposal_of(dump_line(self.line), ())
-        return Known(self.boxes, None if shown is None else BoxAnswer(shown.boxes, shown.width, shown.height))
+        untouched = None if shown is None else BoxAnswer(shown.boxes, shown.width, shown.height)
+        return Known(tasks.marks(self), untouched)
 
     def to_json(self) -> dict[str, Any]:
-        points = None if self.key_points is None else [vars(point) for point in self.key_points]
         return {
             "job": self.job,
             "source-ref": self.source_ref,
             "kind": self.kind,
-            "truth": [box.to_json() for box in self.boxes] if points is None else points,
-            "task": "boxes" if points is None else "key-points",
+            "truth": [mark_to_json(mark) for mark in tasks.marks(self)],
+            "task": tasks.of_label(self).name,
             "verdict": self.verdict,
             "line": dict(self.line),
         }
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Honeypot:
-        boxes = record["task"] == "boxes"
         return Honeypot(
             job=record["job"],
             source_ref=record["source-ref"],
             kind=record["kind"],
             line=record["line"],
-            boxes=tuple(Box.from_json(box) for box in record["truth"]) if boxes else (),
-            key_points=None if boxes else tuple(KeyPoint(**point) for point in record["truth"]),
             verdict=record["verdict"],
+            **tasks.of(record["task"]).holding(map(mark_from_json, record["truth"])),
         )
 
 
@@ -126,12 +121,12 @@ def chosen(known: Sequence[Annotation], counts: Sequence[int], seed: int, salt: 
 
 
 def make(
-    job: str, kind: str, images: Sequence[Annotation], classes: Sequence[str], model: str, seed: int
+    job: str, kind: str, images: Sequence[Annotation], names: Sequence[str], model: str, seed: int
 ) -> list[Honeypot]:
     """Honeypots of these images for a job: as they are to annotate, with a disturbed label to adjust, and to verify
     by turns with a wrong label and with the right one. The first is wrong: most who do not look accept.
     """
-    return [_make(job, kind, image, place, classes, model, seed) for place, image in enumerate(images)]
+    return [_make(job, kind, image, place, names, model, seed) for place, image in enumerate(images)]
 
 
 def mixed(lines: Sequence[T], pots: Sequence[T], seed: int, job: str) -> list[T]:
@@ -143,67 +138,22 @@ def mixed(lines: Sequence[T], pots: Sequence[T], seed: int, job: str) -> list[T]
     return result
 
 
-def _make(
-    job: str, kind: str, image: Annotation, place: int, classes: Sequence[str], model: str, seed: int
-) -> Honeypot:
-    random = Random(f"{seed}/{job}/{image.source_ref}")
-    shown: Sequence[Box] | None
+def _make(job: str, kind: str, image: Annotation, place: int, names: Sequence[str], model: str, seed: int) -> Honeypot:
+    task, random = tasks.of_label(image), Random(f"{seed}/{job}/{image.source_ref}")
+    shown: Sequence[Mark] | None
     verdict = None
     if kind == "annotate":
         shown = None
     elif kind == "adjust":
-        shown = _disturbed(image, classes, random)
+        shown = task.disturb(image, names, random)
     else:
         verdict = "accept" if place % 2 else "reject"
-        shown = image.boxes if place % 2 else _spoiled(image, classes, random)
+        shown = tasks.marks(image) if place % 2 else task.spoil(image, names, random)
     if shown is not None:
-        shown = [_as_predicted(box, random) for box in shown]
-    line = proposal_line(image.source_ref, image.width, image.height, shown, classes, model, image.original_ref)
+        shown = [_as_predicted(mark, random) for mark in shown]
+    line = task.propose(image.source_ref, image.width, image.height, shown, names, model, image.original_ref)
     return Honeypot(job, image.source_ref, kind, line, image.boxes, image.key_points, verdict)
 
 
-def _disturbed(image: Annotation, classes: Sequence[str], random: Random) -> list[Box]:
-    """As a model sees it: every edge a little off, some boxes missing; never exactly the truth."""
-    moved = [_shifted(box, image, random) for box in image.boxes if random.random() >= OVERLOOKED]
-    return moved if moved or image.boxes else [_phantom(image, classes, random)]
-
-
-def _spoiled(image: Annotation, classes: Sequence[str], random: Random) -> list[Box]:
-    """Plainly wrong: one box is missing, or beside its object; an empty image has a box."""
-    if not image.boxes:
-        return [_phantom(image, classes, random)]
-    wrong = random.randrange(len(image.boxes))
-    rest = [box for place, box in enumerate(image.boxes) if place != wrong]
-    beside = _beside(image.boxes[wrong], image)
-    return rest if beside is None or random.random() < 0.5 else [*rest, beside]
-
-
-def _shifted(box: Box, image: Annotation, random: Random) -> Box:
-    """Every edge moves by at least one pixel and at most LARGEST_EDGE_SHIFT of its side, within the image."""
-
-    def edge(place: float, side: float, limit: int) -> float:
-        shift = max(1.0, random.uniform(0, LARGEST_EDGE_SHIFT) * side) * random.choice((-1, 1))
-        return place + shift if 0 <= place + shift <= limit else place - shift
-
-    left, right = edge(box.left, box.width, image.width), edge(box.left + box.width, box.width, image.width)
-    top, bottom = edge(box.top, box.height, image.height), edge(box.top + box.height, box.height, image.height)
-    return Box(box.label, left, top, max(1.0, right - left), max(1.0, bottom - top))
-
-
-def _beside(box: Box, image: Annotation) -> Box | None:
-    """The box moved by half its width to the side that has more room; None where there is no room."""
-    step = box.width / 2
-    left = box.left + step if box.left + box.width / 2 < image.width / 2 else box.left - step
-    inside = left >= 0 and left + box.width <= image.width
-    return Box(box.label, left, box.top, box.width, box.height) if inside else None
-
-
-def _phantom(image: Annotation, classes: Sequence[str], random: Random) -> Box:
-    width, height = image.width * random.uniform(0.15, 0.4), image.height * random.uniform(0.15, 0.4)
-    left, top = random.uniform(0, image.width - width), random.uniform(0, image.height - height)
-    return Box(random.choice(list(classes)), left, top, width, height)
-
-
-def _as_predicted(box: Box, random: Random) -> Box:
-    sure = round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4)
-    return Box(box.label, box.left, box.top, box.width, box.height, sure)
+def _as_predicted(mark: Mark, random: Random) -> Mark:
+    return replace(mark, confidence=round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4))

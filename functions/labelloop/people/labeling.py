@@ -5,19 +5,19 @@ Contract: CreateLabelingJob, SageMaker API reference.
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop import tasks
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError, LimitReachedError
-from labelloop.contracts.settings import Settings
+from labelloop.contracts.settings import NAMES_OF, Settings
 from labelloop.store import aws, immutable, storage
 from labelloop.store.callbacks import Outcome
+from labelloop.tasks import Form
 
-ANSWER_ATTRIBUTE = "human-boxes"
 TEMPLATES = Path(__file__).parent / "worker_ui"
 LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
 LONGEST_TITLE = 128
@@ -27,53 +27,10 @@ _UNAVAILABLE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Form:
-    """What a kind of job shows and asks: answer attribute, worker template, categories, and words for people.
-
-    The answer's attribute is never one that the input has: Ground Truth takes such lines for labelled.
-    """
-
-    attribute: str
-    template: str
-    categories: tuple[str, ...]
-    title: str
-    description: str
-    keyword: str
-
-
 def form(kind: str, settings: Settings) -> Form:
     """`kind` is annotate, adjust or verify; what is marked is the task's."""
-    names = _plain(naming.listed(settings.label_names))
-    if settings.marks_key_points:
-        return Form(
-            "human-key-points",
-            "key-points.liquid.html",
-            settings.key_points,
-            f"Place the key points: {names}",
-            "Place every key point you can see or infer; leave out what is outside the view.",
-            "key point",
-        )
-    if kind == "verify":
-        return Form(
-            "verified-boxes",
-            "verify-boxes.liquid.html",
-            ("accept", "reject"),
-            f"Accept or reject the boxes around every {names}",
-            "Accept the label when every object has one tight box of the right class, else reject it.",
-            "verification",
-        )
-    drawn = "Draw a box" if kind == "annotate" else "Correct the boxes"
-    return Form(
-        ANSWER_ATTRIBUTE,
-        "boxes.liquid.html",
-        settings.classes,
-        f"{drawn} around every {names}",
-        "Draw one tight box around every object."
-        if kind == "annotate"
-        else "Correct the proposed boxes until every object has one tight box.",
-        "bounding box",
-    )
+    names = settings.label_names
+    return tasks.of(settings.task).form(kind, names, _plain(naming.listed(names)))
 
 
 def job_request(
@@ -122,11 +79,11 @@ def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
 
 def too_many_categories(settings: Settings) -> str:
     """Why Ground Truth cannot ask people for so many names; empty where it can."""
-    count, names = len(settings.label_names), "KeyPoints" if settings.marks_key_points else "Classes"
+    count, parameter = len(settings.label_names), NAMES_OF[settings.task].title().replace("_", "")
     if settings.labeling_backend != "ground-truth" or count <= MOST_CATEGORIES:
         return ""
     return (
-        f"{names} lists {count} names, and a labelling job of Ground Truth takes at most {MOST_CATEGORIES}: people "
+        f"{parameter} lists {count} names, and a labelling job of Ground Truth takes at most {MOST_CATEGORIES}: people "
         "cannot be asked for them with LabelingBackend=ground-truth. Labels can be imported, and models trained on them"
     )
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.augmented import label_attributes
 from labelloop.contracts.errors import InvalidInputError
@@ -84,7 +85,7 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
     if not isinstance(result, Labelled):
         raise InvalidInputError("it holds no label of boxes or key points")
     annotation = result.annotation
-    if task and (annotation.key_points is not None) != (task == "key-points"):
+    if task and tasks.of_label(annotation) is not tasks.of(task):
         raise InvalidInputError(f"it holds no {task}, which is what the parameter Task asks for")
     if not annotation.human:
         raise InvalidInputError("a machine made this label (human-annotated: no); only people's labels are imported")
@@ -93,14 +94,12 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
             f"people verified this label as '{verdict}', which is none of {', '.join(sorted(ACCEPTED))}: adjust it, or "
             "take the verification out of the line"
         )
-    if len(annotation.boxes) + len(annotation.key_points or ()) > MOST_MARKS:
+    marked = tasks.marks(annotation)
+    if len(marked) > MOST_MARKS:
         raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
     spelled = _spellings(names)
-    boxes = tuple(replace(box, label=_known(box.label, spelled, names)) for box in annotation.boxes)
-    if annotation.key_points is None:
-        return replace(annotation, boxes=boxes)
-    points = tuple(replace(point, label=_known(point.label, spelled, names)) for point in annotation.key_points)
-    return replace(annotation, key_points=points)
+    known = [replace(mark, label=_known(mark.label, spelled, names)) for mark in marked]
+    return tasks.with_marks(annotation, known)
 
 
 def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotation:
@@ -149,7 +148,7 @@ def mended(
 
     Raises InvalidInputError where most of the boxes are impossible: then the label is of something else.
     """
-    if annotation.key_points is not None or (annotation.width, annotation.height) != size:
+    if not tasks.of_label(annotation).separable or (annotation.width, annotation.height) != size:
         return fitted(annotation, size, names), tuple(lost)
     kept, told = [], [f"{why}: it was left out" for why in lost]
     first: str = lost[0] if lost else ""
@@ -214,8 +213,7 @@ def agreeing(
 
 def marks(label: Annotation) -> Counter[Box | KeyPoint]:
     """What a label marks, in no order, and however sure somebody was."""
-    listed: tuple[Box | KeyPoint, ...] = label.boxes if label.key_points is None else label.key_points
-    return Counter(replace(mark, confidence=None) for mark in listed)
+    return Counter(replace(mark, confidence=None) for mark in tasks.marks(label))
 
 
 def repeated(line: int, again: int) -> Refused:

@@ -7,20 +7,11 @@ sms-custom-templates-step3-lambda-requirements; elements: crowd-bounding-box, cr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from labelloop.contracts import fields, naming
-from labelloop.contracts.augmented import (
-    PROPOSALS,
-    PROPOSED_KEY_POINTS,
-    image_size,
-    read_boxes,
-    read_key_points,
-    whole_or_fraction,
-)
-from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import OCCLUDED, Box, KeyPoint
+from labelloop import tasks
+from labelloop.contracts import fields
 from labelloop.contracts.settings import Settings
 
 
@@ -33,35 +24,15 @@ def task_input(line: Any, settings: Settings) -> dict[str, Any]:
     record = fields.mapping(line, "manifest line", "dataObject")
     reference = _own_image(record, settings.data_bucket)
     context = f"line of {reference}"
-    if settings.task == "key-points":
-        points = _proposed_key_points(record, settings.key_points, context)
-        labels = [label for name in settings.key_points for label in (name, name + OCCLUDED)]
-        initial, boxes = [point_mark(point) for point in points if point.visibility != "outside"], []
-        header = "Place the points: " + naming.listed(settings.key_points)
-    else:
-        labels = list(settings.classes)
-        initial = boxes = [box_mark(box) for box in _proposed_boxes(record, settings.classes, context)]
-        header = "One tight box around every " + naming.listed(labels)  # what to draw, and what to accept
+    page = tasks.of(settings.task).page(record, settings.label_names, context)
     return {
         "taskObject": reference,
-        "labels": labels,
-        "initial": initial,
-        "overlay": {"boundingBox": {"labels": list(settings.classes), "value": boxes}},
-        "header": header,
+        "labels": page.labels,
+        "initial": page.initial,
+        "overlay": {"boundingBox": {"labels": list(settings.classes), "value": page.overlay}},
+        "header": page.header,
         "instructions": settings.labeling_instructions,
     }
-
-
-def box_mark(box: Box) -> dict[str, Any]:
-    """A box as crowd-bounding-box takes it."""
-    return {"label": box.label} | {s: whole_or_fraction(getattr(box, s)) for s in ("left", "top", "width", "height")}
-
-
-def point_mark(point: KeyPoint) -> dict[str, Any]:
-    """A visible or occluded key point as crowd-keypoint takes it."""
-    assert point.x is not None and point.y is not None
-    label = point.label + (OCCLUDED if point.visibility == "occluded" else "")
-    return {"label": label, "x": whole_or_fraction(point.x), "y": whole_or_fraction(point.y)}
 
 
 def _own_image(record: Mapping[str, Any], bucket: str) -> str:
@@ -72,61 +43,3 @@ def _own_image(record: Mapping[str, Any], bucket: str) -> str:
         expected = f"s3://{bucket}/<key> with no empty, '.' or '..' part in the key"
         raise fields.refuse("manifest line", "source-ref", expected, reference)
     return reference
-
-
-def _proposed_boxes(record: Mapping[str, Any], classes: Sequence[str], context: str) -> Sequence[Box]:
-    found = _proposal(record, PROPOSALS, context)
-    if found is None:
-        return ()
-    value, metadata, width, height, where = found
-    boxes = read_boxes(value, metadata, classes, where)
-    for index, box in enumerate(boxes):
-        at = f"{where}.annotations[{index}]"
-        _check_label(box.label, classes, at)
-        _check_span(box.left, box.width, "left", "width", width, at)
-        _check_span(box.top, box.height, "top", "height", height, at)
-    return boxes
-
-
-def _proposed_key_points(record: Mapping[str, Any], names: Sequence[str], context: str) -> Sequence[KeyPoint]:
-    found = _proposal(record, PROPOSED_KEY_POINTS, context)
-    if found is None:
-        return ()
-    value, metadata, width, height, where = found
-    points = read_key_points(value, metadata, names, where)
-    for index, point in enumerate(points):
-        at = f"{where}.annotations[{index}]"
-        _check_label(point.label, names, at)
-        for axis, place, limit in (("x", point.x, width), ("y", point.y, height)):
-            if place is not None and not 0 <= place <= limit:
-                raise fields.refuse(at, axis, f"a place inside the image, 0 to {limit}", place)
-    return points
-
-
-def _proposal(
-    record: Mapping[str, Any], attribute: str, context: str
-) -> tuple[dict[str, Any], dict[str, Any], int, int, str] | None:
-    """(value, metadata, image width, image height, context for errors); None where the line proposes nothing."""
-    if record.get(attribute) is None:
-        return None
-    where = f"{context}, {attribute}"
-    value = fields.mapping(record[attribute], context, attribute)
-    metadata = fields.mapping(record.get(f"{attribute}-metadata") or {}, context, f"{attribute}-metadata")
-    size = image_size(value, where)
-    width, height = (fields.integer(size, side, f"{where}.image_size", minimum=1) for side in ("width", "height"))
-    return value, metadata, width, height, where
-
-
-def _check_label(label: str, known: Sequence[str], context: str) -> None:
-    if label not in known:
-        raise InvalidInputError(
-            f"{context}: field 'class_id' names {fields.shown(label)}, which the widget would refuse: "
-            f"it offers {', '.join(known)}"
-        )
-
-
-def _check_span(start: float, extent: float, start_name: str, extent_name: str, limit: int, context: str) -> None:
-    if not 0 <= start < limit:
-        raise fields.refuse(context, start_name, f"a place inside the image, 0 to {limit}", start)
-    if not 0 < extent <= limit - start:
-        raise fields.refuse(context, extent_name, f"the extent of a box that ends inside the image, at {limit}", extent)

@@ -13,13 +13,12 @@ from datetime import datetime
 from statistics import fmean, median
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
-from labelloop.tasks.consolidation_key_points import same_point
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
-from labelloop.tasks.quality import image_quality
 
 PRIOR_HONEYPOTS = 4
 LEAST_RELIABILITY = 0.01
@@ -113,21 +112,15 @@ def score_workers(
 
 
 def answer_quality(answer: Answer | None, label: Label) -> float:
-    """In 0..1: the one-to-one overlap of the boxes, the share of key points that are right, or right and wrong.
+    """In 0..1: the task's quality of the marks, or a verdict right and wrong.
 
     0 for an answer that was refused, or is about another task.
     """
     if isinstance(label, str):
         return float(isinstance(answer, Choice) and answer.label == label)
-    if isinstance(answer, BoxAnswer):
-        known_boxes = [mark for mark in label if isinstance(mark, Box)]
-        return image_quality(answer.boxes, known_boxes) if len(known_boxes) == len(label) else 0.0
-    if isinstance(answer, KeyPointAnswer):
-        known = {mark.label: mark for mark in label if isinstance(mark, KeyPoint)}
-        pairs = [(point, known[point.label]) for point in answer.points if point.label in known]
-        right = sum(same_point(one, other, answer.width, answer.height) for one, other in pairs)
-        return right / len(label) if known else 0.0
-    return 0.0
+    if not isinstance(answer, BoxAnswer | KeyPointAnswer):
+        return 0.0
+    return tasks.of(answer.task).quality(answer.marks, label, (answer.width, answer.height))
 
 
 def honeypot_quality(answer: Answer | None, known: Known) -> float:

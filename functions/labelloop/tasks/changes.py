@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from labelloop.contracts.adjustments import ADJUSTED, COUNTED, UNADJUSTED, UNTOUCHED, Adjustment
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint
+from labelloop.tasks.port import Label
 from labelloop.tasks.quality import iou
 
 # Corrections may be large, so little overlap is asked for: below it, one box was deleted and another one added.
 SAME_OBJECT_IOU = 0.1
-
-
-class Label(Protocol):
-    """Anything with the marks of one image: an Annotation, for example."""
-
-    @property
-    def boxes(self) -> Sequence[Box]: ...
-
-    @property
-    def key_points(self) -> Sequence[KeyPoint] | None: ...
 
 
 def compare(before: Label, after: Label) -> Adjustment:

@@ -67,8 +67,12 @@ def same_point(one: KeyPoint, other: KeyPoint, width: int, height: int) -> bool:
         return False
     if one.x is None or one.y is None or other.x is None or other.y is None:
         return True
-    tolerance = max(SAME_PLACE_PIXELS, SAME_PLACE_OF_DIAGONAL * math.hypot(width, height))
-    return math.dist((one.x, one.y), (other.x, other.y)) <= tolerance
+    return math.dist((one.x, one.y), (other.x, other.y)) <= same_place_tolerance(width, height)
+
+
+def same_place_tolerance(width: int, height: int) -> float:
+    """The largest distance, in pixels, of two places that are one in an image of this size."""
+    return max(SAME_PLACE_PIXELS, SAME_PLACE_OF_DIAGONAL * math.hypot(width, height))
 
 
 def _fuse(

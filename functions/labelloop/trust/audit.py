@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Prediction
-from labelloop.tasks.quality import Truth, image_quality
-from labelloop.trust.judgement import image_score, label_boxes
+from labelloop.tasks.quality import Truth
+from labelloop.trust.judgement import image_score, label_quality
 from labelloop.trust.policies import Rule
 
 FEWEST_FOR_AN_INTERVAL = 10
@@ -59,7 +59,7 @@ def audited_images(
         if prediction is None or prediction.status != "ok":
             continue
         if rule.accepts(image_score(prediction, keep_confidence)):
-            quality = image_quality(label_boxes(prediction, keep_confidence), truth.boxes)
+            quality = label_quality(prediction, truth, keep_confidence)
             audited.append(Audited(quality, inclusion_probability, images))
     return audited
 

@@ -6,9 +6,8 @@ from typing import Any
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import Settings
-from labelloop.tasks.quality import image_quality
 from labelloop.trust import policies
-from labelloop.trust.judgement import image_score, label_boxes
+from labelloop.trust.judgement import image_score, label_quality
 
 
 def thresholds(
@@ -23,7 +22,7 @@ def thresholds(
     scored = [
         (
             image_score(seen[truth.source_ref], settings.keep_confidence),
-            image_quality(label_boxes(seen[truth.source_ref], settings.keep_confidence), truth.boxes),
+            label_quality(seen[truth.source_ref], truth, settings.keep_confidence),
         )
         for truth in truths
         if truth.source_ref in seen

@@ -6,20 +6,18 @@ Pure: the same candidates in any order, rule and budget give the same decisions.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Decision, Prediction
-from labelloop.tasks.quality import iou
+from labelloop.tasks.quality import Truth
 from labelloop.trust.inference import GAVE_NOTHING
 from labelloop.trust.own_verdicts import Verdict
 from labelloop.trust.policies import Rule
 
 COLD_START = "cold-start"
-SAME_OBJECT_IOU = 0.5
-NOTHING_SEEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -112,34 +110,20 @@ def job_kind(prediction: Prediction | None, score: float | None, verify_score: f
 
 
 def label_boxes(prediction: Prediction, keep_confidence: float) -> tuple[Box, ...]:
-    """The boxes the machine's label consists of: those at least as confident as `keep_confidence`, in their order."""
-    return tuple(box for box in prediction.boxes if (box.confidence or 0.0) >= keep_confidence)
+    """What the machine's label consists of: what is at least as confident as `keep_confidence`, in its order."""
+    return tasks.of_prediction(prediction).label(prediction, keep_confidence)
 
 
 def image_score(prediction: Prediction, keep_confidence: float) -> float:
-    """How likely the machine's label of this image is acceptable as it stands, 0..1, rounded to 6 decimals.
+    """How likely the machine's label of this image is acceptable as it stands, 0..1, rounded to 6 decimals."""
+    return tasks.of_prediction(prediction).score(prediction, keep_confidence)
 
-        score = (mean + minimum of the kept confidences) / 2 * (1 - strongest dropped candidate)
 
-    The mean speaks for the label as a whole, the minimum for its weakest box (one wrong box spoils a label), the
-    last factor for an object the label may have missed. With no box kept the label says "nothing here": nothing
-    vouches for that, so it is trusted half (trusted fully, everything a weak model overlooks would be accepted first).
-    A dropped candidate on top of a kept box of its class is a second opinion on the same object and not a missed one,
-    so it does not count. The score only ranks; a rule's threshold, fitted on calibration images, gives it a meaning.
-    """
-    kept = label_boxes(prediction, keep_confidence)
-    missed = max(
-        (
-            box.confidence or 0.0
-            for box in prediction.boxes
-            if (box.confidence or 0.0) < keep_confidence and not _repeats(box, kept)
-        ),
-        default=0.0,
-    )
-    confidences = [box.confidence or 0.0 for box in kept]
-    # fsum, because its result does not depend on the order of the boxes.
-    trust = (math.fsum(confidences) / len(confidences) + min(confidences)) / 2 if confidences else NOTHING_SEEN
-    return round(trust * (1 - missed), 6)
+def label_quality(prediction: Prediction, truth: Truth, keep_confidence: float) -> float:
+    """How good the machine's label of this image is, 0..1; where the model refused the image it is empty."""
+    size = (prediction.width or 0, prediction.height or 0)
+    label = label_boxes(prediction, keep_confidence)
+    return tasks.of_prediction(prediction).quality(label, truth.boxes, size)
 
 
 def _own(candidate: Candidate, scored: bool) -> Verdict | None:
@@ -160,7 +144,3 @@ def _reasons(candidate: Candidate, rule: Rule | None, score: float | None) -> tu
 
 def _sample(candidate: Candidate) -> tuple[str, ...]:
     return ("random-sample",) if candidate.sampled else ()
-
-
-def _repeats(box: Box, kept: Iterable[Box]) -> bool:
-    return any(box.label == other.label and iou(box, other) >= SAME_OBJECT_IOU for other in kept)

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from labelloop import tasks
 from labelloop.contracts.records import Prediction
-from labelloop.tasks.quality import Truth, image_quality, map50, match_boxes
-from labelloop.trust.judgement import label_boxes
+from labelloop.tasks.quality import Truth
+from labelloop.trust.judgement import label_boxes, label_quality
 
-FOUND_IOU = 0.5
 SURELY_FEWER = 0.05  # one-sided
 FEW_OBJECTS = 5  # of fewer the test alone can never be sure: 0.5 ** 4 > 0.05
 
@@ -67,8 +67,9 @@ def compare(
     refusal = _refusal(challenger, champion, gold, settings)
     if refusal:
         return Verdict(False, f"The challenger {challenger.model} is not promoted: {refusal}.", images=len(gold))
-    challenger_map50 = map50(challenger.predictions, gold)
-    champion_map50 = map50(champion.predictions, gold) if champion else None
+    task = tasks.of_prediction(challenger.predictions[0])
+    challenger_map50 = task.gate_metric(challenger.predictions, gold)
+    champion_map50 = task.gate_metric(champion.predictions, gold) if champion else None
     if challenger_map50 is None:
         reason = (
             f"The challenger {challenger.model} is not promoted: no gold image has a true box to measure mAP50 with."
@@ -128,11 +129,9 @@ def _refusal(
 
 
 def _qualities(contender: Contender, gold: Sequence[Truth], settings: GateSettings) -> list[float]:
-    """The label quality of each gold image; where the model refused the image its label is empty."""
+    """The label quality of each gold image."""
     predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
-    return [
-        image_quality(label_boxes(predicted[truth.source_ref], settings.keep_confidence), truth.boxes) for truth in gold
-    ]
+    return [label_quality(predicted[truth.source_ref], truth, settings.keep_confidence) for truth in gold]
 
 
 def _lost_class(
@@ -167,8 +166,9 @@ def _found(contender: Contender, gold: Sequence[Truth], settings: GateSettings) 
     predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
     found: dict[str, list[bool]] = {}
     for truth in gold:
-        boxes = label_boxes(predicted[truth.source_ref], settings.keep_confidence)
-        hits = {index for overlap, _, index in match_boxes(boxes, truth.boxes) if overlap >= FOUND_IOU}
+        prediction = predicted[truth.source_ref]
+        label = label_boxes(prediction, settings.keep_confidence)
+        hits = tasks.of_prediction(prediction).found(label, truth.boxes)
         for index, box in enumerate(truth.boxes):
             found.setdefault(box.label, []).append(index in hits)
     return found

@@ -1,0 +1,154 @@
+"""What a task is asked for: what people mark in an image, how good a label is, and what is made of several people's.
+
+Marks are boxes or the key points of one object, in canonical pixels; scores, qualities and confidences lie in 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.predictions import Size
+from labelloop.contracts.records import Box, KeyPoint, Prediction
+from labelloop.tasks.quality import Truth
+
+Mark = Box | KeyPoint
+
+
+class Label(Protocol):
+    """Anything with the marks of one image: an Annotation, for example."""
+
+    @property
+    def boxes(self) -> Sequence[Box]: ...
+
+    @property
+    def key_points(self) -> Sequence[KeyPoint] | None: ...
+
+
+class Answer(Protocol):
+    """What one person marked in an image that the page saw as so large."""
+
+    @property
+    def marks(self) -> Sequence[Any]: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kind of job shows and asks: answer attribute, worker template, categories, and words for people.
+
+    The answer's attribute is never one that the input has: Ground Truth takes such lines for labelled.
+    """
+
+    attribute: str
+    template: str
+    categories: tuple[str, ...]
+    title: str
+    description: str
+    keyword: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the worker template shows of one image: the labels to choose from, the pre-label as its widget takes it,
+    the boxes that lie over the image in a verification, and what is asked for.
+    """
+
+    labels: list[str]
+    initial: list[dict[str, Any]]
+    overlay: list[dict[str, Any]]
+    header: str
+
+
+class Task(Protocol):
+    """`name` is the value of the parameter Task, and the attribute of this project's manifests that holds the label;
+    `answer` is the attribute of a labelling job's output that holds it. `trained`: whether models are trained for the
+    task; what is not is labelled by people alone. `separable`: whether a label without one of its marks still is one.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def answer(self) -> str: ...
+
+    @property
+    def trained(self) -> bool: ...
+
+    @property
+    def separable(self) -> bool: ...
+
+    def holding(self, marks: Iterable[Any]) -> dict[str, Any]:
+        """The fields of a label that holds these marks, as Annotation names them."""
+        ...
+
+    def quality(self, marks: Sequence[Any], truth: Sequence[Any], size: Size) -> float:
+        """How good a label of an image of this (width, height) is; 0 against the truth of another task."""
+        ...
+
+    def fuse(
+        self, images: Sequence[Mapping[str, Answer]], names: Sequence[str], reliability: Mapping[str, float]
+    ) -> list[dict[str, Any]]:
+        """Per image, in the order given, the label value of {worker: answer}: that of a manifest, `objects` (confidence
+        and agreement of each), `class-map`, `workers` (how many) and `agreement`.
+
+        `reliability`: of every worker who looked, in (0, 1].
+        """
+        ...
+
+    def propose(
+        self,
+        source_ref: str,
+        width: int,
+        height: int,
+        marks: Sequence[Any] | None,
+        names: Sequence[str],
+        model: str,
+        original_ref: str | None = None,
+    ) -> dict[str, Any]:
+        """A labelling job's input line with these marks for people to correct; None: no model looked."""
+        ...
+
+    def disturb(self, image: Annotation, names: Sequence[str], random: Random) -> list[Any]:
+        """The true label as a model sees it, for people to correct: a little off, some marks missing, never right."""
+        ...
+
+    def spoil(self, image: Annotation, names: Sequence[str], random: Random) -> list[Any]:
+        """A label that is plainly wrong, for people to reject."""
+        ...
+
+    def form(self, kind: str, names: Sequence[str], listed: str) -> Form:
+        """What a job of this kind (annotate, adjust, verify) asks for; `listed` is `names` in words."""
+        ...
+
+    def page(self, record: Mapping[str, Any], names: Sequence[str], context: str) -> Page:
+        """Of a manifest line. Raises InvalidInputError naming the field of a pre-label that is not one."""
+        ...
+
+
+class TrainedTask(Task, Protocol):
+    """A task that models are trained for."""
+
+    def label(self, prediction: Prediction, keep_confidence: float) -> tuple[Any, ...]:
+        """The marks that the machine's label consists of."""
+        ...
+
+    def score(self, prediction: Prediction, keep_confidence: float) -> float:
+        """How likely the machine's label of this image is acceptable as it stands, rounded to 6 decimals."""
+        ...
+
+    def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
+        """What the first model must reach; None where the truth holds nothing to measure it with."""
+        ...
+
+    def found(self, marks: Sequence[Any], truth: Sequence[Any]) -> set[int]:
+        """The places of the true marks that a label has."""
+        ...

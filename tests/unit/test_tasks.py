@@ -1,0 +1,89 @@
+"""The two tasks behind one port: looked up by name, by label and by answer, and wrong labels made for honeypots."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from annotation_lines import annotation
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop import tasks
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Box, KeyPoint, mark_from_json, mark_to_json
+from labelloop.contracts.settings import NAMES_OF
+from labelloop.people import honeypots
+from labelloop.people.answers import BoxAnswer, KeyPointAnswer
+
+NAMES = ("nose", "left ear", "tail")
+BOXES = annotation("a.jpg", role="gold", boxes=2)
+places = st.floats(0, 400, width=16)
+points = st.tuples(places, places, st.sampled_from(["visible", "occluded", "outside"]))
+
+
+def pointed(*marks: KeyPoint) -> Annotation:
+    return replace(BOXES, width=400, height=400, boxes=(), key_points=marks)
+
+
+@st.composite
+def labels(draw: st.DrawFn) -> Annotation:
+    drawn = [(name, *draw(points)) for name in NAMES]
+    return pointed(
+        *(
+            KeyPoint(name, None, None, seen) if seen == "outside" else KeyPoint(name, x, y, seen)
+            for name, x, y, seen in drawn
+        )
+    )
+
+
+def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer() -> None:
+    for name, label, answer in (
+        ("boxes", BOXES, BoxAnswer((), 1, 1)),
+        ("key-points", pointed(), KeyPointAnswer((), 1, 1)),
+    ):
+        task = tasks.of(name)
+        assert task.name == name and tasks.of_label(label) is task and tasks.of_answer(task.answer) is task
+        assert tasks.of(answer.task) is task and name in NAMES_OF
+        assert tasks.with_marks(label, tasks.marks(label)) == label
+    assert tasks.of_answer("verified-boxes") is None, "verdicts are labels of no task"
+    with pytest.raises(InvalidInputError, match="'polygons' is none of boxes, key-points"):
+        tasks.of("polygons")
+
+
+def test_a_label_of_the_other_task_is_worth_nothing() -> None:
+    box, point = Box("nose", 1, 1, 5, 5), KeyPoint("nose", 3, 3, "visible")
+    assert (
+        tasks.of("boxes").quality([box], [box], (9, 9)) == tasks.of("key-points").quality([point], [point], (9, 9)) == 1
+    )
+    assert (
+        tasks.of("boxes").quality([box], [point], (9, 9)) == tasks.of("key-points").quality([point], [box], (9, 9)) == 0
+    )
+
+
+@given(labels(), st.randoms(use_true_random=False))
+def test_disturbed_and_spoiled_key_points_are_never_the_truth_and_lie_in_the_image(label, random) -> None:
+    task, truth = tasks.of_label(label), label.key_points
+    for wrong in (task.disturb(label, NAMES, random), task.spoil(label, NAMES, random)):
+        assert {point.label for point in wrong} == set(NAMES)
+        assert task.quality(wrong, truth, (label.width, label.height)) < 1
+        assert all((point.x is None) == (point.visibility == "outside") for point in wrong)
+        assert all(0 <= point.x <= 400 and 0 <= point.y <= 400 for point in wrong if point.x is not None)
+
+
+def test_a_spoiled_label_of_key_points_differs_in_one_point() -> None:
+    label = pointed(*(KeyPoint(name, 200.0, 200.0, "visible") for name in NAMES))
+    for seed in range(50):
+        wrong = tasks.of_label(label).spoil(label, NAMES, Random(seed))
+        assert sum(one != other for one, other in zip(wrong, label.key_points or (), strict=True)) == 1
+
+
+@pytest.mark.parametrize("kind", ["annotate", "adjust", "verify"])
+@pytest.mark.parametrize("label", [BOXES, pointed(KeyPoint("nose", 9.0, 9.0, "occluded"))], ids=["boxes", "key points"])
+def test_a_honeypot_is_read_as_it_was_written_whatever_its_task(kind, label) -> None:
+    (pot,) = honeypots.make("job", kind, [label], NAMES, "m", 7)
+    assert honeypots.Honeypot.from_json(pot.to_json()) == pot
+
+
+def test_a_mark_is_read_as_it_was_written() -> None:
+    for mark in (Box("head", 1.0, 2.0, 3.0, 4.0, 0.5), KeyPoint("nose", None, None, "outside")):
+        assert mark_from_json(mark_to_json(mark)) == mark
