@@ -12,6 +12,7 @@ from lint import (
     parameters,
     permissions,
     pins,
+    ports,
     rooms,
     states,
     states_page,
@@ -38,7 +39,7 @@ def check(project: Project) -> list[Finding]:
         return found
     checks = (
         *(machines, rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
-        *(states_page, parameters, faults),
+        *(states_page, faults),
     )
     return found + [finding for each in checks for finding in each.check(project)]
 

@@ -1,0 +1,122 @@
+"""The ports of the house: behaviour is chosen by a look-up, `tasks.of` or `policies.of`, and not by comparing names.
+
+Seen, over functions/: a comparison (`==`, `!=`, `is`, `in`, a `case`) with a string that is the name of a task or of an
+accept policy; one whose side is called `task`, `policy` or `accept_policy`, bare, as an attribute or as a key; and the
+question whether a label has key points (`label.key_points is None`), which is the question for its task. A name is what
+a class of the port's own folder sets as `name`, so a new task or policy is covered when it is there. Whether something
+is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable called otherwise,
+and the keys of a dict.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lint.project import Finding, Project
+
+# A label's own kind is part of the contract of its line: these read and write it.
+READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py",)
+
+
+@dataclass(frozen=True)
+class Port:
+    what: str
+    folder: str
+    look_up: str
+    called: frozenset[str]
+    absent: frozenset[str] = frozenset()  # fields that are None for a label of another task
+
+
+PORTS = (
+    Port("task", "functions/labelloop/tasks", "tasks.of", frozenset({"task"}), frozenset({"key_points"})),
+    Port(
+        "accept policy",
+        "functions/labelloop/trust/policies",
+        "policies.of",
+        frozenset({"policy", "accept_policy"}),
+    ),
+)
+
+
+def check(project: Project) -> list[Finding]:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in _modules(project)}
+    return [finding for port in PORTS for finding in _findings(project, port, trees)]
+
+
+def _modules(project: Project) -> list[Path]:
+    return sorted((project.root / "functions").rglob("*.py"))
+
+
+def _findings(project: Project, port: Port, trees: dict[Path, ast.Module]) -> Iterator[Finding]:
+    home = project.root / port.folder
+    names = {name for path, tree in trees.items() if path.is_relative_to(home) for name in _names(tree)}
+    if not names:
+        yield Finding(port.folder, f"no class sets a `name`: nobody knows what a {port.what} is called")
+    for path, tree in trees.items():
+        where = path.relative_to(project.root).as_posix()
+        if path.is_relative_to(home) or where in READS_A_LABELS_KIND:
+            continue
+        for node in ast.walk(tree):
+            if told := _told(node, port, names):
+                line = getattr(node, "lineno", 0) or getattr(getattr(node, "pattern", None), "lineno", 0)
+                yield Finding(f"{where}:{line}", f"{told}: ask {port.look_up}(...) for what differs")
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    """What the classes of a module set as `name`."""
+    for owner in ast.walk(tree):
+        if not isinstance(owner, ast.ClassDef):
+            continue
+        for node in owner.body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            value = getattr(node, "value", None)
+            if isinstance(target, ast.Name) and target.id == "name" and isinstance(value, ast.Constant):
+                yield str(value.value)
+
+
+def _told(node: ast.AST, port: Port, names: set[str]) -> str:
+    """What is wrong with this node; empty where nothing is."""
+    if isinstance(node, ast.match_case):
+        cases = [each.value for each in ast.walk(node.pattern) if isinstance(each, ast.MatchValue)]
+        return f"a case for the {port.what} {_shown(cases)}" if _constants(cases) & names else ""
+    if isinstance(node, ast.Match):
+        return f"a match on the {port.what} {_shown([node.subject])}" if _called(node.subject) & port.called else ""
+    if not isinstance(node, ast.Compare):
+        return ""
+    sides = [node.left, *node.comparators]
+    if any(isinstance(side, ast.Constant) and side.value is None for side in sides):
+        asked = any(isinstance(side, ast.Attribute) and side.attr in port.absent for side in sides)
+        return f"asks for the {port.what} by {_shown([node])}" if asked else ""
+    if _constants(sides) & names or any(_called(side) & port.called for side in sides):
+        return f"compares the {port.what} in {_shown([node])}"
+    return ""
+
+
+def _constants(nodes: list[ast.expr]) -> set[str]:
+    """The strings among these expressions, those of a literal tuple, list or set included."""
+    flat = [
+        each
+        for node in nodes
+        for each in ([*node.elts] if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node])
+    ]
+    return {node.value for node in flat if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def _called(node: ast.expr) -> set[str]:
+    """How an expression is called: a name, an attribute, or a key."""
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if isinstance(node, ast.Attribute):
+        return {node.attr}
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return {str(node.slice.value)}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+        return {str(node.args[0].value)} if isinstance(node.args[0], ast.Constant) else set()
+    return set()
+
+
+def _shown(nodes: list[ast.expr]) -> str:
+    return ", ".join(f"`{ast.unparse(node)}`" for node in nodes)

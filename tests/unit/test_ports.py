@@ -1,0 +1,105 @@
+"""Nothing outside a port chooses by its names: each way of doing so is planted into copies of real files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lint import ports
+from lint.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+PLANTED_IN = ("judge_batch.py", "labelloop/people/labeling.py", "labelloop/trust/judgement.py")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("house")
+    for folder in ("tasks", "trust/policies"):
+        place = Path("functions/labelloop", folder)
+        shutil.copytree(ROOT / place, copy / place, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in PLANTED_IN:
+        (copy / "functions" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "functions" / path, copy / "functions" / path)
+    return copy
+
+
+def planted(house: Path, path: str, line: str) -> list[str]:
+    """What is found with this line at the end of a file, which is as it was afterwards."""
+    file = house / "functions" / path
+    before = file.read_text() if file.exists() else None
+    file.write_text(f"{before or ''}\n\ndef late(task, policy, knobs, label, record):\n    {line}\n")
+    try:
+        found = ports.check(Project(house))
+    finally:
+        file.unlink() if before is None else file.write_text(before)
+    assert all(finding.where.startswith(f"functions/{path}:") for finding in found)
+    return [finding.what for finding in found]
+
+
+def test_the_real_house_chooses_by_look_up() -> None:
+    assert ports.check(Project(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'return knobs.task == "boxes"',
+        'return "key-points" != knobs.labels',
+        "return knobs.task == record",
+        "return task is record",
+        'return record["task"] != label',
+        'return record.get("task") == label',
+        'return label in ("boxes", "other")',
+        "return label.key_points is None",
+        "return label.key_points is not None",
+        'return 1 if label == "key-points" else 2',
+        'match label:\n        case "boxes" | "other":\n            return 1',
+        "match knobs.task:\n        case other:\n            return other",
+    ],
+)
+@pytest.mark.parametrize("path", PLANTED_IN)
+def test_a_branch_on_a_task_is_told_outside_of_tasks_only(house, path, line) -> None:
+    (told,) = planted(house, path, line)
+    assert "task" in told and "tasks.of(" in told
+    assert planted(house, "labelloop/tasks/changes.py", line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'return knobs.accept_policy == "fixed"',
+        'return label != "target-quality"',
+        "return policy == record",
+        'return record.get("accept_policy", knobs) == label',
+        'match label:\n        case "fixed":\n            return 1',
+    ],
+)
+@pytest.mark.parametrize("path", PLANTED_IN)
+def test_a_branch_on_a_policy_is_told_outside_of_policies_only(house, path, line) -> None:
+    (told,) = planted(house, path, line)
+    assert "accept policy" in told and "policies.of(" in told
+    assert planted(house, "labelloop/trust/policies/fixed.py", line) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["return task is None", "return policy is not None", 'return record == "box"', 'return {"boxes": 1}[knobs.task]'],
+)
+def test_what_is_no_branch_on_a_name_is_let_be(house, line) -> None:
+    assert planted(house, "labelloop/people/labeling.py", line) == []
+
+
+def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:
+    for folder, name in (("tasks", "polygons"), ("trust/policies", "certified")):
+        module = house / "functions/labelloop" / folder / "new.py"
+        module.write_text(f'class New:\n    name: str = "{name}"\n')
+        assert len(planted(house, "judge_batch.py", f'return label == "{name}"')) == 1
+        module.unlink()
+        assert planted(house, "judge_batch.py", f'return label == "{name}"') == []
+
+
+def test_a_port_without_names_cannot_be_checked_and_says_so(house) -> None:
+    shutil.rmtree(house / "functions/labelloop/trust/policies")
+    (found,) = ports.check(Project(house))
+    assert found.where == "functions/labelloop/trust/policies" and "nobody knows" in found.what
