@@ -17,7 +17,6 @@ from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
 from labelloop.people import supplied, supplied_files
 from labelloop.people.image_names import Names
-from labelloop.people.labeling import ANSWER_ATTRIBUTE
 from labelloop.people.supplied import Refused
 from labelloop.store import immutable, ledger, refusals, storage
 from labelloop.store.observability import count, entry, logger

@@ -9,10 +9,8 @@ from lint import (
     cloudformation,
     faults,
     machines,
-    parameters,
     permissions,
     pins,
-    ports,
     rooms,
     states,
     states_page,
@@ -38,8 +36,8 @@ def check(project: Project) -> list[Finding]:
     if any(finding.where == "statemachines" for finding in found):
         return found
     checks = (
-        *(machines, rooms, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
-        *(states_page, faults),
+        *(machines, rooms, ports, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
+        *(parameters, states_page, faults),
     )
     return found + [finding for each in checks for finding in each.check(project)]
 
