@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts.errors import ChangedObjectError, TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
@@ -16,6 +17,8 @@ from labelloop.people import jobs, labeling
 from labelloop.people.collected import Collected, HumanLabel, collect
 from labelloop.people.jobs import Job
 from labelloop.store import immutable, storage
+
+_MARKS = {"boxes": Box, "key-points": KeyPoint}  # what each task's marks are kept as
 
 
 def take_in(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> Collected:
@@ -159,13 +162,13 @@ def _marked(label: Annotation) -> dict[str, Any]:
     """Marks and size of a label as they are: a manifest line would lose which numbers are whole, and that a mark has no
     confidence.
     """
-    marks = label.boxes if label.key_points is None else label.key_points
-    name = "boxes" if label.key_points is None else "key-points"
-    return {"width": label.width, "height": label.height, name: [asdict(mark) for mark in marks]}
+    marks = [asdict(mark) for mark in tasks.marks(label)]
+    return {"width": label.width, "height": label.height, tasks.of_label(label).name: marks}
 
 
 def _annotation(ref: str, job: Job, record: Mapping[str, Any], human: bool) -> Annotation:
     """Nobody asks these labels for a date."""
-    points = tuple(KeyPoint(**mark) for mark in record["key-points"]) if "key-points" in record else None
-    boxes = tuple(Box(**mark) for mark in record.get("boxes", ()))
-    return Annotation(ref, None, record["width"], record["height"], boxes, human, "", job.name, key_points=points)
+    (task,) = record.keys() & _MARKS.keys()
+    marks = [_MARKS[task](**mark) for mark in record[task]]
+    bare = Annotation(ref, None, record["width"], record["height"], (), human, "", job.name)
+    return replace(bare, **tasks.of(task).holding(marks))
