@@ -43,14 +43,18 @@ class Toys:
         return str(role["Arn"])
 
     def function(
-        self, code: str, statements: list[dict[str, Any]] | None = None, variables: dict[str, str] | None = None
+        self,
+        code: str,
+        statements: list[dict[str, Any]] | None = None,
+        variables: dict[str, str] | None = None,
+        name: str = "",
     ) -> str:
         """code: a module with `handler(event, context)`."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as opened:
             opened.writestr("app.py", textwrap.dedent(code))
         created = self.client("lambda").create_function(
-            FunctionName=_name("function"),
+            FunctionName=name or _name("function"),
             Runtime="python3.11",
             Handler="app.handler",
             Role=self.role("lambda", ALL if statements is None else statements),
