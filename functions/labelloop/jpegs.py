@@ -42,6 +42,7 @@ class _Walk:
     bare: bool = True
     damaged: bool = False
     ended: bool = False
+    until_last_scan: int = 0
 
 
 def read(data: bytes, limits: Limits) -> Stored:
@@ -58,13 +59,14 @@ def read(data: bytes, limits: Limits) -> Stored:
     _refuse_costly(walk, limits)
     if not _every_scan_is_there(walk):
         raise RejectedImage("truncated", "the JPEG data ends before the picture does; upload it again")
+    kept = walk.kept[: walk.until_last_scan]  # what follows makes no pixel, and would hide where the last scan is cut
     return Stored(
-        picture=b"".join([*walk.kept, END]),
+        picture=b"".join([*kept, END]),
         orientation=(exif_orientation(walk.exif[0]) if walk.exif else None) or 1,
         profile=_profile(walk.profile),
         bare=walk.bare and walk.ended,
         portable=_is_read_everywhere(walk),
-        endings=_endings(walk.kept[-1]),
+        endings=_endings(kept[-1]),
     )
 
 
@@ -93,6 +95,7 @@ def _walked(data: bytes) -> _Walk:
             walk.scans.append(data[body + 2 : scan])
             half_a_mark = end is None and data.endswith(b"\xff")
             walk.kept.append(view[found.start() : at - half_a_mark])
+            walk.until_last_scan = len(walk.kept)
         else:
             _take(walk, code, data[found.start() : at])
     raise too_costly(f"more than {MOST_PARTS} segments in one JPEG file")

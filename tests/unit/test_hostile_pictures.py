@@ -12,6 +12,7 @@ import subprocess
 import zlib
 
 import pytest
+from labelloop import pixels
 from labelloop.pixels import Limits, RejectedImage, canonicalise, png_bytes
 from PIL import Image
 
@@ -283,3 +284,15 @@ def test_hostile_bytes_end_as_a_picture_or_a_refusal_and_nothing_else_happens(mo
                 assert "Traceback" not in refusal.detail and "0x" not in refusal.detail, told
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
     assert {"ok", "unreadable", "truncated", "not-an-image"} <= outcomes.keys()
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("behind", [b"\xff\xdd\0\4\0\0", b"\xff\xee\0\x0eAdobe" + bytes(7)])
+def test_a_segment_behind_half_a_jpeg_does_not_hide_what_is_missing(behind: bytes) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((400, 300), 80).save(buffer, "JPEG")
+    whole = buffer.getvalue()
+    assert pixels.canonicalise(whole[:-2] + behind + whole[-2:]).width == 400
+    with pytest.raises(pixels.RejectedImage) as refusal:
+        pixels.canonicalise(whole[: len(whole) // 2] + behind + b"\xff\xd9")
+    assert refusal.value.reason == "truncated"
