@@ -325,8 +325,8 @@ def _format_of(data: bytes) -> str:
 def _reading(data: bytes) -> Iterator[None]:
     try:
         yield
-    except RejectedImage:
-        raise
+    except (RejectedImage, MemoryError):
+        raise  # sizes were refused before: memory that is short is the function's own fault, and the call is repeated
     except Exception as error:  # a parser fed hostile bytes may raise anything, and no image may take a shard with it
         raise _unreadable(data, error) from error
 

@@ -296,3 +296,16 @@ def test_a_segment_behind_half_a_jpeg_does_not_hide_what_is_missing(behind: byte
     with pytest.raises(pixels.RejectedImage) as refusal:
         pixels.canonicalise(whole[: len(whole) // 2] + behind + b"\xff\xd9")
     assert refusal.value.reason == "truncated"
+
+
+@pytest.mark.fault("K04")
+def test_memory_that_is_short_is_no_fault_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short_of_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(buffer, "PNG")
+    monkeypatch.setattr(pixels.Image, "open", short_of_memory)
+    with pytest.raises(Exception) as raised:
+        pixels.canonicalise(buffer.getvalue())
+    assert raised.type is MemoryError
