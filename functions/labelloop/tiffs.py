@@ -14,6 +14,7 @@ from labelloop.stored import LARGEST_PROFILE, ORIENTATION_TAG, Limits, RejectedI
 MOST_ENTRIES = 4_096
 MOST_STRIPS = 65_536
 MOST_CHANNELS = 1_024
+MOST_OVERVIEWS = 64
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _CHANNELS, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 259, 277, 322, 323
@@ -21,6 +22,7 @@ _PLACES, _LENGTHS = (273, 324), (279, 325)
 _PROFILE, _NO_DATA = 34675, 42113
 _MEANING, _WHITE_IS_ZERO = 262, 0
 _KIND, _FURTHER, _DNG = 254, 330, 50706
+_OVERVIEW, _MASK = 1, 4
 # What the pixels need: sizes, strips and tiles, compression, colours.
 _KEPT = frozenset(
     [
@@ -81,6 +83,7 @@ def read(data: bytes, limits: Limits) -> Stored:
     _refuse_raw(layout, data, found)
     following = layout.number(layout.word, data, start + entries * layout.entry)
     _refuse(layout, data, found, limits)
+    is_lesser_of_several = following not in (0, first) and _is_lesser(layout, found.get(_KIND))
     kept = [entry.raw for tag, entry in sorted(found.items()) if tag in _KEPT]
     directory = struct.pack(f"{layout.order}{count_kind}", len(kept)) + b"".join(kept)
     directory += bytes(struct.calcsize(f"={layout.word}"))
@@ -88,11 +91,36 @@ def read(data: bytes, limits: Limits) -> Stored:
         picture=data[:first] + directory + data[first + len(directory) :],
         orientation=_orientation(layout, found),
         profile=_profile(found),
-        frames=2 if following not in (0, first) else 1,
+        frames=2 if is_lesser_of_several or _has_another_page(layout, data, first, following) else 1,
         bits=max(_numbers(layout, found, _BITS), default=1),
         no_data=_no_data(found),
         negative=_numbers(layout, found, _MEANING) == (_WHITE_IS_ZERO,),
     )
+
+
+def _has_another_page(layout: _Layout, data: bytes, first: int, following: int) -> bool:
+    """Overviews and masks belong to the page before them (Cloud Optimised GeoTIFF), which is the first one here."""
+    count_kind = "Q" if layout.big else "H"
+    seen = {0, first}
+    for _ in range(MOST_OVERVIEWS):
+        if following in seen:
+            return False
+        seen.add(following)
+        start = following + struct.calcsize(f"={count_kind}")
+        entries = layout.number(count_kind, data, following)
+        if entries > MOST_ENTRIES:
+            return True
+        places = range(start, start + entries * layout.entry, layout.entry)
+        own = (_entry(layout, data, place) for place in places if layout.number("H", data, place) == _KIND)
+        if not _is_lesser(layout, next(own, None)):
+            return True
+        following = layout.number(layout.word, data, start + entries * layout.entry)
+    return following not in seen
+
+
+def _is_lesser(layout: _Layout, kind: _Entry | None) -> bool:
+    stated = _numbers(layout, {_KIND: kind}, _KIND) if kind and kind.count == 1 else ()
+    return any(value & (_OVERVIEW | _MASK) for value in stated)
 
 
 def _entry(layout: _Layout, data: bytes, place: int) -> _Entry | None:
