@@ -11,13 +11,19 @@ from lint.project import Finding, Project
 
 # A file of any other name that pip reads would not be looked at: name it so.
 REQUIREMENTS = ("requirements/*.txt", "**/requirements*.txt", "containers/**/*.txt")
-COMMANDS = ("Makefile", "template.yaml", ".ci/run", "**/Dockerfile", "**/*.sh")
+COMMANDS = ("Makefile", "template.yaml", ".ci/run", "README.md", "**/Dockerfile", "**/*.sh")
 NOT_OURS = {".venvs", ".aws-sam", "build", "node_modules"}
 PIN = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][\w.!+]*( ; [^\\]+?)?(?P<hashes>( --hash=sha256:[0-9a-f]{64}\b)*)")
 # What pip reads besides requirements: an index, folders, other files; each could bring what nobody hashed.
 ADDRESS = re.compile(r"\w+://|^\s*(-|--)(i|index-url|extra-index-url|f|find-links|trusted-host)\b", re.MULTILINE)
 PIP_INSTALLS = re.compile(r"(\bpip3?\b|\$\(UV\)|\"\$@\").* (install|download|wheel|sync)\b")
 NPM_INSTALLS = re.compile(r"(\$\(NPM\)|\bnpm\b).* (install|i|add|update)\b")
+# A flag in quotes may be part of another word; without -r it has no hashes to look at.
+HASHED = re.compile(r"(?=.*\s--require-hashes(\s|$))(?=.*\s-r\s)")
+RUNNERS = re.compile(
+    r"\b(uvx|pipx|npx)\s|(\buv|\$\(UV\))\s(.*\s)?(tool\s+(install|run)|--with)\b|(\bnpm|\$\(NPM\))\s(.*\s)?(exec|x)\s"
+    r"|\b(curl|wget)\b.*\|\s*(sudo\s+)?(ba|da|z)?sh\b|\b(ba|da|z)?sh\b.*[<$]\((curl|wget)\b"
+)
 
 
 def check(project: Project) -> list[Finding]:
@@ -69,10 +75,12 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def _commands(path: Path) -> Iterator[tuple[int, str]]:
     for line, command in _logical_lines(path.read_text(encoding="utf-8")):
         for part in re.split(r"&&|\|\||;", command):
-            if PIP_INSTALLS.search(part) and "--require-hashes" not in part:
-                yield line, "pip installs without --require-hashes"
+            if PIP_INSTALLS.search(part) and not HASHED.match(part):
+                yield line, "pip installs without --require-hashes -r <file>"
             if NPM_INSTALLS.search(part) and "--package-lock-only" not in part:
                 yield line, "npm installs without its lock: npm ci"
+            if RUNNERS.search(part):
+                yield line, "runs what nobody hashed: install it by a requirements file or a lock"
 
 
 def _lock(root: Path, path: Path) -> list[Finding]:

@@ -270,3 +270,21 @@ def test_the_lint_finds_what_is_installed_without_a_hash(
     (tmp_path / file).write_text(text.replace(old, new))
     found = [str(each) for each in pins.check(Project(tmp_path))]
     assert found and all(each.startswith(file) for each in found) and any(said in each for each in found), found
+
+
+@pytest.mark.fault("J07")
+@pytest.mark.parametrize("file", ["Makefile", ".ci/run", "README.md", "Dockerfile", "a.sh", "template.yaml"])
+def test_the_lint_finds_other_ways_to_install_what_nobody_hashed(tmp_path: Path, file: str) -> None:
+    from lint import pins
+
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    for command in (
+        *("uvx six", "uv tool install six", "$(UV) tool run six", "uv run --with six x.py", "pipx run six"),
+        *("npx six", "npm exec six", "$(NPM) exec six", "npm install six", "npm i six"),
+        *("curl https://a.host/x | sh", "wget -qO- https://a.host/x | sudo bash -s", "sh <(curl https://a.host/x)"),
+        *('pip install six "--require-hashes"', "pip install six --require-hashes", "pip download six"),
+    ):
+        (tmp_path / file).write_text(f"\t{command}\n")
+        assert [each.where for each in pins.check(Project(tmp_path))] == [f"{file}:1"], command
+    (tmp_path / file).write_text("\tpip install --require-hashes -r a.txt\n\tnpm ci\n\tcurl -f x --output y\n")
+    assert pins.check(Project(tmp_path)) == []
