@@ -297,6 +297,29 @@ def test_layers_within_themselves_and_tensors_that_cannot_be_are_refused() -> No
     assert time.process_time() - began < 5
 
 
+@pytest.mark.fault("J01")
+@pytest.mark.parametrize(
+    ("shape", "strides", "offset"), [((6,), (1,), 1), ((2, 3), (4, 1), 0), ((2, 3), (0, 1), 0), ((3, 3), (1, 1), 0)]
+)
+def test_a_view_outside_its_storage_or_over_itself_is_refused_as_that(shape, strides, offset) -> None:
+    layer = {"_parameters": {"weight": tensor("0", "F16", shape, strides, offset)}, "_buffers": {}, "_modules": {}}
+    root = {"model": detection_model(layer, ("head", "bag"), {"nc": 2})}
+    with pytest.raises(InvalidInputError, match="reaches beyond its storage, or repeats itself"):
+        adopt(pt(checkpoint(root, {"0": bytes(12)})))
+
+
+@pytest.mark.fault("J01")
+def test_a_directory_of_more_entries_than_are_read_is_refused_by_their_count() -> None:
+    with pytest.raises(InvalidInputError, match="has 20001 members"):
+        adopt(pt(b"PK\1\2".ljust(46, b"\0") * 20_001))
+
+
+@pytest.mark.fault("J01")
+def test_a_pickle_of_more_instructions_than_are_followed_is_refused_by_their_count() -> None:
+    with pytest.raises(InvalidInputError, match="more than 800000 instructions"):
+        adopt(pt(checkpoint(b"\x80\x02" + b"]" * 800_000 + b".")))
+
+
 def test_a_checkpoint_of_something_else_is_no_detector() -> None:
     for root in ({"model": 7}, {}, {"model": None}, {"model": Call("torch.nn.modules.container Sequential", state={})}):
         with pytest.raises(InvalidInputError, match="no DetectionModel"):
