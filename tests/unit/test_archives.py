@@ -176,6 +176,15 @@ def test_records_of_headers_cost_neither_memory_nor_minutes(aws, body) -> None:
     assert most < 60_000_000 and seconds < 20, (most, seconds)
 
 
+@pytest.mark.fault("J06", "J01")
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize(
+    ("count", "said"), [(1_300_000, "header of more than 512 blocks"), (101, "more than 100 pax records")]
+)
+def test_records_of_a_header_are_refused_by_a_declared_bound(aws, kind, count, said) -> None:
+    assert said in refusal(gzip.compress(pax(kind, records(count)) + header("a", 0) + bytes(1024), 1))
+
+
 def endless_map() -> bytes:
     headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a"}
     start = tar(("GNUSparseFile.0/a", b"", {"pax_headers": headers}))[: 3 * 512]
