@@ -325,8 +325,10 @@ def _format_of(data: bytes) -> str:
 def _reading(data: bytes) -> Iterator[None]:
     try:
         yield
-    except (RejectedImage, MemoryError):
-        raise  # sizes were refused before: memory that is short is the function's own fault, and the call is repeated
+    except RejectedImage:
+        raise
+    except MemoryError as error:  # its sizes are within the limits, so the reader's memory is what is short
+        raise RejectedImage("too-large", "reading it takes more memory than there is; save it smaller") from error
     except Exception as error:  # a parser fed hostile bytes may raise anything, and no image may take a shard with it
         raise _unreadable(data, error) from error
 

@@ -299,13 +299,13 @@ def test_a_segment_behind_half_a_jpeg_does_not_hide_what_is_missing(behind: byte
 
 
 @pytest.mark.fault("K04")
-def test_memory_that_is_short_is_no_fault_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_for_which_memory_is_short_costs_itself_and_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def short_of_memory(*_: object, **__: object) -> None:
         raise MemoryError
 
     buffer = io.BytesIO()
     Image.new("RGB", (40, 30)).save(buffer, "PNG")
     monkeypatch.setattr(pixels.Image, "open", short_of_memory)
-    with pytest.raises(Exception) as raised:
+    with pytest.raises(pixels.RejectedImage) as refusal:
         pixels.canonicalise(buffer.getvalue())
-    assert raised.type is MemoryError
+    assert refusal.value.reason == "too-large" and "memory" in refusal.value.detail
