@@ -299,7 +299,7 @@ def test_a_segment_behind_half_a_jpeg_does_not_hide_what_is_missing(behind: byte
 
 
 @pytest.mark.fault("K04")
-def test_an_image_for_which_memory_is_short_costs_itself_and_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_for_which_memory_is_short_is_not_called_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def short_of_memory(*_: object, **__: object) -> None:
         raise MemoryError
 
