@@ -3,8 +3,6 @@
 # both are downloaded by their hashes first, and sam finds nothing else.
 set -e
 sam=$1 environment=$2 runtime=$3 architecture=$4
-# sam drops parameters that the template has not, and says nothing.
-"$(dirname "$sam")/python" -m lint.samconfig "$environment"
 machine=$([ "$architecture" = arm64 ] && echo aarch64 || echo x86_64)
 tag=cp3${runtime#python3.}
 # Lambda's C library: python3.11 runs on Amazon Linux 2.

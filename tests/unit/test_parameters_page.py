@@ -83,7 +83,7 @@ def test_a_name_that_never_was_is_told_too(copy: Path) -> None:
 
 
 def test_make_build_refuses_an_environment_with_an_old_name_and_no_other(tmp_path: Path) -> None:
-    """As requirements/sam_build.sh asks: isolated, so with nothing but the standard library."""
+    """As `make build` asks: isolated, so with nothing but the standard library."""
     for folder in ("lint", "functions/labelloop/contracts"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "functions/labelloop/__init__.py", tmp_path / "functions/labelloop")
@@ -105,5 +105,5 @@ def test_make_build_refuses_an_environment_with_an_old_name_and_no_other(tmp_pat
     assert asked["dev"].returncode == 1, asked["dev"]
     assert 'Seed is given in the parameter AdvancedSettings now, as in {"Seed": 20260101}' in asked["dev"].stderr
     assert asked["prod"].returncode == 0, asked["prod"]
-    assert '-m lint.samconfig "$environment"' in (ROOT / "requirements" / "sam_build.sh").read_text()
+    assert "-m lint.samconfig $(or $(CONFIG),default)" in (ROOT / "Makefile").read_text()
     assert samconfig.problems(ROOT) == []

@@ -79,7 +79,8 @@ def test_an_answer_that_may_not_be_sent_is_sent_by_the_reconciler(loop: Loop) ->
         assert json.loads(row["outcome"])["output"]["output_uri"].startswith(f"s3://{loop.bucket}/batches/{batch}/")
         assert loop.reach(arn, "Infer Shards").status == "RUNNING"
         assert loop.invoke("Reconcile")["answered"] == 1
-        run = loop.wait(arn)
+    loop.eventually(lambda: loop.invoke("Reconcile") and "Merge Annotations" in loop.run(arn).states)
+    run = loop.wait(arn)
     loop.assert_sound(run)
     assert "sagemaker" not in run.cause and loop.summary(run.batch)["deferred"] == 0
 
