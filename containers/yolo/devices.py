@@ -36,8 +36,8 @@ def check(instance_type: str) -> str:
     raise NoGpuError(
         f"{instance_type} has a GPU, but torch {torch.__version__} (for CUDA {torch.version.cuda or 'none'}) sees "
         "no CUDA device: the host's driver is older than that CUDA needs. For endpoints, set InferenceAmiVersion in "
-        "AdvancedSettings to a host image with a newer driver; for both, build the image with a torch of the driver's CUDA "
-        "(docs/gpu.md), or choose a CPU instance type"
+        "AdvancedSettings to a host image with a newer driver; for both, build the image with a torch of the driver's "
+        "CUDA (docs/gpu.md), or choose a CPU instance type"
     )
 
 
