@@ -5,12 +5,12 @@ the champion has not seen yet. What is known by its content is not looked at aga
 import time
 from typing import Any
 
-from labelloop import tasks
+from labelloop import engines, tasks
 from labelloop.batch import batches, copies, pinned_bytes, rounds
 from labelloop.batch.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints, models
+from labelloop.engines import models
 from labelloop.store import immutable, storage
 from labelloop.store.observability import count, entry, logger
 from labelloop.trust.inference import window_seconds
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     known = copies.among(copies.pin(files, number, open_images), open_images)
     unknown = [image for image in open_images if image.item.key not in known]
     unseen = _unseen(files, number, pinned["model"], everything, unknown)
-    trouble = endpoints.trouble(pinned["endpoint"]) if unseen else ""
+    trouble = engines.of().trouble(pinned["endpoint"]) if unseen else ""
     if trouble:
         count("InferenceGaveNothing")
         logger.error("the model cannot be asked", reason=trouble, images=len(unseen))

@@ -13,8 +13,8 @@ import time
 from typing import Any
 
 from botocore.exceptions import ClientError
-from labelloop.contracts import naming
-from labelloop.engines import endpoints
+from labelloop import engines, people
+from labelloop.engines import Engine
 from labelloop.store import aws, custom_resources
 from labelloop.store.observability import entry, logger
 
@@ -28,25 +28,38 @@ def handler(event: dict[str, Any], context: Any) -> None:
         deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SECONDS_KEPT_FOR_THE_ANSWER
         # Not from the settings: the bucket that holds them may be deleted already.
         prefix = event["ResourceProperties"]["ResourcePrefix"]
-        _try(_stop_training_jobs, prefix)
-        _try(_stop_labeling_jobs, prefix)
-        _try(_remove_endpoints, prefix, deadline)
+        _try(_stop_trainings, prefix)
+        _try(_stop_labelling, prefix)
+        for engine in engines.known():
+            _try(_remove_endpoints, engine, prefix, deadline)
     custom_resources.answer(event, "labelloop-clean-up")
 
 
-def _remove_endpoints(prefix: str, deadline: float) -> None:
-    left = endpoints.names(prefix)
-    while left := [name for name in left if _stays(name)]:
+def _stop_trainings(prefix: str) -> None:
+    for engine in engines.known():
+        for job in engine.running("training", prefix):
+            _try(engine.retire, "training", job)
+
+
+def _stop_labelling(prefix: str) -> None:
+    for backend in people.known():
+        for job in backend.running(prefix):
+            _try(backend.stop, job)
+
+
+def _remove_endpoints(engine: Engine, prefix: str, deadline: float) -> None:
+    left = engine.running("deployment", prefix)
+    while left := [name for name in left if _stays(engine, name)]:
         if time.monotonic() > deadline:
             logger.warning("endpoints are still there; remove them by hand", endpoints=left)
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _stays(endpoint: str) -> bool:
+def _stays(engine: Engine, endpoint: str) -> bool:
     """Whether it could not be removed, and may be later: SageMaker's refusal for now is a ValidationException."""
     try:
-        endpoints.remove(endpoint)
+        engine.retire("deployment", endpoint)
     except Exception as error:  # as for _try
         logger.warning("could not be removed", endpoint=endpoint, reason=str(error))
         now = isinstance(error, ClientError) and aws.error_code(error) == "ValidationException"
@@ -54,28 +67,9 @@ def _stays(endpoint: str) -> bool:
     return False
 
 
-def _stop_training_jobs(prefix: str) -> None:
-    for job in _listed(prefix, "list_training_jobs", "TrainingJobSummaries", "InProgress"):
-        if naming.is_training_job(prefix, job["TrainingJobName"]):
-            _try(aws.client("sagemaker").stop_training_job, TrainingJobName=job["TrainingJobName"])
-
-
-def _stop_labeling_jobs(prefix: str) -> None:
-    """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
-    for job in _listed(prefix, "list_labeling_jobs", "LabelingJobSummaryList", "Initializing", "InProgress"):
-        if job.get("PreHumanTaskLambdaArn", "").endswith(f":function:{prefix}-PreAnnotate"):
-            _try(aws.client("sagemaker").stop_labeling_job, LabelingJobName=job["LabelingJobName"])
-
-
-def _listed(prefix: str, operation: str, summaries: str, *statuses: str) -> list[dict[str, Any]]:
-    listing = aws.client("sagemaker").get_paginator(operation)
-    pages = (page for status in statuses for page in listing.paginate(NameContains=prefix, StatusEquals=status))
-    return [job for page in pages for job in page[summaries]]
-
-
-def _try(work: Any, *arguments: Any, **request: Any) -> None:
+def _try(work: Any, *arguments: Any) -> None:
     try:
-        work(*arguments, **request)
+        work(*arguments)
     except Exception as error:  # whatever it is, it must not keep the stack from being deleted
-        what = [getattr(work, "__name__", "?"), *arguments, *request.values()]
+        what = [getattr(work, "__name__", "?"), *map(str, arguments)]
         logger.warning("could not be removed; remove it by hand", what=what, reason=str(error))

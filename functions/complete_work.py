@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def _job_or_endpoint(event: dict[str, Any]) -> dict[str, Any]:
-    kind, external_id = events.changed_work(event)
+    kind, external_id = outside.changed(event)
     callback = callbacks.find(kind, external_id)
     ended = callback is not None and _complete(callback)
     logger.info("notice of outside work", kind=kind, work=external_id, known=callback is not None, ended=ended)

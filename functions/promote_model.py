@@ -4,15 +4,15 @@ champion pointer, guarded by the lock's fencing number, and releases the lock.
 
 from typing import Any
 
-from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints, models
+from labelloop import engines
+from labelloop.engines import models
 from labelloop.store import ledger, notices
 from labelloop.store.observability import count, entry, logger
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    endpoints.scale(event["endpoint"], settings().max_instances)
+    engines.of().scale(event["endpoint"])
     if "model_version" not in event:  # Scale Endpoint of version 0.1, whose Promote Model comes next
         return {"endpoint": event["endpoint"]}
     execution, version = event["execution"], event["model_version"]

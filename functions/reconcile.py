@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints
@@ -123,8 +124,7 @@ def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
 
 
 def _remove(endpoint: str) -> bool:
-    endpoints.remove(endpoint)
-    return True
+    return engines.of().retire("deployment", endpoint)
 
 
 def _measure_oldest_running() -> None:

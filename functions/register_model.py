@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
-from labelloop.engines import container_images, models, training
-from labelloop.store import aws, immutable, ledger, storage
+from labelloop.engines import container_images, model_packages, models, training
+from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, entry
 
 
@@ -30,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "image": container_images.resolve(settings().inference_image),
         },
     )
-    package = _register(version, storage.uri(f"{folder}/model.tar.gz"), storage.uri(f"{folder}/metrics.json"), card)
+    package = model_packages.register(version, card)
     ledger.index_version("model", version, {**card, "model_package": package})
     count("ModelRegistered")
     return {"model_package": package}
@@ -45,33 +44,3 @@ def _verified(model_uri: str, version: str) -> bytes:
             f"{description.weights_sha256}. Nothing is registered; train, or adopt the model again"
         )
     return archive
-
-
-def _register(version: str, model_uri: str, metrics_uri: str, card: dict[str, Any]) -> str:
-    """The ARN of this version's package in the group `<prefix>-models`; a repeat finds the first by its token."""
-    knobs, sagemaker = settings(), aws.client("sagemaker")
-    group = f"{knobs.resource_prefix}-models"
-    try:
-        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
-    except ClientError as error:
-        if aws.error_code(error) not in ("ValidationException", "ResourceNotFound"):
-            raise
-        sagemaker.create_model_package_group(
-            ModelPackageGroupName=group, ModelPackageGroupDescription="Champions of this labelloop stack"
-        )
-    answer = sagemaker.create_model_package(
-        ModelPackageGroupName=group,
-        ModelPackageDescription=version,
-        ModelApprovalStatus="Approved",
-        InferenceSpecification={
-            "Containers": [
-                {"Image": card["image"], "ModelDataUrl": model_uri, "Environment": {"MODEL_VERSION": version}}
-            ],
-            "SupportedContentTypes": ["application/jsonlines", "image/jpeg", "image/png"],
-            "SupportedResponseMIMETypes": ["application/jsonlines"],
-        },
-        ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}}},
-        CustomerMetadataProperties={name: card[name] for name in ("parent", "dataset", "job") if card[name]},
-        ClientToken=f"labelloop-{version}",
-    )
-    return str(answer["ModelPackageArn"])

@@ -3,12 +3,13 @@
 import time
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InferenceOverdueError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints
-from labelloop.store import aws, callbacks, storage
+from labelloop.engines import Request, endpoints
+from labelloop.store import callbacks, storage
 from labelloop.store.observability import count, entry
 from labelloop.work import outside
 
@@ -30,26 +31,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settled = callback.started and outside.settle(callback, endpoints.answered(callback))
     if settled or (callback.started and callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
-    knobs = settings()
-    answer = aws.client("sagemaker-runtime").invoke_endpoint_async(
-        EndpointName=event["endpoint"],
-        InputLocation=event["requests_uri"],
-        ContentType="application/jsonlines",
-        Accept="application/jsonlines",
-        InferenceId=inference_id,
-        S3OutputPathExtension=folder,
-        Filename=name,
-        RequestTTLSeconds=max(60, knobs.inference_queue_seconds),  # 60 is SageMaker's least
-        InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
-    )
+    asked = engines.of().predict(Request(event["endpoint"], event["requests_uri"], inference_id, folder, name))
     callbacks.mark_started(
-        callback,
-        endpoint=event["endpoint"],
-        output_uri=answer["OutputLocation"],
-        failure_uri=answer.get("FailureLocation", ""),
+        callback, endpoint=event["endpoint"], output_uri=asked.output_uri, failure_uri=asked.failure_uri
     )
     count("InferenceRequested")
-    return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(answer["OutputLocation"]))}
+    return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(asked.output_uri))}
 
 
 def _folder(batch: str, round_number: int, shard: str) -> str:

@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
+from labelloop import people
 from labelloop.contracts.errors import TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.people import jobs, labeling
+from labelloop.people import jobs
 from labelloop.people.jobs import Job
 from labelloop.store import callbacks, notices
 from labelloop.store.callbacks import Outcome
@@ -19,8 +20,8 @@ STOPPING_TAKES_SECONDS = 40
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Raises TransientError while the job is still stopping, so that the state asks again."""
     job = jobs.find(Files(event["batch_id"]), int(event["round"]), int(event["job"]))
-    labeling.stop(job.name)
-    outcome = _wait_until_stopped(job.name)
+    people.of(job.backend).stop(job.name)
+    outcome = _wait_until_stopped(job)
     callback = callbacks.find("labeling", job.name)
     if callback is not None:
         callbacks.answer(callback, outcome)
@@ -28,11 +29,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"status": outcome.output["status"]}
 
 
-def _wait_until_stopped(job: str) -> Outcome:
+def _wait_until_stopped(job: Job) -> Outcome:
     deadline = time.monotonic() + STOPPING_TAKES_SECONDS
-    while (outcome := labeling.ended(job)) is None:
+    while (outcome := people.of(job.backend).ended(job.name)) is None:
         if time.monotonic() > deadline:
-            raise TransientError(f"labelling job {job} is still stopping")
+            raise TransientError(f"labelling job {job.name} is still stopping")
         time.sleep(1)
     return outcome
 

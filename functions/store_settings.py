@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+from labelloop import people
 from labelloop.contracts import advanced
 from labelloop.contracts.settings import MissingSettingError, Settings
-from labelloop.people import labeling
 from labelloop.store import aws, custom_resources, settings_documents
 from labelloop.store.observability import entry, logger
 
@@ -54,7 +54,7 @@ def _store(given: dict[str, str], before: dict[str, str]) -> dict[str, str]:
 
 def _notices(settings: Settings) -> Iterator[str]:
     """What can be deployed, and will not do what one may expect."""
-    if notice := labeling.too_many_categories(settings):
+    if notice := people.of(settings.labeling_backend).unable(settings):
         yield notice
     images = {"TrainingImage": settings.training_image, "InferenceImage": settings.inference_image}
     for name, image in images.items():

@@ -6,6 +6,9 @@ question whether a label has key points (`label.key_points is None`), which is t
 a class of the port's own folder sets as `name`, so a new task or policy is covered when it is there. Whether something
 is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable called otherwise,
 and the keys of a dict.
+
+What trains and serves models stands behind `engines.of`, what asks people behind `people.of`: only the modules of these
+rooms make a client of a service that does it.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from lint.project import Finding, Project
 
 # A label's own kind is part of the contract of its line: these read and write it.
 READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py",)
+
+SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime", "application-autoscaling", "rekognition")
+ROOMS_OF_SERVICES = ("functions/labelloop/engines", "functions/labelloop/people")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,20 @@ PORTS = (
 
 def check(project: Project) -> list[Finding]:
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in _modules(project)}
-    return [finding for port in PORTS for finding in _findings(project, port, trees)]
+    found = [finding for port in PORTS for finding in _findings(project, port, trees)]
+    return [*found, *_services(project, trees)]
+
+
+def _services(project: Project, trees: dict[Path, ast.Module]) -> Iterator[Finding]:
+    for path, tree in trees.items():
+        where = path.relative_to(project.root).as_posix()
+        if where.startswith(ROOMS_OF_SERVICES):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".client"):
+                for service in sorted(_constants(node.args) & set(SERVICES)):
+                    what = f"asks {service} itself: engines.of(...) or people.of(...) has a verb for it"
+                    yield Finding(f"{where}:{node.lineno}", what)
 
 
 def _modules(project: Project) -> list[Path]:

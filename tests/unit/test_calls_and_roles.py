@@ -28,6 +28,12 @@ ACTIONS = {  # of methods that IAM calls otherwise
     "get_bucket_cors": "s3:GetBucketCORS",
     "invoke": "lambda:InvokeFunction",
 }
+# A call of what these look up may be a call of each that implements the port.
+PORTS = {
+    "engine": ["yolo"],
+    "backend": ["ground_truth"],
+}
+LOOK_UPS = {"engines.of": "engine", "people.of": "backend", "outside.engine": "engine", "outside.backend": "backend"}
 # It takes what it may not read for not there: no document is pinned for what these are called for.
 TOLERANT = {("settings_documents", "_find")}
 Name = tuple[str, str]
@@ -66,6 +72,14 @@ def assignments(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
             yield each.targets[0], each.value
 
 
+def _port(node: ast.AST) -> str:
+    """The port whose implementation an expression is: a look-up, or a variable called after it."""
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        return LOOK_UPS.get(called) or (called if called in PORTS else "")
+    return node.id if isinstance(node, ast.Name) and node.id in PORTS else ""
+
+
 class Module:
     """What each function of a file calls: AWS, and functions of the project."""
 
@@ -92,6 +106,9 @@ class Module:
                 yield self.imported[each.id]
             elif isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id in self.modules:
                 yield each.value.id, each.attr
+
+            elif isinstance(each, ast.Attribute) and (port := _port(each.value)):
+                yield from ((module, each.attr) for module in PORTS[port])
 
     def _asked(self, node: ast.AST) -> Iterator[str]:
         named = {ast.unparse(name): client_of(value, {}) for name, value in assignments(node)}
@@ -137,7 +154,7 @@ def test_a_function_may_make_every_call_that_it_can_come_to(handler: str) -> Non
 
 
 def test_calls_are_found_where_they_are_deep_and_rare() -> None:
-    assert "sagemaker:StopLabelingJob" in asked("reconcile"), "failures.close_expired, labeling.stop"
+    assert "sagemaker:StopLabelingJob" in asked("reconcile"), "failures.close_expired, ground_truth.stop"
     assert {"sagemaker:ListEndpoints", "states:ListExecutions", "cloudwatch:DeleteAlarms"} <= asked("reconcile")
     assert {"scheduler:UpdateSchedule", "events:DisableRule", "states:StopExecution"} <= asked("stop_executions")
     assert {"dynamodb:DeleteItem", "sns:Publish", "sagemaker:CreateLabelingJob"} <= asked("request_labels")

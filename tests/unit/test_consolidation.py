@@ -25,7 +25,7 @@ from labelloop.contracts.manifests import Failed, Labelled, read_labeled
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import settings
-from labelloop.people import labeling
+from labelloop.people import jobs
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.consolidation_objects import worker_ids
 from labelloop.tasks import boxes as boxes_task
@@ -114,7 +114,7 @@ def test_the_answers_attribute_of_every_job_tells_its_task(environment, change_s
     for task in ("boxes", "key-points"):
         change_setting("TASK", task)
         for kind in JOB_KINDS:
-            attribute = labeling.form(kind, settings()).attribute
+            attribute = jobs.form(kind, settings()).attribute
             assert label(forms[attribute], attribute=attribute)["workers"] == 1
     with pytest.raises(InvalidInputError, match=r"labelAttributeName.*human-boxes"):
         label(boxes(), attribute="bounding-box")

@@ -1,8 +1,8 @@
 """Events and notices are read as what anybody may have sent."""
 
 import pytest
-from labelloop.contracts import events
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.work import outside
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from labelloop.contracts.errors import InvalidInputError
     ],
 )
 def test_an_event_names_the_work_that_changed(event, work) -> None:
-    assert events.changed_work(event) == work
+    assert outside.changed(event) == work
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_an_event_names_the_work_that_changed(event, work) -> None:
 )
 def test_an_event_that_names_no_work_is_refused_in_words(event) -> None:
     with pytest.raises(InvalidInputError, match="the event cannot be read"):
-        events.changed_work(event)
+        outside.changed(event)

@@ -9,7 +9,7 @@ from lint import ports
 from lint.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-PLANTED_IN = ("judge_batch.py", "labelloop/people/labeling.py", "labelloop/trust/judgement.py")
+PLANTED_IN = ("judge_batch.py", "labelloop/people/ground_truth.py", "labelloop/trust/judgement.py")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_branch_on_a_policy_is_told_outside_of_policies_only(house, path, line
     ["return task is None", "return policy is not None", 'return record == "box"', 'return {"boxes": 1}[knobs.task]'],
 )
 def test_what_is_no_branch_on_a_name_is_let_be(house, line) -> None:
-    assert planted(house, "labelloop/people/labeling.py", line) == []
+    assert planted(house, "labelloop/people/ground_truth.py", line) == []
 
 
 def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:
@@ -103,3 +103,12 @@ def test_a_port_without_names_cannot_be_checked_and_says_so(house) -> None:
     shutil.rmtree(house / "functions/labelloop/trust/policies")
     (found,) = ports.check(Project(house))
     assert found.where == "functions/labelloop/trust/policies" and "nobody knows" in found.what
+
+
+@pytest.mark.parametrize("service", ports.SERVICES)
+def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(house, service) -> None:
+    line = f'return aws.client("{service}")'
+    (told,) = planted(house, "judge_batch.py", line)
+    assert service in told and "engines.of(" in told
+    assert planted(house, "labelloop/people/ground_truth.py", line) == []
+    assert planted(house, "judge_batch.py", 'return aws.client("s3")') == []

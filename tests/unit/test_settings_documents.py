@@ -223,7 +223,7 @@ def test_names_people_use_can_be_deployed_and_read_back(deploy, monkeypatch, nam
 def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_before_a_job(deploy) -> None:
     from labelloop.contracts.errors import InvalidInputError
     from labelloop.contracts.settings import Settings
-    from labelloop.people import labeling
+    from labelloop.people import ground_truth
 
     built = {"TRAINING_IMAGE": "", "INFERENCE_IMAGE": "repository@sha256:00aa"}
     assert deploy(**built)["Data"]["Notices"] == "none"
@@ -231,7 +231,7 @@ def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_b
     assert "Classes lists 80 names" in notice and "at most 50" in notice
     assert "KeyPoints lists 133 names" in deploy(TASK="key-points", KEY_POINTS=WHOLE_BODY)["Data"]["Notices"]
     with pytest.raises(InvalidInputError, match="at most 50"):
-        labeling.check_ready(Settings.from_environment({**SETTINGS, "CLASSES": COCO}))
+        ground_truth._check_ready(Settings.from_environment({**SETTINGS, "CLASSES": COCO}))
 
 
 def test_an_image_that_may_change_under_its_name_is_told_at_deployment(deploy) -> None:

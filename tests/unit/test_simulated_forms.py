@@ -7,7 +7,7 @@ import pytest
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.records import KeyPoint
 from labelloop.contracts.settings import Settings
-from labelloop.people import labeling
+from labelloop.people import ground_truth, jobs
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.task_input import task_input
 from labelloop.tasks.pages import box_mark, point_mark
@@ -19,11 +19,11 @@ from demo.annotators.noise import PROFILES
 from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
 
 KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)
-TEMPLATES = sorted((labeling.TEMPLATES).glob("*.liquid.html"))
+TEMPLATES = sorted(ground_truth.TEMPLATES.glob("*.liquid.html"))
 ATTRIBUTES = {
     form.template: form.attribute
     for task in ("boxes", "key-points")
-    for form in (labeling.form(kind, replace(KNOBS, task=task)) for kind in JOB_KINDS)
+    for form in (jobs.form(kind, replace(KNOBS, task=task)) for kind in JOB_KINDS)
 }
 DRAWN = pictures(8)
 KNOWN = parse_truth(truth("b", DRAWN))

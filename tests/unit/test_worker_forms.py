@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from labelloop.people import labeling
+from labelloop.people import ground_truth
 from liquid import Environment
 
-FOLDER = labeling.TEMPLATES
+FOLDER = ground_truth.TEMPLATES
 TEMPLATES = sorted(FOLDER.glob("*.liquid.html"))
 EVIL = '\'"><script>alert(1)</script><!-- {{ 7 }} &quot; onerror="x" </crowd-form>'
 # What each template's answer is made of: element and name.

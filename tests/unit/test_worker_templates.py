@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import Settings
-from labelloop.people import labeling
+from labelloop.people import ground_truth
 from labelloop.people.task_input import task_input
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from liquid import BoundTemplate, Environment
 from made_up_stack import BUCKET, SETTINGS
 
-TEMPLATES = sorted((labeling.TEMPLATES).glob("*.liquid.html"))
+TEMPLATES = sorted((ground_truth.TEMPLATES).glob("*.liquid.html"))
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 SIGNED = "https://signed.example/?key="
 WIDGETS = ("crowd-bounding-box", "crowd-keypoint", "crowd-image-classifier")

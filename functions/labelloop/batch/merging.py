@@ -13,7 +13,7 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
-from labelloop.people import collecting, jobs, labeling
+from labelloop.people import collecting, jobs
 from labelloop.people.collected import HumanLabel, collect
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, logger
@@ -116,7 +116,7 @@ def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> 
     """
     if number == 0:
         given = immutable.read_text_lines(files.imported_labels)
-        attribute = labeling.form("annotate", settings()).attribute
+        attribute = jobs.form("annotate", settings()).attribute
         name = f"{files.batch_id}-r0"
         return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
     found: dict[str, HumanLabel] = {}

@@ -3,6 +3,7 @@
 Whatever cannot be read raises InvalidInputError: the event ends in a dead-letter queue with a reason, never in silence.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from labelloop.contracts import fields
@@ -10,18 +11,14 @@ from labelloop.contracts.errors import InvalidInputError
 
 LONGEST_NAME = 1024  # characters; an object's key has so many bytes, all other names are shorter
 # EventBridge's detail-type -> the kind of work that changed, and where the event names it.
-_WORK = {
-    "SageMaker Ground Truth Labeling Job State Change": ("labeling", ("resources", 0)),
-    "SageMaker Training Job State Change": ("training", ("detail", "TrainingJobName")),
-    "SageMaker Endpoint State Change": ("deployment", ("detail", "EndpointName")),
-}
+Kinds = Mapping[str, tuple[str, tuple[str | int, ...]]]
 
 
-def changed_work(event: Any) -> tuple[str, str]:
+def changed_work(event: Any, kinds: Kinds) -> tuple[str, str]:
     """(kind, name) of the job or endpoint that an EventBridge event is about."""
-    kind, place = _WORK.get(named(event, "detail-type"), ("", ()))
+    kind, place = kinds.get(named(event, "detail-type"), ("", ()))
     if not kind:
-        raise _unreadable(("detail-type",), f"must be one of {', '.join(_WORK)}")
+        raise _unreadable(("detail-type",), f"must be one of {', '.join(kinds)}")
     return kind, named(event, *place).rpartition("/")[2]
 
 

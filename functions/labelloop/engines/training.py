@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from labelloop.contracts import fields
+from labelloop.contracts import fields, naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction, parse_lines
@@ -184,3 +184,14 @@ def ended(job: str) -> Outcome | None:
             reason = "it ran longer than TrainingTimeoutSeconds; raise it in AdvancedSettings, or train fewer steps"
         return Outcome(False, error="TrainingJobFailed", cause=f"training job {job} is {status}: {reason}")
     return None
+
+
+def running(prefix: str) -> list[str]:
+    """Jobs of this stack that go on."""
+    listing = aws.client("sagemaker").get_paginator("list_training_jobs")
+    return [
+        job["TrainingJobName"]
+        for page in listing.paginate(NameContains=prefix, StatusEquals="InProgress")
+        for job in page["TrainingJobSummaries"]
+        if naming.is_training_job(prefix, job["TrainingJobName"])
+    ]

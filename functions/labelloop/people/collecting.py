@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from labelloop import tasks
+from labelloop import people, tasks
 from labelloop.contracts.errors import ChangedObjectError, TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import SCHEMA, Box, KeyPoint, check_schema
 from labelloop.contracts.settings import settings
-from labelloop.people import jobs, labeling
+from labelloop.people import jobs
 from labelloop.people.collected import Collected, HumanLabel, collect
 from labelloop.people.jobs import Job
 from labelloop.store import immutable, storage
@@ -29,10 +29,10 @@ def take_in(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> C
     """
     known = immutable.find_lines(files.answers(number, job.name))
     if known is None:
-        ended = labeling.ended(job.name)
+        ended = people.of(job.backend).ended(job.name)
         if ended is None:
             raise TransientError(f"labelling job {job.name} has not ended yet")
-        found = _answers(files, number, job, ended.output["output_uri"], sizes)
+        found = _answers(files, number, job, sizes)
         found = replace(found, status=ended.output["status"], reason=ended.output["reason"])
         known = immutable.create_lines(files.answers(number, job.name), _records(job, found))
     return _from_records(job, known)
@@ -53,8 +53,7 @@ def of_job(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> Co
             f"what people answered in labelling job {job.name} was not collected: {files.answers(number, job.name)} is "
             "not there. Start the batch again with the same input; nothing is asked twice"
         )
-    written = _output(files, number, job)
-    answers = _answers(files, number, job, storage.uri(written) if storage.exists(written) else "", sizes)
+    answers = _answers(files, number, job, sizes)
     return replace(answers, status=noted["status"], reason=noted["reason"])
 
 
@@ -75,21 +74,17 @@ def pin_adjustments(files: Files, number: int, index: int) -> None:
         jobs.pin(files, number, place, "adjust", part)
 
 
-def _answers(files: Files, number: int, job: Job, output_uri: str, sizes: Mapping[str, Size]) -> Collected:
+def _answers(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> Collected:
     """Raises ChangedObjectError where the answers were deleted, because they would be asked for again, or are not those
-    that were scored. Ground Truth's output carries no hash; what an earlier call read of it does, except version 0.1's.
+    that were scored. A job's output carries no hash; what an earlier call read of it does, except version 0.1's.
     """
-    knobs, written = settings(), _output(files, number, job)
-    if not output_uri and storage.was_written(written):
-        raise ChangedObjectError(
-            f"{storage.uri(written)}, what people answered, is not there any more. {storage.restoring(written)}"
-        )
+    knobs = settings()
     found = collect(
         job.name,
         job.kind,
-        labeling.form(job.kind, knobs).attribute,
+        jobs.form(job.kind, knobs).attribute,
         immutable.read_text_lines(storage.own_key(job.manifest_uri)),
-        storage.find_text_lines(storage.own_key(output_uri)) if output_uri else (),
+        people.of(job.backend).collect(files, number, job),
         knobs.label_names,
         jobs.honeypots_of(files, number, job.name),
         sizes,
@@ -98,14 +93,9 @@ def _answers(files: Files, number: int, job: Job, output_uri: str, sizes: Mappin
     if noted.get("answers-sha256", found.digest) != found.digest:
         raise ChangedObjectError(
             f"what people answered in labelling job {job.name} was changed after it was collected. "
-            f"{storage.restoring(written)}"
+            f"{storage.restoring(f'{files.labeling(number)}/{job.name}/')}"
         )
     return found
-
-
-def _output(files: Files, number: int, job: Job) -> str:
-    """Ground Truth's own layout."""
-    return f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"
 
 
 def _records(job: Job, found: Collected) -> Iterator[dict[str, Any]]:

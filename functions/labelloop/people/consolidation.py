@@ -22,7 +22,7 @@ from labelloop.tasks.consolidation_boxes import ABOUT_HALF
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 Value = dict[str, Any]
-# What the label attribute of a labelling job (labeling.form) asks people for.
+# What the label attribute of a labelling job (jobs.form) asks people for.
 ASKED: dict[str, type[Answer]] = {
     "human-boxes": BoxAnswer,
     "human-key-points": KeyPointAnswer,

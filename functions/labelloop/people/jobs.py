@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts import naming
 from labelloop.contracts.layout import Files
 from labelloop.contracts.records import SCHEMA, check_schema
-from labelloop.contracts.settings import settings
+from labelloop.contracts.settings import Settings, settings
 from labelloop.engines import training_images
 from labelloop.people import honeypots
 from labelloop.people.honeypots import Honeypot
 from labelloop.store import datasets, immutable, storage
+from labelloop.tasks import Form
 
 Line = Mapping[str, Any]
 
@@ -32,6 +34,7 @@ class Job:
     manifest_uri: str
     objects: int
     honeypots: int
+    backend: str = "ground-truth"  # what asks people; version 0.1 knew no other
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class _Part:
     name: str
     kind: str
     lines: Sequence[Line]
+
+
+def form(kind: str, settings: Settings) -> Form:
+    """What a job of this kind (annotate, adjust or verify) asks people for; what is marked is the task's."""
+    names = settings.label_names
+    return tasks.of(settings.task).form(kind, names, naming.listed(names))
 
 
 def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: str) -> int:
@@ -104,6 +113,7 @@ def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line],
         "manifest_uri": storage.uri(manifest),
         "objects": len(stored) - pots,
         "honeypots": pots,
+        "backend": settings().labeling_backend,
         "schema": SCHEMA,
     }
     return _from_json(immutable.create_json(files.job(number, index), record))
@@ -128,4 +138,5 @@ def _name(files: Files, number: int, index: int, kind: str) -> str:
 
 def _from_json(record: Mapping[str, Any]) -> Job:
     check_schema(record, f"labelling job {record['job']}")
-    return Job(record["job"], record["kind"], record["manifest_uri"], record["objects"], record["honeypots"])
+    fields = ("kind", "manifest_uri", "objects", "honeypots", "backend")
+    return Job(record["job"], **{name: record[name] for name in fields if name in record})

@@ -6,9 +6,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints, training
+from labelloop.engines import endpoints
 from labelloop.store import callbacks, ledger, notices
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, logger
@@ -53,7 +54,7 @@ def stop_open_work(execution: str) -> None:
     for callback in callbacks.open_callbacks():
         if callback.execution != execution:
             continue
-        if callback.kind == "training" and training.stop(callback.external_id):
+        if callback.kind == "training" and outside.engine(callback).retire("training", callback.external_id):
             outside.give_up(callback, "TrainingJobFailed", "the execution that started the job failed")
         elif callback.kind == "deployment":
             outside.give_up(callback, "DeploymentFailed", "the execution that deployed the endpoint failed")
@@ -70,7 +71,7 @@ def remove_unpromoted_endpoint(model_version: str) -> None:
     if strange or name in endpoints.serving(prefix) or name in endpoints.asked(waiting):
         return
     try:
-        endpoints.remove(name)
+        engines.of().retire("deployment", name)
     except (ClientError, BotoCoreError) as error:
         count("EndpointNotRemoved")
         logger.warning("the endpoint could not be removed yet", endpoint=name, reason=str(error))

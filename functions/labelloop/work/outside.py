@@ -8,8 +8,10 @@ endpoint. Events are hints: what became of the work, the object in S3 or Describ
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labelloop.engines import endpoints, training
-from labelloop.people import labeling
+from labelloop import engines, people
+from labelloop.contracts import events
+from labelloop.engines import Engine, endpoints
+from labelloop.people import Backend
 from labelloop.store import callbacks
 from labelloop.store.callbacks import Callback, Outcome
 
@@ -61,12 +63,27 @@ def ended(callback: Callback) -> Outcome | None:
         case "inference":
             return endpoints.answered(callback)
         case "labeling":
-            return labeling.ended(callback.external_id)
+            return backend(callback).ended(callback.external_id)
         case "training":
-            return training.ended(callback.external_id)
+            return engine(callback).trained(callback.external_id)
         case "deployment":
-            return endpoints.ended(callback.external_id)
+            return engine(callback).deployed(callback.external_id)
     raise ValueError(f"unknown kind of outside work: {callback.id}")
+
+
+def engine(callback: Callback) -> Engine:
+    """What trains or serves it; version 0.1 noted none."""
+    return engines.of(callback.details.get("engine", "yolo"))
+
+
+def backend(callback: Callback) -> Backend:
+    """What asks people; version 0.1 noted none."""
+    return people.of(callback.details.get("backend", "ground-truth"))
+
+
+def changed(event: Any) -> tuple[str, str]:
+    """(kind, name) of the work that an event of EventBridge is about. Raises InvalidInputError for any other event."""
+    return events.changed_work(event, {**engines.EVENTS, **people.EVENTS})
 
 
 def answer(callback: Callback) -> Outcome | None:
@@ -88,8 +105,8 @@ def stop(callback: Callback, error: str, cause: str) -> None:
     job that cannot be stopped now keeps its row open: the reconciler tries again.
     """
     if callback.kind == "labeling":
-        labeling.stop(callback.external_id)
-    elif callback.kind == "training" and not training.stop(callback.external_id):
+        backend(callback).stop(callback.external_id)
+    elif callback.kind == "training" and not engine(callback).retire("training", callback.external_id):
         return
     give_up(callback, error, cause)
 

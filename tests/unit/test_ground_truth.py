@@ -8,7 +8,7 @@ from fake_service import refused
 from labelloop.contracts.augmented import PROPOSALS
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.settings import settings
-from labelloop.people import labeling
+from labelloop.people import ground_truth, jobs
 from labelloop.store import storage
 
 from local.sagemaker.requests import check, service_model
@@ -18,7 +18,7 @@ JOB = "labelloop-week-1-0123abcd-r2"
 
 def request(**changes):
     places = {name: f"s3://data-bucket/{name}" for name in ("manifest_uri", "template_uri", "label_categories_uri")}
-    asks = labeling.form(changes.pop("kind", "annotate"), settings())
+    asks = jobs.form(changes.pop("kind", "annotate"), settings())
     given = {
         "job": JOB,
         "form": asks,
@@ -26,7 +26,7 @@ def request(**changes):
         "settings": settings(),
         **places,
     }
-    return labeling.job_request(**{**given, **changes})
+    return ground_truth.job_request(**{**given, **changes})
 
 
 def problems(asked):
@@ -49,7 +49,7 @@ def test_long_and_foreign_class_names_make_a_legal_request_too(environment, chan
 
 def test_a_title_lists_the_classes_as_a_sentence_does(change_setting) -> None:
     change_setting("CLASSES", "head,bag,phone")
-    titles = [labeling.form(kind, settings()).title for kind in ("annotate", "adjust")]
+    titles = [jobs.form(kind, settings()).title for kind in ("annotate", "adjust")]
     assert titles == [
         "Draw a box around every head, bag and phone",
         "Correct the boxes around every head, bag and phone",
@@ -67,7 +67,7 @@ def test_the_answers_of_every_kind_and_the_proposals_have_different_names(enviro
 
 
 @pytest.mark.parametrize(
-    ("waits", "lifetime"), [("86400", 86_400), ("30", 60), ("99999999", labeling.LONGEST_PRIVATE_TASK_SECONDS)]
+    ("waits", "lifetime"), [("86400", 86_400), ("30", 60), ("99999999", ground_truth.LONGEST_PRIVATE_TASK_SECONDS)]
 )
 def test_a_job_lives_no_longer_than_the_state_that_waits_and_ground_truth_allows(
     environment, change_setting, waits, lifetime
@@ -87,15 +87,15 @@ def test_the_functions_and_the_team_are_those_of_the_stack(environment) -> None:
 
 
 def test_the_template_is_stored_once_under_its_content(aws) -> None:
-    uri = labeling.deploy_template("boxes.liquid.html")
-    assert uri == labeling.deploy_template("boxes.liquid.html")
+    uri = ground_truth.deploy_template("boxes.liquid.html")
+    assert uri == ground_truth.deploy_template("boxes.liquid.html")
     body = storage.read(storage.own_key(uri))
     assert uri.endswith(f"/{hashlib.sha256(body).hexdigest()}.liquid.html") and b"crowd-" in body
     assert len(list(storage.keys("worker_ui/"))) == 1
 
 
 def test_label_categories_have_ground_truths_format(environment) -> None:
-    assert labeling.label_categories(("head", "bag")) == {
+    assert ground_truth.label_categories(("head", "bag")) == {
         "document-version": "2018-11-28",
         "labels": [{"label": "head"}, {"label": "bag"}],
     }
@@ -103,8 +103,8 @@ def test_label_categories_have_ground_truths_format(environment) -> None:
 
 def test_stopping_a_job_that_has_ended_changes_nothing(fake_service) -> None:
     sagemaker = fake_service("sagemaker", stop_labeling_job=refused("ValidationException", "is in Completed state"))
-    labeling.stop(JOB)
+    ground_truth.stop(JOB)
     assert sagemaker.requests_of("stop_labeling_job") == [{"LabelingJobName": JOB}]
     sagemaker.answering(stop_labeling_job=refused("AccessDeniedException"))
     with pytest.raises(ClientError, match="AccessDenied"):
-        labeling.stop(JOB)
+        ground_truth.stop(JOB)

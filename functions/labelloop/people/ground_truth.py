@@ -1,22 +1,28 @@
-"""Ground Truth jobs: what each kind asks people for, the request, the worker template, and stopping one.
+"""SageMaker Ground Truth as the labelling backend (port.py): the request of a job, the worker template, its end.
 
 Contract: CreateLabelingJob, SageMaker API reference.
 """
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop import tasks
-from labelloop.contracts import naming
-from labelloop.contracts.errors import InvalidInputError, LimitReachedError
-from labelloop.contracts.settings import NAMES_OF, Settings
-from labelloop.store import aws, immutable, storage
+from labelloop.contracts.errors import ChangedObjectError, InvalidInputError, LimitReachedError
+from labelloop.contracts.events import Kinds
+from labelloop.contracts.layout import Files
+from labelloop.contracts.settings import NAMES_OF, Settings, settings
+from labelloop.people import jobs
+from labelloop.people.jobs import Job
+from labelloop.store import aws, immutable, settings_documents, storage
 from labelloop.store.callbacks import Outcome
 from labelloop.tasks import Form
+
+name = "ground-truth"
+events: Kinds = {"SageMaker Ground Truth Labeling Job State Change": ("labeling", ("resources", 0))}
 
 TEMPLATES = Path(__file__).parent / "worker_ui"
 LONGEST_PRIVATE_TASK_SECONDS = 2_592_000
@@ -27,10 +33,36 @@ _UNAVAILABLE = re.compile(
 )
 
 
-def form(kind: str, settings: Settings) -> Form:
-    """`kind` is annotate, adjust or verify; what is marked is the task's."""
-    names = settings.label_names
-    return tasks.of(settings.task).form(kind, names, _plain(naming.listed(names)))
+def ask(files: Files, number: int, job: Job) -> bool:
+    """Names stay taken, and the answer to an earlier execution is as good now: a job that exists is not asked again."""
+    knobs = settings()
+    _check_ready(knobs)
+    settings_documents.note_labeling_job(job.name, files.batch_id, job.manifest_uri)
+    form, folder = jobs.form(job.kind, knobs), files.labeling(number)
+    categories = storage.write_json(f"{folder}/label-categories-{job.kind}.json", label_categories(form.categories))
+    return _create(
+        job_request(
+            job=job.name,
+            form=form,
+            manifest_uri=job.manifest_uri,
+            output_uri=storage.uri(folder),
+            template_uri=deploy_template(form.template),
+            label_categories_uri=categories,
+            settings=knobs,
+        )
+    )
+
+
+def collect(files: Files, number: int, job: Job) -> Iterable[str]:
+    """From where Ground Truth writes its output (SageMaker developer guide, sms-data-output)."""
+    written = f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"
+    if storage.exists(written):
+        return storage.find_text_lines(written)
+    if storage.was_written(written):
+        raise ChangedObjectError(
+            f"{storage.uri(written)}, what people answered, is not there any more. {storage.restoring(written)}"
+        )
+    return ()
 
 
 def job_request(
@@ -56,8 +88,8 @@ def job_request(
             "WorkteamArn": settings.work_team_arn,
             "UiConfig": {"UiTemplateS3Uri": template_uri},
             "PreHumanTaskLambdaArn": settings.pre_annotate_function_arn,
-            "TaskTitle": form.title[:LONGEST_TITLE],
-            "TaskDescription": form.description,
+            "TaskTitle": _plain(form.title)[:LONGEST_TITLE],
+            "TaskDescription": _plain(form.description),
             "TaskKeywords": ["image", form.keyword],
             "NumberOfHumanWorkersPerDataObject": settings.workers_per_object,
             "TaskTimeLimitInSeconds": settings.task_time_limit_seconds,
@@ -77,10 +109,10 @@ def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
     return {"document-version": "2018-11-28", "labels": [{"label": name} for name in names]}
 
 
-def too_many_categories(settings: Settings) -> str:
-    """Why Ground Truth cannot ask people for so many names; empty where it can."""
+def unable(settings: Settings) -> str:
+    """A job lists its names as categories, and may have only so many."""
     count, parameter = len(settings.label_names), NAMES_OF[settings.task].title().replace("_", "")
-    if settings.labeling_backend != "ground-truth" or count <= MOST_CATEGORIES:
+    if count <= MOST_CATEGORIES:
         return ""
     return (
         f"{parameter} lists {count} names, and a labelling job of Ground Truth takes at most {MOST_CATEGORIES}: people "
@@ -88,11 +120,11 @@ def too_many_categories(settings: Settings) -> str:
     )
 
 
-def check_ready(settings: Settings) -> None:
+def _check_ready(settings: Settings) -> None:
     """Raises InvalidInputError, with what to do, where every task of a job would fail: better now than in front of
     people. Ground Truth's page reads the images through CORS (sms-cors-update).
     """
-    if refusal := too_many_categories(settings):
+    if refusal := unable(settings):
         raise InvalidInputError(refusal)
     if not settings.work_team_arn:
         raise InvalidInputError(
@@ -112,7 +144,7 @@ def check_ready(settings: Settings) -> None:
         )
 
 
-def create(request: dict[str, Any]) -> bool:
+def _create(request: dict[str, Any]) -> bool:
     """Creates the job. False: it exists, an earlier attempt or execution made it.
 
     Raises LimitReachedError while the account has too many jobs, and InvalidInputError, with what to do, where the
@@ -167,3 +199,19 @@ def ended(job: str) -> Outcome | None:
     if output_uri and not storage.exists(storage.own_key(output_uri)):
         output_uri = ""
     return Outcome(True, {"status": status, "output_uri": output_uri, "reason": described.get("FailureReason", "")})
+
+
+def running(prefix: str) -> list[str]:
+    """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
+    listing = aws.client("sagemaker").get_paginator("list_labeling_jobs")
+    pages = (
+        page
+        for status in ("Initializing", "InProgress")
+        for page in listing.paginate(NameContains=prefix, StatusEquals=status)
+    )
+    return [
+        job["LabelingJobName"]
+        for page in pages
+        for job in page["LabelingJobSummaryList"]
+        if job.get("PreHumanTaskLambdaArn", "").endswith(f":function:{prefix}-PreAnnotate")
+    ]
