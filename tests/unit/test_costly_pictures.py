@@ -10,17 +10,13 @@ from pathlib import Path
 
 import pytest
 from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from tests.support.costly_pictures import (
     COSTLY,
     SIDE,
     costly,
-    many_directories,
     profile_of_elements,
-    progressive_scans,
-    run_length_bmp,
-    tiles_beyond_the_picture,
 )
 
 SIZE = 6_000_000
@@ -59,61 +55,6 @@ def outcome(data: bytes, limits: Limits) -> str:
 def test_a_file_made_to_cost_time_or_memory_is_refused_or_read_in_bounds(name: str) -> None:
     told = outcome(costly(name, SIZE), Limits(max_bytes=SIZE + 200_000))
     assert told in ("ok", "unreadable", "multi-frame", "too-many-pixels", "too-large", "truncated", "not-an-image")
-
-
-@pytest.mark.fault("J03")
-def test_tiles_of_a_tiff_that_are_far_larger_than_its_picture_are_refused_before_they_are_unpacked() -> None:
-    with pytest.raises(RejectedImage, match="100 TIFF tiles of 60000 x 600 pixels"):
-        canonicalise(tiles_beyond_the_picture(100))
-
-
-@pytest.mark.fault("J03")
-@pytest.mark.parametrize("directories", [2, 40_000])
-def test_of_a_tiff_no_directory_but_the_first_is_read(monkeypatch: pytest.MonkeyPatch, directories: int) -> None:
-    read = []
-    load = TiffImagePlugin.ImageFileDirectory_v2.load
-    monkeypatch.setattr(
-        TiffImagePlugin.ImageFileDirectory_v2, "load", lambda self, file: read.append(1) or load(self, file)
-    )
-    data = many_directories(13_000 + 120 * directories)
-    with pytest.raises(RejectedImage) as refusal:
-        canonicalise(data)
-    assert refusal.value.reason == "multi-frame"
-    assert len(read) <= 10
-
-
-@pytest.mark.fault("J03")
-def test_the_scans_of_a_progressive_jpeg_are_counted_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decode(*_args):
-        raise AssertionError("a picture of hundreds of scans was decoded")
-
-    assert canonicalise(progressive_scans(0, SIDE)).width == SIDE, "the usual number is fine"
-    made = (progressive_scans(100_000, SIDE), progressive_scans(400_000, 7_000))
-    monkeypatch.setattr(Image.Image, "load", decode)
-    for data in made:
-        with pytest.raises(RejectedImage, match=r"in \d+ scans: decoding"):
-            canonicalise(data)
-
-
-@pytest.mark.fault("J03")
-def test_a_small_run_length_bmp_is_read_and_a_large_one_is_refused_in_words() -> None:
-    canonical = canonicalise(run_length_bmp(0))
-    assert (canonical.width, canonical.height) == (4_096, 64)
-    with pytest.raises(RejectedImage, match=r"run-length.*save it as PNG"):
-        canonicalise(run_length_bmp(5_000_000))
-
-
-@pytest.mark.fault("J03")
-def test_values_that_many_tags_share_are_read_once_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """400 tags that all point to one megabyte are 400 MB to a reader that fetches values first."""
-    read = []
-    real = TiffImagePlugin.ImageFile._safe_read
-    monkeypatch.setattr(
-        TiffImagePlugin.ImageFile, "_safe_read", lambda file, size: read.append(size) or real(file, size)
-    )
-    canonical = canonicalise(costly("tiff: tags that share the file", 1_000_000))
-    assert canonical.width == SIDE
-    assert sum(read) < 100_000
 
 
 @pytest.mark.fault("J03")

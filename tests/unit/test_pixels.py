@@ -334,23 +334,3 @@ def test_the_rendition_is_deterministic_and_carries_no_metadata():
     assert reread.info == {} and dict(reread.getexif()) == {}
     again = canonicalise(rendition)
     assert again.unchanged and largest_difference(again.rgb, canonicalise(stored).rgb) == 0
-
-
-@pytest.mark.fault("K05")
-@pytest.mark.parametrize(
-    ("kinds", "told"), [([1, 1], "ok"), ([4, 5], "ok"), ([1, 0], "multi-frame"), ([1] * 100, "multi-frame")]
-)
-def test_overviews_and_masks_of_a_tiff_are_no_further_pages(kinds: list[int], told: str) -> None:
-    pages = []
-    for kind in kinds:
-        page = Image.new("L", (20, 15))
-        page.encoderinfo = {"tiffinfo": {254: kind}}
-        pages.append(page)
-    buffer = io.BytesIO()
-    Image.new("RGB", (80, 60), (9, 99, 200)).save(buffer, "TIFF", save_all=True, append_images=pages)
-    try:
-        canonical = canonicalise(buffer.getvalue())
-    except RejectedImage as refusal:
-        assert refusal.reason == told
-    else:
-        assert (told, canonical.rgb.size, canonical.rgb.getpixel((1, 1))) == ("ok", (80, 60), (9, 99, 200))

@@ -1,0 +1,120 @@
+"""TIFF files: the first directory with what its pixels need, and nothing that only costs time."""
+
+import io
+import struct
+
+import pytest
+from deep_files import COUNT, SIDE, told
+from labelloop.pictures.pixels import RejectedImage, canonicalise
+from PIL import Image, TiffImagePlugin
+
+from tests.support.costly_pictures import costly, many_directories, tiles_beyond_the_picture
+
+
+def bare_tiff(pixels: bytes, bits: int, tags: dict[int, int], channels: int = 1, order: str = "<") -> bytes:
+    """A square TIFF without compression, with its numbers in either order."""
+    at = 8 + len(pixels)
+    each = len(pixels) // channels
+    entries = {256: SIDE, 257: SIDE, 258: bits, 259: 1, 262: 1, 273: 8, 277: channels, 278: SIDE, 279: len(pixels)}
+    lists = {258: [bits] * channels}
+    if tags.get(284) == 2:
+        lists |= {273: [8 + each * channel for channel in range(channels)], 279: [each] * channels}
+    behind, directory = b"", b""
+    for tag, value in sorted((entries | tags).items()):
+        numbers = lists.get(tag, [value])
+        packed = struct.pack(f"{order}{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            packed, behind = struct.pack(f"{order}I", at + len(behind)), behind + packed
+        directory += struct.pack(f"{order}HHI", tag, 4, len(numbers)) + packed
+    count = struct.pack(f"{order}H", len(directory) // 12)
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, at + len(behind))
+    return head + pixels + behind + count + directory + bytes(4)
+
+
+BLACK_AND_WHITE = {  # format of the numbers, bits, tags; the dark half, the bright half
+    "16 bits where 0 is white": ("H", 16, {262: 0}, 9_000, 100),
+    "floats where 0 is white": ("f", 32, {262: 0, 339: 3}, 9.0, 1.5),
+    "16 bits where 0 is black": ("H", 16, {262: 1}, 100, 9_000),
+    "8 bits with a sign": ("b", 8, {339: 2}, -100, 100),
+    "16 bits with a sign": ("h", 16, {339: 2}, -100, 100),
+    "32 bits with a sign": ("i", 32, {339: 2}, -70_000, 100_000),
+    "32 bits without a sign": ("I", 32, {}, 70_000, 2_000_000_000),
+    "32 bits without a sign, large": ("I", 32, {}, 1_000_000_000, 3_000_000_000),
+}
+
+
+@pytest.mark.fault("K05", "K06")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("name", BLACK_AND_WHITE)
+def test_what_is_dark_in_a_tiff_is_shown_dark_or_the_file_is_refused(name, order):
+    kind, bits, tags, dark, bright = BLACK_AND_WHITE[name]
+    row = struct.pack(f"{order}{SIDE}{kind}", *[dark] * (SIDE // 2), *[bright] * (SIDE // 2))
+    try:
+        shown = canonicalise(bare_tiff(row * SIDE, bits, tags, order=order))
+    except RejectedImage as refusal:
+        assert order == ">" or "large" in name, "what one order of bytes can do"
+        assert refusal.reason == "unreadable"
+    else:
+        assert shown.rgb.getpixel((3, 3))[0] < 60 and shown.rgb.getpixel((60, 3))[0] > 200
+        assert shown.scale[0] != shown.scale[1] and (shown.scale[0] > shown.scale[1]) == (tags.get(262) == 0)
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bits_in_separate_planes_are_refused_in_words(order):
+    pixels = struct.pack(f"{order}{COUNT}H", *range(COUNT)) * 3
+    assert "separate planes" in told(bare_tiff(pixels, 16, {262: 2, 284: 2}, 3, order))
+
+
+@pytest.mark.fault("K05")
+@pytest.mark.parametrize(
+    ("kinds", "told"), [([1, 1], "ok"), ([4, 5], "ok"), ([1, 0], "multi-frame"), ([1] * 100, "multi-frame")]
+)
+def test_overviews_and_masks_of_a_tiff_are_no_further_pages(kinds: list[int], told: str) -> None:
+    pages = []
+    for kind in kinds:
+        page = Image.new("L", (20, 15))
+        page.encoderinfo = {"tiffinfo": {254: kind}}
+        pages.append(page)
+    buffer = io.BytesIO()
+    Image.new("RGB", (80, 60), (9, 99, 200)).save(buffer, "TIFF", save_all=True, append_images=pages)
+    try:
+        canonical = canonicalise(buffer.getvalue())
+    except RejectedImage as refusal:
+        assert refusal.reason == told
+    else:
+        assert (told, canonical.rgb.size, canonical.rgb.getpixel((1, 1))) == ("ok", (80, 60), (9, 99, 200))
+
+
+@pytest.mark.fault("J03")
+def test_tiles_of_a_tiff_that_are_far_larger_than_its_picture_are_refused_before_they_are_unpacked() -> None:
+    with pytest.raises(RejectedImage, match="100 TIFF tiles of 60000 x 600 pixels"):
+        canonicalise(tiles_beyond_the_picture(100))
+
+
+@pytest.mark.fault("J03")
+@pytest.mark.parametrize("directories", [2, 40_000])
+def test_of_a_tiff_no_directory_but_the_first_is_read(monkeypatch: pytest.MonkeyPatch, directories: int) -> None:
+    read = []
+    load = TiffImagePlugin.ImageFileDirectory_v2.load
+    monkeypatch.setattr(
+        TiffImagePlugin.ImageFileDirectory_v2, "load", lambda self, file: read.append(1) or load(self, file)
+    )
+    data = many_directories(13_000 + 120 * directories)
+    with pytest.raises(RejectedImage) as refusal:
+        canonicalise(data)
+    assert refusal.value.reason == "multi-frame"
+    assert len(read) <= 10
+
+
+@pytest.mark.fault("J03")
+def test_values_that_many_tags_share_are_read_once_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 tags that all point to one megabyte are 400 MB to a reader that fetches values first."""
+    read = []
+    real = TiffImagePlugin.ImageFile._safe_read
+    monkeypatch.setattr(
+        TiffImagePlugin.ImageFile, "_safe_read", lambda file, size: read.append(size) or real(file, size)
+    )
+    canonical = canonicalise(costly("tiff: tags that share the file", 1_000_000))
+    assert canonical.width == SIDE
+    assert sum(read) < 100_000
