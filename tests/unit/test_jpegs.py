@@ -3,12 +3,14 @@
 import io
 
 import pytest
-from labelloop.pictures import pixels
-from labelloop.pictures.pixels import RejectedImage, canonicalise, png_bytes
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.pictures import jpegs, pixels
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, png_bytes
 from PIL import Image
 
 from tests.support.costly_pictures import SIDE, progressive_scans
-from tests.support.odd_headers import LIMITS, encoded
+from tests.support.odd_headers import LIMITS, encoded, lying_profile, segment
 
 
 @pytest.mark.fault("K05")
@@ -84,3 +86,53 @@ def test_the_scans_of_a_progressive_jpeg_are_counted_before_it_is_decoded(monkey
     for data in made:
         with pytest.raises(RejectedImage, match=r"in \d+ scans: decoding"):
             canonicalise(data)
+
+
+PLAIN = encoded("JPEG")
+# EXIF, XMP, profiles, IPTC, makers' own, comments; not JFIF and Adobe, which tell the colours.
+foreign = st.builds(
+    segment, st.sampled_from([*range(0xE1, 0xEE), 0xEF, 0xFE]), st.binary(max_size=40).map(lambda body: b"x" + body)
+)
+
+
+@given(st.lists(foreign, max_size=5), st.binary(max_size=20))
+def test_of_a_jpeg_only_what_makes_the_picture_is_kept(segments, behind):
+    stored = jpegs.read(PLAIN[:2] + b"".join(segments) + PLAIN[2:] + behind, Limits())
+    assert stored.picture == PLAIN
+    assert (stored.portable, stored.orientation, stored.profile) == (True, 1, None)
+    assert stored.bare == (not behind and all(each[1] == 0xFE for each in segments)), "comments tell nobody anything"
+
+
+def parts_of(profile: bytes, count: int) -> list[bytes]:
+    size = -(-len(profile) // count)
+    bodies = (profile[at : at + size] for at in range(0, len(profile), size))
+    return [segment(0xE2, b"ICC_PROFILE\0" + bytes([n, count]) + body) for n, body in enumerate(bodies, 1)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_profile_in_parts_is_put_together_by_their_numbers_and_an_incomplete_one_is_none(count):
+    profile = lying_profile(False)
+    parts = parts_of(profile, count)
+    whole = jpegs.read(PLAIN[:2] + b"".join(reversed(parts)) + PLAIN[2:], Limits())
+    assert whole.profile == profile and not whole.bare
+    assert jpegs.read(PLAIN[:2] + b"".join(parts[1:]) + PLAIN[2:], Limits()).profile is None
+    behind = jpegs.read(PLAIN[:-2] + b"".join(parts) + PLAIN[-2:], Limits())
+    assert behind.profile is None, "decoders look for it before the pixels"
+
+
+@pytest.mark.parametrize(("mode", "portable"), [("RGB", True), ("L", True), ("CMYK", False)])
+def test_a_jpeg_is_portable_where_every_decoder_sees_its_colours_alike(mode, portable):
+    assert jpegs.read(encoded("JPEG", mode), Limits()).portable == portable
+
+
+@given(st.lists(st.tuples(st.integers(0, len(PLAIN) - 1), st.integers(0, 255)), max_size=6), st.integers(0, len(PLAIN)))
+def test_damaged_bytes_of_a_jpeg_are_read_or_refused(flips, end):
+    data = bytearray(PLAIN)
+    for at, value in flips:
+        data[at] = value
+    try:
+        stored = jpegs.read(bytes(data[:end]), Limits())
+    except RejectedImage as refusal:
+        assert refusal.reason in ("truncated", "unreadable")
+    else:
+        assert stored.picture.startswith(jpegs.START) and stored.picture.endswith(jpegs.END)

@@ -4,6 +4,9 @@ import re
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.pictures import other_formats
 from labelloop.pictures.pixels import RejectedImage, canonicalise
 
 from tests.support.odd_headers import encoded
@@ -53,3 +56,32 @@ def test_a_file_of_another_kind_is_called_by_its_name_and_told_what_to_do(name, 
     assert refusal.value.reason == "not-an-image"
     assert name in refusal.value.detail
     assert re.search("export|convert|unpack|fetch|take single frames", refusal.value.detail)
+
+
+@pytest.mark.parametrize("image_format", other_formats.READ)
+def test_a_format_that_is_read_is_called_by_no_other_name(image_format):
+    assert other_formats.name_of(encoded(image_format)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "what"),
+    [
+        (ftyp(b"heic"), "HEIC", "set the phone to 'Most Compatible'"),
+        (ftyp(b"mif1", b"avif"), "AVIF", "set the phone to 'Most Compatible'"),
+        (b"RIFF\0\0\0\0AVI LIST", "a video (AVI)", "take single frames out of it"),
+        (b"\x1f\x8b\x08", "a gzip archive", "unpack it and upload the images"),
+        (b"<Error><Code>NoSuchKey</Code></Error>", "an error message of S3", "fetch the image again"),
+        (b"\xef\xbb\xbf\n <svg>", "SVG", "export or convert it to JPEG or PNG"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "a sound (WAV)", "export or convert it"),
+    ],
+)
+def test_what_to_do_depends_on_what_the_file_is(data, name, what):
+    assert other_formats.refusal(data).startswith(f"it is {name}")
+    assert what in other_formats.refusal(data)
+
+
+@given(st.binary(max_size=300))
+def test_a_file_without_a_name_is_told_what_is_read(data):
+    told = other_formats.refusal(data)
+    assert all(name in told for name in other_formats.READ)
+    assert told.startswith("the bytes are none of") == (other_formats.name_of(data) is None)

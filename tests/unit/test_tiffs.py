@@ -4,11 +4,15 @@ import io
 import struct
 
 import pytest
-from deep_files import COUNT, SIDE, told
-from labelloop.pictures.pixels import RejectedImage, canonicalise
+from deep_files import COUNT, SIDE, ramp, tiff, told
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.pictures import tiffs
+from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise
 from PIL import Image, TiffImagePlugin
 
 from tests.support.costly_pictures import costly, many_directories, tiles_beyond_the_picture
+from tests.support.odd_headers import scene
 
 
 def bare_tiff(pixels: bytes, bits: int, tags: dict[int, int], channels: int = 1, order: str = "<") -> bytes:
@@ -118,3 +122,73 @@ def test_values_that_many_tags_share_are_read_once_or_not_at_all(monkeypatch: py
     canonical = canonicalise(costly("tiff: tags that share the file", 1_000_000))
     assert canonical.width == SIDE
     assert sum(read) < 100_000
+
+
+ORDINARY = bare_tiff(bytes(COUNT), 8, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "no_data"), [("-9999", -9999.0), (" 1.5 ", 1.5), ("1e30", 1e30), ("none", None), ("", None), (None, None)]
+)
+def test_no_data_is_what_the_file_declares_as_a_number(text, no_data):
+    assert tiffs.read(tiff(ramp(0, 1), no_data=text), Limits()).no_data == no_data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_has_to_be_known_before_decoding_is_read_in_either_order_of_bytes(order):
+    stored = tiffs.read(bare_tiff(bytes(2 * COUNT), 16, {262: 0}, order=order), Limits())
+    assert (stored.bits, stored.negative, stored.frames, stored.orientation) == (16, True, 1, 1)
+    assert not (stored.bare or stored.portable), "browsers show no TIFF"
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_of_a_tiff_only_the_tags_that_the_pixels_need_reach_a_decoder(big):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[274], tags[700], tags[305] = 6, b"<x:xmpmeta/>", "a tool"
+    body = io.BytesIO()
+    scene().save(body, "TIFF", tiffinfo=tags, icc_profile=b"profile", big_tiff=big)
+    stored = tiffs.read(body.getvalue(), Limits())
+    assert (stored.orientation, stored.profile) == (6, b"profile")
+    opened = Image.open(io.BytesIO(stored.picture))
+    assert not {274, 305, 700, 34675} & set(opened.tag_v2)
+    assert opened.convert("RGB").tobytes() == scene().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason", "told"),
+    [
+        ({259: 6}, "unreadable", "TIFF compression 6 is not supported"),
+        ({322: 60_000, 323: 60_000}, "too-many-pixels", "TIFF tiles of 60000 x 60000 pixels"),
+        ({279: 99_999_999}, "unreadable", "TIFF strips that share their data"),
+        ({50706: 1}, "not-an-image", "raw photograph"),
+        ({254: 1, 330: 8}, "not-an-image", "raw photograph"),
+    ],
+)
+def test_a_tiff_that_no_reader_should_be_given_is_refused_by_its_tags(tags, reason, told):
+    with pytest.raises(RejectedImage, match=told) as refusal:
+        tiffs.read(bare_tiff(bytes(COUNT), 8, tags), Limits())
+    assert refusal.value.reason == reason
+
+
+@given(st.sampled_from(["<", ">"]), st.integers(4, len(ORDINARY) - 1))
+def test_a_tiff_whose_directory_is_cut_off_is_called_truncated(order, end):
+    with pytest.raises(RejectedImage) as refusal:
+        tiffs.read(bare_tiff(bytes(COUNT), 8, {}, order=order)[:end], Limits())
+    assert refusal.value.reason == "truncated"
+
+
+@given(
+    st.lists(st.tuples(st.integers(8 + COUNT, len(ORDINARY) - 1), st.integers(0, 255)), max_size=6),
+    st.integers(8, len(ORDINARY) + 8),
+)
+def test_a_tiff_with_damaged_tags_is_read_or_refused(flips, first):
+    data = bytearray(ORDINARY)
+    for at, value in flips:
+        data[at] = value
+    for damaged in (bytes(data), bytes(data[:4]) + struct.pack("<I", first) + bytes(data[8:])):
+        try:
+            stored = tiffs.read(damaged, Limits())
+        except RejectedImage as refusal:
+            assert refusal.reason in ("truncated", "unreadable", "too-many-pixels", "not-an-image")
+        else:
+            assert stored.picture[:4] == b"II*\0" and stored.orientation in range(1, 9)
