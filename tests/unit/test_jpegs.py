@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from labelloop.pictures import jpegs, pixels
 from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, png_bytes
@@ -96,6 +96,9 @@ foreign = st.builds(
 
 
 @given(st.lists(foreign, max_size=5), st.binary(max_size=20))
+@example([segment(0xFE, b"taken at home")], b"")
+@example([segment(0xE1, b"xmp")], b"")
+@example([], b"behind")
 def test_of_a_jpeg_only_what_makes_the_picture_is_kept(segments, behind):
     stored = jpegs.read(PLAIN[:2] + b"".join(segments) + PLAIN[2:] + behind, Limits())
     assert stored.picture == PLAIN
