@@ -1,23 +1,16 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, Prediction
-from labelloop.trust.judgement import Candidate, image_score, judge, label_boxes
+from labelloop.contracts.records import Prediction
+from labelloop.trust.judgement import Candidate, image_score, judge
 from labelloop.trust.policies import Rule
+from seen_boxes import seen
 
 from tests.support import strategies
 
 KEEP = 0.4
 FIXED = Rule(0.7, "fixed/0.7@v1")
-
-
-def seen(*confidences, ref="s3://b/k"):
-    """A prediction whose boxes do not overlap."""
-    boxes = [Box("head", index * 50.0, 0, 40, 40, confidence) for index, confidence in enumerate(confidences)]
-    return Prediction(ref, "ok", 640, 480, "v1", tuple(boxes))
 
 
 def candidate(ref, draw=0.5, sampled=False, prediction=None):
@@ -132,44 +125,3 @@ def test_impossible_rounds_are_refused():
         judge([], None, -1, 1, KEEP)
     with pytest.raises(InvalidInputError, match="source-ref"):
         judge([candidate("a"), candidate("a", 0.1)], None, 1, 1, KEEP)
-
-
-@given(strategies.predictions(), st.randoms())
-def test_a_score_is_bounded_and_independent_of_box_order(prediction, random):
-    score = image_score(prediction, KEEP)
-    assert 0 <= score <= 1
-    shuffled = replace(prediction, boxes=tuple(random.sample(prediction.boxes, len(prediction.boxes))))
-    assert image_score(shuffled, KEEP) == score
-
-
-@given(st.lists(strategies.confidences, max_size=5), st.data())
-def test_surer_boxes_raise_the_score_and_surer_doubts_lower_it(confidences, data):
-    before = image_score(seen(*confidences), KEEP)
-    for index, confidence in enumerate(confidences):
-        limits = (confidence, 1.0) if confidence >= KEEP else (confidence, KEEP - 0.001)
-        changed = [*confidences[:index], data.draw(st.floats(*limits)), *confidences[index + 1 :]]
-        after = image_score(seen(*changed), KEEP)
-        assert after >= before if confidence >= KEEP else after <= before
-
-
-@pytest.mark.fault("C16")
-def test_a_picture_in_which_nothing_was_seen_is_never_surer_than_a_sure_box():
-    assert image_score(seen(), KEEP) < image_score(seen(0.9), KEEP)
-
-
-def test_known_scores():
-    assert image_score(seen(), KEEP) == 0.5
-    assert image_score(seen(0.3), KEEP) == 0.35
-    assert image_score(seen(0.9, 0.5), KEEP) == 0.6
-    assert image_score(seen(0.9, 0.5, 0.2), KEEP) == 0.48
-    kept, repeated = Box("head", 0, 0, 40, 40, 0.9), Box("head", 2, 0, 40, 40, 0.3)
-    on_top = Prediction("a", "ok", 640, 480, "v1", (kept, repeated))
-    assert image_score(on_top, KEEP) == 0.9
-    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.63
-
-
-@given(strategies.predictions(), strategies.confidences)
-def test_the_label_is_what_is_confident_enough(prediction, keep):
-    kept = label_boxes(prediction, keep)
-    assert all(box.confidence >= keep for box in kept)
-    assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)

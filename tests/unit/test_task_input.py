@@ -9,29 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint
-from labelloop.contracts.settings import Settings
 from labelloop.people.task_input import task_input
-from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
-from made_up_stack import BUCKET, SETTINGS, arn
-
-BOXES_STACK = Settings.from_environment(SETTINGS)
-POINTS_STACK = replace(BOXES_STACK, task="key-points")
-IMAGE = f"s3://{BUCKET}/incoming/b/k ü+%20.png"
-SIZE = [{"width": 64, "height": 48, "depth": 3}]
-
-
-def boxes_line(**changes):
-    line = proposal_line(IMAGE, 64, 48, [Box("bag", 1.4, 2, 10, 10, 0.9)], ("head", "bag"), "m")
-    return {**line, **changes}
-
-
-def points_line(*points):
-    return key_point_proposal_line(IMAGE, 64, 48, points, POINTS_STACK.key_points, "m")
-
-
-def one_box(**changes):
-    box = {"class_id": 0, "left": 1, "top": 2, "width": 10, "height": 10, **changes}
-    return {"image_size": SIZE, "annotations": [{name: value for name, value in box.items() if value is not None}]}
+from labelloop.tasks.proposals import proposal_line
+from made_up_stack import BUCKET, arn
+from pre_labels import BOXES_STACK, IMAGE, POINTS_STACK, SIZE, boxes_line, points_line
 
 
 def test_boxes_are_shown_for_correction_and_for_verification() -> None:
@@ -156,51 +137,6 @@ def test_whatever_boxes_are_proposed_the_page_can_show_the_line(boxes) -> None:
     for box in shown:
         assert 0 <= box["left"] < box["left"] + box["width"] <= 64
         assert 0 <= box["top"] < box["top"] + box["height"] <= 48
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"proposed-boxes": [1]}, "proposed-boxes"),
-        ({"proposed-boxes": "x"}, "proposed-boxes"),
-        ({"proposed-boxes-metadata": [1]}, "proposed-boxes-metadata"),
-        ({"proposed-boxes": {"annotations": []}}, "image_size"),
-        ({"proposed-boxes": {"image_size": [{"width": -1, "height": 9}], "annotations": []}}, "width"),
-        ({"proposed-boxes": {"image_size": SIZE}}, "annotations"),
-        ({"proposed-boxes": {"image_size": SIZE, "annotations": [7]}}, "annotations"),
-        ({"proposed-boxes": one_box(class_id=9)}, "class_id"),
-        ({"proposed-boxes": one_box(class_id=[])}, "class_id"),
-        ({"proposed-boxes": one_box(left=None)}, "left"),
-        ({"proposed-boxes": one_box(left="1")}, "left"),
-        ({"proposed-boxes": one_box(left=-1)}, "left"),
-        ({"proposed-boxes": one_box(left=64, width=1)}, "left"),
-        ({"proposed-boxes": one_box(width=0)}, "width"),
-        ({"proposed-boxes": one_box(width=64)}, "width"),
-        ({"proposed-boxes": one_box(top=47, height=2)}, "height"),
-        ({"proposed-boxes": one_box(top=float("nan"))}, "top"),
-        ({"proposed-boxes": one_box(top=10**400)}, "top"),
-        ({"proposed-boxes-metadata": {"class-map": {"0": "tail", "1": "tail"}}}, "class_id"),
-        ({"proposed-boxes-metadata": {"class-map": {"1": ["bag"]}}}, "1"),
-    ],
-)
-def test_a_wrong_field_of_a_pre_label_is_named(changes, field) -> None:
-    with pytest.raises(InvalidInputError, match=f"field '{field}'") as refusal:
-        task_input(boxes_line(**changes), BOXES_STACK)
-    assert str(refusal.value).startswith("line of ")
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"x": -1}, "x"), ({"x": 65}, "x"), ({"y": 49}, "y"), ({"y": None}, "y"), ({"visibility": "no"}, "visibility"),
-        ({"visibility": "outside"}, "x"), ({"class_id": 5}, "class_id"),
-    ],
-)  # fmt: skip
-def test_a_wrong_field_of_proposed_key_points_is_named(changes, field) -> None:
-    line = points_line(KeyPoint("nose", 3, 4, "visible", 0.9))
-    line["proposed-key-points"]["annotations"][0].update(changes)
-    with pytest.raises(InvalidInputError, match=f"field '{field}'"):
-        task_input(line, POINTS_STACK)
 
 
 json_values = st.recursive(

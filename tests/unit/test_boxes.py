@@ -1,0 +1,144 @@
+"""The task `boxes`: scores and labels of what a model saw, labels of several people, and what people are asked."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from annotation_lines import annotation
+from hypothesis import given
+from hypothesis import strategies as st
+from labelloop.contracts.augmented import read_boxes
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, Prediction
+from labelloop.people.answers import BoxAnswer
+from labelloop.tasks.boxes import Boxes
+from labelloop.trust.judgement import image_score, label_boxes
+from seen_boxes import seen
+
+from tests.support import strategies
+
+KEEP = 0.4
+TASK = Boxes()
+NAMES = ("head", "bag")
+HEAD, BAG = Box("head", 10, 20, 30, 40), Box("bag", 100, 100, 50, 50)
+
+
+# --- what a model saw
+
+
+@given(strategies.predictions(), st.randoms())
+def test_a_score_is_bounded_and_independent_of_box_order(prediction, random):
+    score = image_score(prediction, KEEP)
+    assert 0 <= score <= 1
+    shuffled = replace(prediction, boxes=tuple(random.sample(prediction.boxes, len(prediction.boxes))))
+    assert image_score(shuffled, KEEP) == score
+
+
+@given(st.lists(strategies.confidences, max_size=5), st.data())
+def test_surer_boxes_raise_the_score_and_surer_doubts_lower_it(confidences, data):
+    before = image_score(seen(*confidences), KEEP)
+    for index, confidence in enumerate(confidences):
+        limits = (confidence, 1.0) if confidence >= KEEP else (confidence, KEEP - 0.001)
+        changed = [*confidences[:index], data.draw(st.floats(*limits)), *confidences[index + 1 :]]
+        after = image_score(seen(*changed), KEEP)
+        assert after >= before if confidence >= KEEP else after <= before
+
+
+@pytest.mark.fault("C16")
+def test_a_picture_in_which_nothing_was_seen_is_never_surer_than_a_sure_box():
+    assert image_score(seen(), KEEP) < image_score(seen(0.9), KEEP)
+
+
+def test_known_scores():
+    assert image_score(seen(), KEEP) == 0.5
+    assert image_score(seen(0.3), KEEP) == 0.35
+    assert image_score(seen(0.9, 0.5), KEEP) == 0.6
+    assert image_score(seen(0.9, 0.5, 0.2), KEEP) == 0.48
+    kept, repeated = Box("head", 0, 0, 40, 40, 0.9), Box("head", 2, 0, 40, 40, 0.3)
+    on_top = Prediction("a", "ok", 640, 480, "v1", (kept, repeated))
+    assert image_score(on_top, KEEP) == 0.9
+    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.63
+
+
+@given(strategies.predictions(), strategies.confidences)
+def test_the_label_is_what_is_confident_enough(prediction, keep):
+    kept = label_boxes(prediction, keep)
+    assert all(box.confidence >= keep for box in kept)
+    assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
+
+
+def test_the_gate_measures_average_precision_and_nothing_where_there_is_no_truth() -> None:
+    truth = annotation("a.jpg", role="gold")
+    right = replace(seen(ref=truth.source_ref), boxes=(replace(truth.boxes[0], confidence=0.9),))
+    assert TASK.gate_metric([right], [truth]) == 1
+    assert TASK.gate_metric([replace(right, boxes=())], [truth]) == 0
+    assert TASK.gate_metric([right], [replace(truth, boxes=())]) is None
+
+
+def test_a_true_box_is_found_by_a_box_of_its_class_that_covers_half_of_it_together() -> None:
+    half, less = replace(HEAD, width=15), replace(HEAD, width=14.9)
+    assert TASK.found([half], [BAG, HEAD]) == {1}
+    assert TASK.found([less], [BAG, HEAD]) == TASK.found([replace(HEAD, label="bag")], [BAG, HEAD]) == set()
+    assert TASK.found([BAG, HEAD], [BAG, HEAD]) == {0, 1}
+    assert TASK.found([HEAD, HEAD], [HEAD]) == {0}, "no true box is found twice"
+
+
+# --- what people said
+
+
+def fused(*answers: tuple[Box, ...]) -> dict:
+    named = {worker: BoxAnswer(marks, 640, 480) for worker, marks in zip("abcdefgh", answers, strict=False)}
+    (value,) = TASK.fuse([named], NAMES, dict.fromkeys(named, 0.7))
+    return value
+
+
+def test_a_fused_label_is_read_back_as_its_boxes_with_what_a_custom_task_says_beside_them() -> None:
+    value = fused((HEAD, BAG), (BAG, HEAD))
+    metadata = {"class-map": value["class-map"], "objects": value["objects"]}
+    read = read_boxes(json.loads(json.dumps(value)), metadata, NAMES, "line 1")
+    assert len(read) == 2 and {replace(box, confidence=None) for box in read} == {HEAD, BAG}
+    assert value["image_size"] == [{"width": 640, "height": 480, "depth": 3}]
+    assert (value["workers"], value["agreement"]) == (2, 1) and value["class-map"] == {"0": "head", "1": "bag"}
+    assert [entry["agreement"] for entry in value["objects"]] == [1, 1]
+
+
+def test_agreement_is_the_mean_quality_of_the_answers_against_what_was_made_of_them() -> None:
+    value = fused((HEAD,), (HEAD,), (HEAD, BAG))
+    assert [box["left"] for box in value["annotations"]] == [HEAD.left]
+    assert value["agreement"] == pytest.approx((1 + 1 + 0.5) / 3, abs=1e-4)
+    assert fused((), ())["agreement"] == 1, "that nothing is there is a label, too"
+    assert fused((), ())["annotations"] == fused((), ())["objects"] == []
+
+
+@given(st.lists(strategies.boxes(confidence=st.none()).map(tuple), min_size=1, max_size=4))
+def test_whatever_people_draw_agreement_is_a_share_and_every_box_has_its_entry(answers) -> None:
+    named = {worker: BoxAnswer(marks, 640, 480) for worker, marks in zip("abcd", answers, strict=False)}
+    (value,) = TASK.fuse([named], strategies.CLASSES, dict.fromkeys(named, 0.7))
+    assert 0 <= value["agreement"] <= 1 and value["workers"] == len(answers)
+    assert len(value["objects"]) == len(value["annotations"])
+    assert all(0 <= entry[name] <= 1 for entry in value["objects"] for name in ("confidence", "agreement"))
+
+
+# --- what people are asked
+
+
+def test_each_kind_of_job_has_the_form_that_its_answer_comes_from() -> None:
+    verify, annotate, adjust = (TASK.form(kind, NAMES, "head and bag") for kind in ("verify", "annotate", "adjust"))
+    assert (verify.attribute, verify.categories) == ("verified-boxes", ("accept", "reject"))
+    assert verify.template == "verify-boxes.liquid.html"
+    for form, verb in ((annotate, "Draw"), (adjust, "Correct")):
+        assert (form.attribute, form.categories, form.template) == (TASK.answer, NAMES, "boxes.liquid.html")
+        assert form.title.startswith(verb) and form.description.startswith(verb)
+    assert all("head and bag" in form.title for form in (verify, annotate, adjust))
+
+
+def test_a_page_shows_the_boxes_that_its_line_proposes_both_to_correct_and_over_the_image() -> None:
+    line = TASK.propose("s3://b/k", 640, 480, [HEAD, BAG], NAMES, "m")
+    page = TASK.page(line, NAMES, "line 1")
+    assert page.initial == page.overlay and page.labels == list(NAMES)
+    assert {(mark["label"], mark["left"]) for mark in page.initial} == {("head", 10), ("bag", 100)}
+    assert page.header == "One tight box around every head and bag"
+    empty = TASK.page(TASK.propose("s3://b/k", 640, 480, None, NAMES, "m"), NAMES, "line 1")
+    assert empty.initial == [] and empty.header == page.header
+    with pytest.raises(InvalidInputError, match="line 1"):
+        TASK.page(line, ("tail",), "line 1")
