@@ -4,12 +4,11 @@ import boto3
 import people
 import pytest
 from batch_rounds import merge, refs
-from handling import MODEL, THRESHOLDS, crown, handle, mark, predict, registered, upload
+from handling import THRESHOLDS, crown, handle, mark, predict, registered, upload
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
-from training_files import JOB, assembled, calibration
 
 pytestmark = [
     pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
@@ -66,12 +65,3 @@ def test_a_threshold_holds_for_the_boxes_it_was_fitted_with(change_setting) -> N
     people.answer_round(batch, 1)
     merge(batch, 1)
     assert all(label.boxes for label in batches.round_annotations(batch, 1))
-
-
-def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None:
-    change_setting("KEEP_CONFIDENCE", "0.25")
-    version = assembled()
-    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration())
-    places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
-    told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
-    assert storage.read_json(storage.own_key(told["thresholds_uri"])).get("keep_confidence") == 0.25
