@@ -242,40 +242,6 @@ def test_more_shards_than_can_be_read_in_time_are_refused_with_the_shard_size_th
     assert registered(trigger, "two")["batch"]["objects"] == 5, "the same input, after ShardSize was raised"
 
 
-@pytest.mark.fault("I15")
-def test_a_listing_without_end_is_not_read_to_its_end(environment, fake_service) -> None:
-    """A million objects and more: the listing stops as soon as it is too long."""
-    from labelloop.batch import inventory
-    from labelloop.contracts import limits
-    from labelloop.contracts.errors import InvalidInputError
-    from labelloop.contracts.markers import Marker
-
-    pages = []
-
-    class Endless:
-        def paginate(self, **_):
-            for page in range(10_000):
-                pages.append(page)
-                yield {
-                    "Versions": [
-                        {"Key": f"{page:05d}/{n}.jpg", "IsLatest": True, "ETag": '"e"', "VersionId": "v", "Size": 1}
-                        for n in range(1000)
-                    ]
-                }
-
-    fake_service("s3").get_paginator = lambda name: Endless()
-    with pytest.raises(InvalidInputError, match="more than"):
-        inventory._list("incoming/huge/", Marker())
-    assert len(pages) <= 5 * limits.MOST_IMAGES // 1000 + 1
-
-
-def test_a_marker_may_name_a_few_images_of_a_prefix_that_holds_very_many(aws, monkeypatch) -> None:
-    monkeypatch.setattr("labelloop.batch.inventory.MOST_LISTED", 5)
-    upload(8)
-    names = [f"{number:02d} ü+%20.png" for number in range(2)]
-    assert registered(mark(json.dumps(names).encode()))["batch"]["objects"] == 2
-
-
 def test_the_defaults_let_an_ordinary_batch_through() -> None:
     from labelloop.contracts import limits
 

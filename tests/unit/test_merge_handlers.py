@@ -1,14 +1,12 @@
 """Import Labels, Merge Annotations and Report Batch: every image gets exactly one outcome."""
 
-import boto3
 import people
 import pytest
-from batch_rounds import inspect_shards, merge, refs, run_round
+from batch_rounds import merge, refs, run_round
 from handling import (
     MODEL,
     PREFIX,
     crown,
-    execution,
     handle,
     mark,
     predict,
@@ -79,47 +77,6 @@ def test_retraining_waits_for_enough_new_labels() -> None:
     assert not run_round(batch, 2, answered=0)["retrain"]
     ledger.note_training(merged["dataset_version"], trained - 2, "job")
     assert merge(batch, 2)["retrain"]
-
-
-def test_a_lost_shard_stays_visible_as_deferred_images() -> None:
-    upload(3)
-    state = handle("register_batch", event=mark(), execution=execution("one"))
-    batch, first = state["batch"]["id"], storage.read_lines(state["batch"]["inspect_key"])[0]
-    handle("inspect_images", batch_id=batch, shard=first["shard"], objects_uri=first["uri"])
-    merged = run_round(batch, 1)
-    assert (merged["human"], merged["deferred"]) == (2, 1)
-
-
-def test_a_shard_that_is_inspected_after_its_round_was_judged_is_deferred_to_the_next_round() -> None:
-    """The execution died behind Judge Batch; the one that takes over finds the lost shard."""
-    upload(3)
-    trigger = mark()
-    state = handle("register_batch", event=trigger, execution=(first := execution("one")))
-    batch = state["batch"]["id"]
-    inspect_shards(state, 0, 1)
-    handle("begin_round", batch_id=batch, round=1)
-    handle("judge_batch", batch_id=batch, round=1)
-    boto3.client("stepfunctions").stop_execution(executionArn=first)
-    assert handle("register_batch", event=trigger, execution=execution("two"))["batch"]["attempt"] == 2
-    inspect_shards(state, 1)
-    merged = run_round(batch, 1)
-    assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)
-    merged = run_round(batch, 2)
-    assert (merged["human"], merged["deferred"]) == (3, 0)
-
-
-def test_an_image_lost_from_the_decisions_is_found_beside_a_shard_that_is_inspected_late() -> None:
-    upload(3)
-    state = handle("register_batch", event=mark(), execution=execution("one"))
-    batch = state["batch"]["id"]
-    inspect_shards(state, 0, 1)
-    handle("begin_round", batch_id=batch, round=1)
-    handle("judge_batch", batch_id=batch, round=1)
-    inspect_shards(state, 1)
-    handle("begin_round", batch_id=batch, round=1)
-    write_otherwise(Files(batch).decisions(1), storage.read_lines(Files(batch).decisions(1))[1:])
-    with pytest.raises(ConservationError, match="1 without an outcome"):
-        merge(batch, 1)
 
 
 def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_published() -> None:

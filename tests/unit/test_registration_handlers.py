@@ -1,7 +1,5 @@
 """Register Batch and Inspect Images: what a marker announces is pinned, once, and each object looked at."""
 
-import json
-
 import boto3
 import pytest
 from handling import PREFIX, execution, handle, mark, picture, registered, upload
@@ -14,26 +12,6 @@ from labelloop.trust import sampling
 from made_up_stack import BUCKET
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
-
-
-def test_a_batch_is_pinned_by_version_sampled_and_cut_into_shards() -> None:
-    upload(5)
-    state = registered()
-    inventory = storage.read_lines(f"batches/{state['batch']['id']}/inventory.jsonl")
-    assert (state["status"], state["batch"]["objects"]) == ("registered", 5)
-    assert [item["key"] for item in inventory] == [f"{PREFIX}{number:02d} ü+%20.png" for number in range(5)]
-    assert all(item["version-id"] and item["etag"] and '"' not in item["etag"] for item in inventory)
-    assert sum(item["sampled"] for item in inventory) == 3  # half of five, rounded up
-    assert len(storage.read_lines(state["batch"]["inspect_key"])) == 3  # shards of two
-    assert len(json.dumps(state)) < 2000
-
-
-def test_registering_twice_works_on_the_same_images_even_if_more_were_uploaded() -> None:
-    upload(2)
-    trigger = mark()
-    first = handle("register_batch", event=trigger, execution=(one := execution("one")))
-    upload(1, first=2)
-    assert handle("register_batch", event=trigger, execution=one) == first
 
 
 def test_a_second_execution_leaves_the_batch_to_the_first() -> None:
@@ -53,21 +31,6 @@ def test_a_finished_batch_is_done_and_a_new_marker_brings_only_new_objects() -> 
     upload(3, first=1)  # 01 again with the same bytes but another version, 02 and 03 new
     again = registered(mark(), "three")
     assert again["batch"]["id"] == state["batch"]["id"] + "-2" and again["batch"]["objects"] == 3
-
-
-def test_objects_deleted_before_the_marker_and_folders_are_no_images() -> None:
-    upload(2)
-    storage.write(f"{PREFIX}folder/", b"")
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"{PREFIX}00 ü+%20.png")
-    assert registered()["batch"]["objects"] == 1
-
-
-def test_the_manifest_a_marker_names_is_no_image() -> None:
-    upload(1)
-    storage.write(f"{PREFIX}labels.manifest", b"{}")
-    state = registered(mark(b'{"labels": "labels.manifest", "count": 1}'))
-    assert state["batch"]["objects"] == 1
-    assert state["batch"]["labels_uri"] == f"s3://{BUCKET}/{PREFIX}labels.manifest"
 
 
 def test_a_marker_that_is_not_there_or_elsewhere_is_refused_by_name() -> None:
@@ -143,20 +106,6 @@ def test_a_marker_does_not_wait_for_an_earlier_one_whose_execution_has_died() ->
         handle("register_batch", event=late, execution=(second := execution("two")))
     boto3.client("stepfunctions").stop_execution(executionArn=first)
     assert handle("register_batch", event=late, execution=second)["batch"]["objects"] == 1
-
-
-@pytest.mark.fault("A24")
-def test_an_upload_that_was_given_up_halfway_is_no_image_and_is_missed() -> None:
-    s3 = boto3.client("s3")
-    upload(1)
-    begun = s3.create_multipart_upload(Bucket=BUCKET, Key=f"{PREFIX}large.png")["UploadId"]
-    part = {"Bucket": BUCKET, "Key": f"{PREFIX}large.png", "UploadId": begun}
-    s3.upload_part(**part, PartNumber=1, Body=picture())
-    with pytest.raises(InvalidInputError, match="announces 2 images, 1 are there"):
-        handle("register_batch", event=mark(b'{"count": 2}'), execution=(first := execution("one")))
-    boto3.client("stepfunctions").stop_execution(executionArn=first)
-    s3.abort_multipart_upload(**part)
-    assert registered(mark(), "two")["batch"]["objects"] == 1
 
 
 def test_an_empty_prefix_is_a_batch_of_nothing() -> None:
