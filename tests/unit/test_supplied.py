@@ -1,92 +1,22 @@
-"""Labels that people bring along, in the forms they really have: imported, or refused with a reason; never silently."""
+"""Labels that people bring along, as they really are: imported, or refused with a reason; never silently."""
 
 import json
-import unicodedata
-from pathlib import Path
 
 import boto3
 import people
 import pytest
 from batch_rounds import merge, refs, run_round
 from handling import PREFIX, crown, handle, mark, picture, predict, registered, upload
-from hypothesis import given
-from hypothesis import strategies as st
-from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
-from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box
 from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
+from supplied_labels import NAMES, boxes, imported, lines, record
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "aws-fixtures"
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 loop = pytest.mark.usefixtures("aws", "ended_labeling_jobs")
-NAMES = [f"{number:02d} ü+%20.png" for number in range(3)]
 
 
-def record(name: str = NAMES[0], **changed) -> dict:
-    box = {"label": "head", "left": 1, "top": 2, "width": 30, "height": 20, **changed.pop("box", {})}
-    size, human = changed.pop("size", (64, 48)), changed.pop("human", True)
-    label = Annotation(name, None, *size, (Box(**box),), human, "2026-11-20T10:00:00", "theirs")
-    return {
-        **json.loads(label.to_line(("head", "bag") if box["label"] in ("head", "bag") else (box["label"],))),
-        **changed,
-    }
-
-
-def lines(*records: dict) -> bytes:
-    return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records).encode()
-
-
-def imported(body: bytes, count: int = 3, **marker: str | list[str]) -> dict:
-    """What Import Labels says of the manifest; `error` where it stops the batch."""
-    upload(count)
-    storage.write(f"{PREFIX}labels.manifest", body)
-    state = registered(mark(json.dumps({"labels": "labels.manifest", **marker}).encode()))
-    batch, uri = state["batch"]["id"], state["batch"]["labels_uri"]
-    try:
-        told = dict(handle("import_labels", batch_id=batch, labels_uri=uri))
-    except InvalidInputError as error:
-        told = {"labels": 0, "error": str(error)}
-    refused = storage.find_lines(f"{Files(batch).labeling(0)}/import-errors.jsonl") or []
-    made = storage.find_lines(f"{Files(batch).labeling(0)}/output.manifest") or []
-    return {**told, "errors": [each["error"] for each in refused], "made": made, "batch": batch}
-
-
-def boxes(told: dict) -> list[dict]:
-    return [box for line in told["made"] for box in line["human-boxes"]["annotations"]]
-
-
-# --- forms of files
-
-
-@loop
-@pytest.mark.fault("G10")
-@pytest.mark.parametrize(
-    "body",
-    [
-        json.dumps([record(name) for name in NAMES]).encode(),
-        json.dumps([record(name) for name in NAMES], indent=2).encode(),
-        "\n".join(json.dumps(record(name), indent=1) for name in NAMES).encode(),
-        b"\xef\xbb\xbf" + lines(*map(record, NAMES)),
-        lines(*map(record, NAMES)).decode().encode("utf-16"),
-        b"\xfe\xff" + lines(*map(record, NAMES)).decode().encode("utf-16-be"),
-        lines(*map(record, NAMES)).replace(b"\n", b"\r\n"),
-        lines(*map(record, NAMES)).replace(b"\n", b",\n"),
-        b"\n\n" + lines(*map(record, NAMES)).replace(b"\n", b"\n\n"),
-        lines(*map(record, NAMES)).rstrip(b"\n"),
-        lines(*map(record, NAMES)).decode().encode("utf-16-le"),
-        lines(*map(record, NAMES)).decode().encode("utf-16-be"),
-        lines(*map(record, NAMES)).decode().encode("utf-32"),
-    ],
-    ids=[
-        *("array", "pretty array", "pretty", "BOM", "UTF-16", "UTF-16 BE", "CRLF", "commas", "blank lines", "no end"),
-        *("UTF-16 LE, no BOM", "UTF-16 BE, no BOM", "UTF-32"),
-    ],
-)
-def test_the_same_labels_in_every_form_people_save_them_in(body) -> None:
-    told = imported(body)
-    assert (told["labels"], told["errors"]) == (3, [])
+# --- which files
 
 
 @loop
@@ -109,12 +39,6 @@ def test_where_nothing_can_be_imported_the_batch_stops_before_people_are_asked(b
     told = imported(body)
     assert said in told.get("error", "") and "Nobody was asked" in told["error"], told
     assert storage.find_lines(Files(told["batch"]).decisions(0)) is None
-
-
-@loop
-def test_what_is_no_object_in_an_array_costs_itself_only() -> None:
-    told = imported(json.dumps([record(name) for name in NAMES] + [None]).encode())
-    assert told["labels"] == 3 and len(told["errors"]) == 1
 
 
 @loop
@@ -399,90 +323,7 @@ def test_of_several_different_labels_of_an_image_the_last_counts_and_the_others_
     assert told["errors"] == [f"line {n} labels the same image again, and the last label counts" for n in (3, 4)]
 
 
-# --- whose image
-
-
-@loop
-@pytest.mark.parametrize(
-    "spell",
-    [
-        lambda name: f" {name} ",
-        lambda name: f"s3://{BUCKET}/{PREFIX}{name}\r",
-        lambda name: f"\ufeff{name}",
-        lambda name: f"s3://{BUCKET}/{PREFIX}{name}",
-        lambda name: f"s3://another-bucket/{PREFIX}{name}",
-        lambda name: f"s3://another-bucket/some/where/{name}",
-        lambda name: name.upper(),
-        lambda name: f"./{name}",
-        lambda name: name.replace(" ", "%20").replace("+", "%2B"),
-        lambda name: unicodedata.normalize("NFD", name),
-        lambda name: f"images\\{name}",
-    ],
-)
-def test_an_image_is_found_under_the_names_that_other_tools_give_it(spell) -> None:
-    told = imported(lines(*(record(spell(name)) for name in NAMES)))
-    assert (told["labels"], told["errors"]) == (3, [])
-
-
-@loop
-def test_a_name_that_fits_two_images_is_refused() -> None:
-    for folder in ("a", "b"):
-        storage.write(f"{PREFIX}{folder}/same.png", picture(77))
-    told = imported(lines(record("same.png"), record("b/same.png"), record("x/b/same.png", box={"left": 9})), count=1)
-    assert told["labels"] == 1
-    assert "2 images of this batch fit" in told["errors"][0] and "means the same image as" in told["errors"][1]
-
-
-@loop
-@pytest.mark.parametrize(
-    "elsewhere", [f"s3://{BUCKET}/incoming/week 0/{NAMES[0]}", f"s3://{BUCKET}/{NAMES[0]}", "b/00.png"]
-)
-def test_an_image_of_another_folder_or_batch_is_none_of_this_one(elsewhere) -> None:
-    storage.write(f"{PREFIX}a/00.png", picture(77))
-    told = imported(lines(record(elsewhere), record("a/00.png", box={"left": 9})), count=1)
-    assert [box["left"] for box in boxes(told)] == [9]
-    assert "no readable image of this batch has that source-ref" in told["errors"][0]
-
-
-@loop
-def test_the_exact_name_of_an_image_wins_over_a_similar_one_wherever_it_stands() -> None:
-    near, exact = record("cats/" + NAMES[0], box={"left": 9}), record(NAMES[0])
-    told = imported(lines(near, exact, record("cats/" + NAMES[1]), record("dogs/" + NAMES[1])))
-    assert [box["left"] for box in boxes(told)] == [1], "and of two similar names nobody knows which is meant"
-    assert len(told["errors"]) == 3 and all("means the same image as" in error for error in told["errors"])
-
-
-UNREADABLE = b"\x89PNG and nothing more"
-
-
-@loop
-@pytest.mark.fault("K06")
-@pytest.mark.parametrize("named", ["train/1.png", "s3://another-bucket/data/train/1.png"])
-@pytest.mark.parametrize("whose", ["nobody's", "another batch's", "not named by the marker"])
-def test_the_label_of_an_image_that_this_batch_has_not_goes_to_no_other(whose, named) -> None:
-    storage.write(f"{PREFIX}train/1.png", UNREADABLE if whose == "nobody's" else picture(30))
-    if whose == "another batch's":
-        registered(mark(prefix=f"{PREFIX}train/"), "nested")
-    for name in ("1.png", "2.png", "@eaDir/2.png"):
-        storage.write(PREFIX + name, picture(10))
-    marker = {"images": ["1.png", "2.png"]} if whose == "not named by the marker" else {}
-    told = imported(lines(record(named), record("x/2.png")), count=0, **marker)
-    assert [line["source-ref"] for line in told["made"]] == [f"s3://{BUCKET}/{PREFIX}2.png"]
-    assert len(told["errors"]) == 1 and "no readable image of this batch has that source-ref" in told["errors"][0]
-
-
-@loop
-@pytest.mark.fault("K06")
-@pytest.mark.parametrize("other", [UNREADABLE, None], ids=["unreadable", "not there"])
-@pytest.mark.parametrize("uri", ["{}IMG.png", "{}im%67.png", "{}./img.png", "\ufeff{}IMG.png", " {}IMG.png"])
-def test_a_uri_of_the_data_bucket_means_that_object_to_the_letter(uri, other) -> None:
-    for name, body in {"img.png": picture(10), "2.png": picture(20), "IMG.png": other}.items():
-        if body:
-            storage.write(PREFIX + name, body)
-    named = uri.format(f"s3://{BUCKET}/{PREFIX}")
-    told = imported(lines(record(named), record("2.png")), count=0)
-    assert [line["source-ref"] for line in told["made"]] == [f"s3://{BUCKET}/{PREFIX}2.png"]
-    assert "no readable image of this batch has that source-ref" in told["errors"][0]
+# --- of one image
 
 
 @loop
@@ -504,54 +345,7 @@ def test_labels_that_disagree_about_the_same_bytes_are_told_and_the_first_counts
     assert lefts == {"a.png": 1, "b.png": 5, "c.png": 1}
 
 
-# --- independent files
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
-def test_real_manifests_of_ground_truth_are_read_or_refused_with_a_reason() -> None:
-    from labelloop.people import supplied, supplied_files
-
-    read, refused = 0, []
-    for path in sorted(SHARED.glob("groundtruth/*/*output.manifest")):
-        for _, line in supplied_files.objects(path.read_bytes()):
-            try:
-                supplied.read(line, "", _names_in(line))
-                read += 1
-            except InvalidInputError as error:
-                refused.append(str(error))
-    assert read > 100, read
-    assert all(len(error) > 10 for error in refused)
-
-
-def _names_in(line: str) -> tuple[str, ...]:
-    found = json.loads(line)
-    maps = [value.get("class-map", {}) for value in found.values() if isinstance(value, dict)]
-    return tuple(dict.fromkeys(str(name) for each in maps for name in each.values()))
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared AWS fixtures are not here (../shared/data/aws-fixtures)")
-def test_a_real_adjustment_job_of_a_single_worker_is_imported_as_people_left_it() -> None:
-    from labelloop.people import supplied, supplied_files
-
-    (path,) = SHARED.glob("groundtruth/od-single-worker-adjustment/*.manifest")
-    lines_read = supplied_files.objects(path.read_bytes())
-    read = [supplied.read(line, "", _names_in(line)) for _, line in lines_read if "adjust" in line or "boxes" in line]
-    assert read and all(label.human for label in read)
-
-
-@given(st.binary(max_size=200))
-def test_no_file_breaks_the_reader(body) -> None:
-    from labelloop.people import supplied, supplied_files
-
-    try:
-        for number, line in supplied_files.objects(body):
-            assert number >= 1 and "\n" not in line
-            try:
-                supplied.read(line, "", ("head",))
-            except InvalidInputError as error:
-                assert str(error)
-    except InvalidInputError as error:
-        assert str(error)
+# --- again
 
 
 @loop
