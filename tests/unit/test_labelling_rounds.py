@@ -1,23 +1,20 @@
-"""The labelling jobs of a round, function by function: kinds, splits, verification, honeypots, scores, key points."""
+"""The labelling jobs of a round, function by function: kinds, splits, verification, honeypots, key points."""
 
 import html
 import json
 from typing import Any
 
-import boto3
 import people
 import pytest
-from annotation_lines import CLASSES
 from batch_rounds import asked_in
-from handling import crown, handle, mark, predict, registered, upload, write_otherwise
+from handling import crown, handle, mark, registered, upload
+from labelling_rounds import end, gold_dataset, judged, lines_of, merged, people_at_work, pinned
 from labelloop.batch import batches
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import settings
-from labelloop.people import jobs, scores, worker_rows
-from labelloop.people.workers import LEAST_RELIABILITY, UNKNOWN_RELIABILITY, WorkerScore
 from labelloop.store import datasets, ledger, storage
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
@@ -26,82 +23,7 @@ SIZE = people.SIZE
 
 @pytest.fixture(autouse=True)
 def ground_truth(aws, fake_service, change_setting):
-    change_setting("HUMAN_BUDGET", "100")
-    change_setting("ACCEPT_THRESHOLD", "1")
-    fake_service("sns")
-    return fake_service(
-        "sagemaker", describe_labeling_job=people.ended(), describe_endpoint={"EndpointStatus": "InService"}
-    )
-
-
-def judged(images: int = 5, confidence: dict[int, float] | None = None) -> str:
-    """A batch whose first round is judged; `confidence` is what the model thinks of the images by number."""
-    upload(images)
-    batch = registered()["batch"]["id"]
-    if confidence is not None:
-        crown()
-        refs = [image.source_ref for image in batches.images(batch)]
-        predict(batch, 1, {refs[number]: sure for number, sure in confidence.items()})
-    handle("begin_round", batch_id=batch, round=1)
-    handle("judge_batch", batch_id=batch, round=1)
-    return batch
-
-
-def pinned(batch: str, number: int = 1) -> list[jobs.Job]:
-    return jobs.of_round(Files(batch), number)
-
-
-def lines_of(job: jobs.Job) -> list[dict[str, Any]]:
-    return storage.read_lines(storage.own_key(job.manifest_uri))
-
-
-def end(batch: str, index: int, said) -> dict[str, Any]:
-    """People answer a job, and what they answered is collected."""
-    people.answer_job(batch, 1, jobs.find(Files(batch), 1, index), said)
-    return handle("collect_labels", batch_id=batch, round=1, job=index)
-
-
-def merged(batch: str) -> list[dict[str, Any]]:
-    handle("merge_annotations", batch_id=batch, round=1)
-    return storage.read_lines(Files(batch).round_annotations(1))
-
-
-def gold_dataset(count: int = 6) -> None:
-    lines = []
-    for number in range(count):
-        label = Annotation(
-            storage.uri(f"incoming/older/{number}.png"),
-            *(None, *SIZE, (Box("head", 5 + number, 6, 20, 20),), True, "2026-11-20T10:00:00", "job"),
-            {"role": "gold", "batch": "older"},
-        )
-        lines.append(label.to_line(CLASSES))
-    datasets.publish(lines, {})
-
-
-def respond(batch: str, job: jobs.Job, answers: dict[str, dict[str, list[Box] | None]]) -> None:
-    """Worker-response files as Ground Truth writes them; answers[worker][source-ref] = boxes drawn, None where the
-    worker cannot judge the image.
-    """
-    for index, line in enumerate(lines_of(job)):
-        entries = [
-            {
-                "workerId": worker,
-                "timeSpentInSeconds": 7.5,
-                "answerContent": {
-                    "annotatedResult": {
-                        "boundingBoxes": [
-                            {"label": box.label, **{s: getattr(box, s) for s in ("left", "top", "width", "height")}}
-                            for box in drawn[line["source-ref"]] or ()
-                        ],
-                        "inputImageProperties": {"width": SIZE[0], "height": SIZE[1]},
-                    },
-                    "cannot-judge": {"cannot-judge": drawn[line["source-ref"]] is None},
-                },
-            }
-            for worker, drawn in answers.items()
-        ]
-        folder = f"{Files(batch).labeling(1)}/{job.name}/annotations/worker-response/iteration-1/{index}"
-        storage.write_json(f"{folder}/2026-11-20_10:00:00.json", {"answers": entries})
+    return people_at_work(fake_service, change_setting)
 
 
 # --- kinds, splits
@@ -150,17 +72,6 @@ def test_a_job_that_has_not_ended_is_not_collected(sagemaker) -> None:
         handle("collect_labels", batch_id=batch, round=1, job=1)
 
 
-def test_a_job_in_which_nobody_answered_says_so_in_the_report(change_setting) -> None:
-    """F03: Completed, but TotalLabeled is 0."""
-    batch = judged(2)
-    end(batch, 1, lambda line: None)
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
-    assert (job["status"], job["unanswered"], job["reason"]) == ("Completed", 2, scores.NOBODY)
-    assert scores.NOBODY in storage.read(f"batches/{batch}/report.html").decode()
-
-
 @pytest.mark.fault("K03")
 @pytest.mark.parametrize("kind", ["another size", "unknown class", "outside", "refused"])
 def test_answers_that_do_not_fit_are_counted_and_told_as_that_and_their_images_asked_again(kind) -> None:
@@ -188,31 +99,6 @@ def test_answers_that_do_not_fit_are_counted_and_told_as_that_and_their_images_a
     page = html.unescape(storage.read(f"batches/{batch}/report.html").decode())
     assert job["problems"][0] in page and "nobody labelled them" not in page
     assert "people answered about 1, but their answers cannot be used" in page
-
-
-@pytest.mark.fault("K03")
-def test_answers_under_other_names_of_the_images_are_not_told_as_nobody_labelled() -> None:
-    batch = judged(2)
-    end(batch, 1, lambda line: {**people.boxes(), "source-ref": line["source-ref"].replace("s3://", "https://")})
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
-    assert job["reason"] == "people answered about images that this job did not ask about"
-    page = html.unescape(storage.read(f"batches/{batch}/report.html").decode())
-    assert scores.NOBODY not in page and "2 answers are about images that their job did not ask about" in page
-
-
-@pytest.mark.fault("K03")
-def test_a_job_of_answers_in_vain_does_not_say_that_nobody_labelled() -> None:
-    batch = judged(2)
-    end(batch, 1, lambda line: people.boxes(size=(640, 480)))
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    (job,) = storage.read_json(f"batches/{batch}/summary.json")["jobs"]
-    assert (job["labelled"], job["unanswered"], job["reason"]) == (
-        *(0, 0),
-        "people answered, but no answer can be used",
-    )
 
 
 # --- verification
@@ -266,7 +152,7 @@ def test_an_unchanged_answer_is_exactly_the_proposal_and_counts_as_unadjusted() 
         assert line["boxes-metadata"]["job-name"] == f"labelloop-{batch}-r1j1"
 
 
-# --- honeypots and workers
+# --- honeypots
 
 
 def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(change_setting) -> None:
@@ -291,81 +177,6 @@ def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(ch
 def test_a_job_without_gold_images_has_no_honeypots(change_setting) -> None:
     change_setting("HONEYPOT_RATE", "0.5")
     assert [job.honeypots for job in pinned(judged(3))] == [0]
-
-
-def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_setting) -> None:
-    """F22: a worker who draws at random is found by honeypots, reported, and counts least."""
-    change_setting("HONEYPOT_RATE", "0.5")
-    change_setting("WORKERS_PER_OBJECT", "2")
-    gold_dataset()
-    batch = judged(6)
-    (job,) = pinned(batch)
-    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
-    drawn = {line["source-ref"]: truth.get(line["source-ref"], list(people.DRAWN)) for line in lines_of(job)}
-    respond(batch, job, {"good": drawn, "bad": {ref: [Box("bag", 40, 30, 4, 4)] for ref in drawn}})
-    for _ in range(2):
-        end(batch, 1, lambda line: people.boxes())
-    row = boto3.resource("dynamodb").Table(settings().ledger_table).get_item(Key={"id": "worker#good"})["Item"]
-    assert (row["answers"], row["honeypots"], row["jobs"]) == (9, 3, {job.name})
-    told = worker_rows.reliabilities(["good", "bad", "stranger"])
-    assert set(told) == {"good", "bad"} and told["bad"] == LEAST_RELIABILITY
-    assert UNKNOWN_RELIABILITY < told["good"] <= 1
-
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    bad, good = storage.read_json(f"batches/{batch}/summary.json")["workers"]
-    assert (bad["worker"], bad["flagged"], bad["honeypot_quality"], bad["agreement"]) == ("bad", True, 0.0, 0.0)
-    assert (good["flagged"], good["honeypot_quality"], good["agreement"], good["seconds"]) == (False, 1.0, 1.0, 7.5)
-    page = storage.read(f"batches/{batch}/report.html").decode()
-    assert "below the bound" in page and "Who labelled" in page
-
-
-def test_who_cannot_judge_anything_is_told_in_summary_and_report_and_flagged(change_setting) -> None:
-    change_setting("HONEYPOT_RATE", "0.5")
-    gold_dataset()
-    batch = judged(8)
-    (job,) = pinned(batch)
-    refs = [line["source-ref"] for line in lines_of(job)]
-    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
-    good = {ref: truth.get(ref, list(people.DRAWN)) for ref in refs}
-    good[refs[0]] = [Box("tail", 1, 2, 3, 4)]
-    respond(batch, job, {"blind": dict.fromkeys(refs), "good": good})
-    end(batch, 1, lambda line: people.boxes())
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    blind, other = storage.read_json(f"batches/{batch}/summary.json")["workers"]
-    assert (len(truth), blind["answers"], blind["cannot_judge"], blind["refused"]) == (4, 12, 12, 0)
-    assert (blind["honeypots"], blind["honeypot_quality"], blind["flagged"]) == (4, 0.0, True)
-    assert (other["answers"], other["cannot_judge"], other["refused"]) == (12, 0, 1)
-    page = storage.read(f"batches/{batch}/report.html").decode()
-    assert "<th>cannot judge</th>" in page and "<td>blind</td><td>12</td><td>0</td><td>12</td>" in page
-    assert "<th>refused</th>" in page and "<td>good</td><td>12</td><td>1</td><td>0</td>" in page
-
-
-def test_the_notice_names_who_is_below_the_bound(fake_service) -> None:
-    notices = fake_service("sns")
-    batch = judged(1)
-    job = pinned(batch)[0]
-    score = WorkerScore("bad", 4, 0, 0, None, None, 4, 0.1)
-    end(batch, 1, lambda line: people.boxes())
-    record = storage.read_json(Files(batch).workers(1, job.name))
-    write_otherwise(Files(batch).workers(1, job.name), [{**record, "workers": [score.to_json()]}])
-    worker_rows.note(job.name, score)
-    handle("merge_annotations", batch_id=batch, round=1)
-    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
-    assert "Below WorkerMinimumQuality on honeypots: bad." in notices.requests_of("publish")[-1]["Message"]
-
-
-def test_a_worker_response_that_is_none_costs_only_its_own_scores() -> None:
-    batch = judged(2)
-    (job,) = pinned(batch)
-    respond(batch, job, {"one": {line["source-ref"]: list(people.DRAWN) for line in lines_of(job)}})
-    folder = f"{Files(batch).labeling(1)}/{job.name}/annotations/worker-response/iteration-2"
-    for place, body in {"0/a.json": b"not json", "1/b.json": b"[]", "77/c.json": b"{}", "x/d.json": b"{}"}.items():
-        storage.write(f"{folder}/{place}", body)
-    end(batch, 1, lambda line: people.boxes())
-    (score,) = storage.read_json(Files(batch).workers(1, job.name))["workers"]
-    assert (score["worker"], score["answers"]) == ("one", 2)
 
 
 # --- key points
