@@ -14,7 +14,7 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import ChangedObjectError
 from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints, model_archives, models
-from labelloop.store import aws, datasets, immutable, ledger, notices, storage
+from labelloop.store import aws, datasets, immutable, ledger, notices, storage, training_lock
 from labelloop.store.storage import MissingObjectError, Pointer
 
 from cli.errors import Refused
@@ -121,8 +121,8 @@ def _count_new_labels_from(version: str) -> None:
     the dataset has lost.
     """
     labels = int(datasets.card_of(version)["train"])
-    if ledger.labels_at_last_training() > labels:
-        ledger.note_training(version, labels, f"rollback to {version}")
+    if training_lock.labels_at_last_training() > labels:
+        training_lock.note_training(version, labels, f"rollback to {version}")
 
 
 def _note(kind: str, version: str, told: dict[str, str]) -> None:
@@ -141,12 +141,12 @@ def _check_known(version: str, known: Sequence[str], kind: str) -> None:
 
 
 def _check_no_training() -> None:
-    if ledger.training_runs() and not ledger.lock_owner().startswith(_OWNER):
+    if training_lock.training_runs() and not training_lock.owner().startswith(_OWNER):
         raise Refused(_busy())
 
 
 def _busy() -> str:
-    owner = ledger.lock_owner()
+    owner = training_lock.owner()
     if owner.startswith(_OWNER):
         return f"Another {owner} is at work, or was ended a moment ago: try again in a minute."
     return (
@@ -208,9 +208,9 @@ def _as_registered(kind: str, version: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _training_lock(owner: str) -> Iterator[None]:
     """No training plans with a pointer that is just being moved. A command that is killed blocks for a minute."""
-    if ledger.take_lock(owner, LOCK_SECONDS) is None:
+    if training_lock.take(owner, LOCK_SECONDS) is None:
         raise Refused(_busy())
     try:
         yield
     finally:
-        ledger.release_lock(owner)
+        training_lock.release(owner)

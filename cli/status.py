@@ -9,7 +9,7 @@ from typing import Any
 from labelloop.contracts import naming
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.engines import endpoints, models
-from labelloop.store import aws, datasets, immutable, ledger, storage
+from labelloop.store import aws, datasets, immutable, storage, training_lock
 from labelloop.store.storage import MissingObjectError
 
 from cli import batches
@@ -29,7 +29,7 @@ def gather(stack: Stack, last: int) -> dict[str, Any]:
         "bucket": stack.bucket,
         "champion": champion(),
         "dataset": dataset(),
-        "training_lock": ledger.lock_owner() if ledger.training_runs() else "",
+        "training_lock": training_lock.owner() if training_lock.training_runs() else "",
         "batches": [_batch(told) for told in executions(stack.label_batch_arn, last)],
         "trainings": [_training(told) for told in executions(stack.train_model_arn, last)],
         "waiting": [asdict(job) for job in batches.waiting()],

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from labelloop.store import ledger
+from labelloop.store import training_lock
 
 from cli import batches, status
 from cli.batches import Job, Progress
@@ -57,7 +57,7 @@ def _lines(found: Progress, jobs: list[Job]) -> Iterator[str]:
         yield f"the images cannot be counted: {found.trouble}"
     for job in jobs:
         yield f"{job.name} waits for people: {job.answered} of {job.images} answered"
-    if found.status == "running" and (owner := ledger.lock_owner()) and found.batch in owner:
+    if found.status == "running" and (owner := training_lock.owner()) and found.batch in owner:
         yield f"a training runs: {owner.rpartition(':')[2]}"
 
 

@@ -10,7 +10,7 @@ from labelloop.contracts import predictions
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
-from labelloop.store import immutable, ledger, storage
+from labelloop.store import immutable, storage, training_lock
 from labelloop.store.observability import entry, logger
 from labelloop.trust import calibration
 
@@ -33,12 +33,12 @@ def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
     execution, version, dataset = event["execution"], event["champion"], event["dataset_version"]
     seen = models.champion()
     if version and seen is not None and seen.value["version"] == version:
-        ledger.check_lock(execution, int(event["fence"]))
+        training_lock.check(execution, int(event["fence"]))
         thresholds = _fit("champion", version, event["job"], dataset, event["dataset_uri"])
         models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(models.thresholds_key(version, dataset))})
         logger.info("champion recalibrated", **thresholds)
-    ledger.note_training(dataset, int(event["train"]), event["job"])
-    ledger.release_lock(execution)
+    training_lock.note_training(dataset, int(event["train"]), event["job"])
+    training_lock.release(execution)
     return {"champion": version}
 
 

@@ -6,7 +6,7 @@ from labelloop import tasks
 from labelloop.batch import batches, merging
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.store import datasets, immutable, ledger
+from labelloop.store import datasets, immutable, ledger, training_lock
 from labelloop.store.observability import count, entry, logger
 
 
@@ -46,4 +46,4 @@ def _time_to_retrain(version: str) -> bool:
     if not version or not tasks.of(settings().task).trained:
         return False
     card = immutable.read_json(f"datasets/{version}/card.json")
-    return bool(card["train"] - ledger.labels_at_last_training() >= settings().retrain_minimum)
+    return bool(card["train"] - training_lock.labels_at_last_training() >= settings().retrain_minimum)

@@ -5,7 +5,7 @@ from typing import Any
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
 from labelloop.engines import models
-from labelloop.store import datasets, ledger, settings_documents
+from labelloop.store import datasets, settings_documents, training_lock
 from labelloop.store.observability import entry, logger
 
 # Each time costs the execution 9 of the 25,000 events it may have, and it may run for seven days.
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_ASKING = 300
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, execution, adopt = settings(), event["execution"], "model_uri" in event["input"]
-    fence = ledger.take_lock(execution, knobs.whole_training_seconds)
+    fence = training_lock.take(execution, knobs.whole_training_seconds)
     if fence is None:
         return _plan("busy")
     champion = models.champion()
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     counts = datasets.count_labels(dataset.lines)
     reason = "a champion exists already" if adopt else _why_not(counts)
     if reason:
-        ledger.release_lock(execution)
+        training_lock.release(execution)
         logger.info("training is not worth it", reason=reason, dataset=dataset.version)
         return _plan("not-worth", dataset_version=dataset.version)
     job = naming.training_job(knobs.resource_prefix, dataset.version, fence)
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _why_not(counts: dict[str, int]) -> str:
     knobs = settings()
-    new = counts["train"] - ledger.labels_at_last_training()
+    new = counts["train"] - training_lock.labels_at_last_training()
     if new < knobs.retrain_minimum:
         return f"{new} new human training labels, {knobs.retrain_minimum} are needed"
     if counts["gold"] < knobs.gold_minimum:

@@ -6,7 +6,7 @@ from typing import Any
 
 from labelloop import engines
 from labelloop.engines import models
-from labelloop.store import ledger, notices
+from labelloop.store import notices, training_lock
 from labelloop.store.observability import count, entry, logger
 
 
@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     execution, version = event["execution"], event["model_version"]
     seen = models.champion()
     if seen is None or seen.value["version"] != version:
-        ledger.check_lock(execution, int(event["fence"]))
+        training_lock.check(execution, int(event["fence"]))
         previous = seen.value["version"] if seen else ""
         models.flip(
             seen,
@@ -38,6 +38,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             f"Model {version} replaced {previous or 'nothing: it is the first'}. "
             f"Trained on dataset {event['dataset_version'] or 'elsewhere'}.",
         )
-    ledger.note_training(event["dataset_version"], int(event["train"]), event["job"])
-    ledger.release_lock(execution)
+    training_lock.note_training(event["dataset_version"], int(event["train"]), event["job"])
+    training_lock.release(execution)
     return {"champion": version}

@@ -13,7 +13,7 @@ from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints
-from labelloop.store import aws, callbacks, ledger
+from labelloop.store import aws, callbacks, ledger, training_lock
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, entry, logger, metrics
 from labelloop.work import failures, outside
@@ -88,8 +88,8 @@ def _unended(waiting: list[Callback]) -> list[tuple[str, str, int]]:
     trainings = {
         callback.execution: callback.created for callback in waiting if callback.kind in ("training", "deployment")
     }
-    if owner := ledger.lock_owner():
-        trainings.setdefault(owner, ledger.locked_since())
+    if owner := training_lock.owner():
+        trainings.setdefault(owner, training_lock.since())
     batches = [(owner, batch_id, since) for batch_id, owner, since in ledger.running_batches()]
     return batches + [(training, "", since) for training, since in sorted(trainings.items())]
 
@@ -112,7 +112,7 @@ def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
     """
     prefix, kept = settings().resource_prefix, settings().kept_endpoints
     known = endpoints.names(prefix)
-    training = ledger.training_runs()
+    training = training_lock.training_runs()
     serving = endpoints.serving(prefix)
     deployed = {callback.external_id for callback in waiting if callback.kind == "deployment"}
     # Versions are numbered, so names of one stack sort by age.

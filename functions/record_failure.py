@@ -10,7 +10,7 @@ from typing import Any
 
 from labelloop.contracts import markers, naming
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.store import ledger, notices
+from labelloop.store import ledger, notices, training_lock
 from labelloop.store.observability import count, entry, logger
 from labelloop.work import failures
 
@@ -36,7 +36,7 @@ def _training_failed(event: dict[str, Any]) -> dict[str, Any]:
     failures.stop_open_work(execution)
     if version:
         failures.remove_unpromoted_endpoint(version)
-    ledger.release_lock(execution)
+    training_lock.release(execution)
     count("TrainingFailed")
     logger.error("training failed", cause=cause)
     notices.tell(

@@ -72,6 +72,14 @@ def aws(new_aws) -> Iterator[None]:
 
 
 @pytest.fixture
+def run(aws) -> Callable[[str], str]:
+    """`run("name")` starts an execution and gives its ARN; handling.stop(arn) aborts it."""
+    from handling import execution
+
+    return execution
+
+
+@pytest.fixture
 def new_aws(environment: pytest.MonkeyPatch) -> Callable[[], contextlib.AbstractContextManager[None]]:
     """For a test that needs more than one account, one after the other."""
     return _new_aws

@@ -69,6 +69,10 @@ def execution(name: str, machine: str = "LABEL_BATCH_ARN") -> str:
     return str(states.start_execution(stateMachineArn=SETTINGS[machine], name=name)["executionArn"])
 
 
+def stop(arn: str) -> None:
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+
+
 def upload(count: int = 4, prefix: str = PREFIX, first: int = 0) -> None:
     for number in range(first, first + count):
         storage.write(f"{prefix}{number:02d} ü+%20.png", picture(10 + number))

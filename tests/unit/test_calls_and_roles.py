@@ -55,7 +55,7 @@ def client_of(node: ast.AST, named: dict[str, str]) -> str:
     if ast.unparse(node).endswith("able().meta.client"):
         return "dynamodb"
     called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-    if called in ("_table", "aws.table"):
+    if called in ("_table", "table", "ledger.table", "aws.table"):
         return "dynamodb"
     return str(ast.literal_eval(node.args[0])) if called == "aws.client" and isinstance(node, ast.Call) else ""
 

@@ -6,7 +6,7 @@ import pytest
 from commands import champion, deploy, notice_subjects, publish, register, run, serve
 from handling import execution
 from labelloop.engines import models
-from labelloop.store import aws, datasets, immutable, ledger, storage
+from labelloop.store import aws, datasets, immutable, ledger, storage, training_lock
 
 from cli import rollback
 
@@ -45,7 +45,7 @@ def test_one_command_makes_an_earlier_model_the_champion_and_notes_who_did(two_m
     assert rollbacks("model") == [{"version": first, **told}]
     assert notice_subjects() == [f"notice#rollback/model/{told['at']}"]
     assert "keep the model that they began with" in done.output and f"rollback model {second}" in done.output
-    assert ledger.lock_owner() == "", "the training lock is free again"
+    assert training_lock.owner() == "", "the training lock is free again"
 
 
 def test_going_back_and_forward_again_leaves_both_versions_and_two_records(two_models) -> None:
@@ -150,18 +150,18 @@ def test_nothing_goes_back_while_a_training_holds_the_lock(two_models, kind: str
     versions = {"model": first, "dataset": publish("a")}
     publish("b")
     training = execution("at-work", "TRAIN_MODEL_ARN")
-    assert ledger.take_lock(training, 600)
+    assert training_lock.take(training, 600)
     assert training in refused(kind, versions[kind])
-    assert pointer()["version"] == second and ledger.lock_owner() == training
+    assert pointer()["version"] == second and training_lock.owner() == training
     assert datasets.current_version() != versions["dataset"]
 
 
 def test_of_two_rollbacks_one_waits_and_one_that_was_killed_blocks_for_a_minute_only(two_models) -> None:
     first, _ = two_models
-    ledger.take_lock("rollback by somebody", 60)
+    training_lock.take("rollback by somebody", 60)
     assert "Another rollback by somebody is at work" in refused("model", first)
-    ledger.release_lock("rollback by somebody")
-    ledger.take_lock("rollback by somebody", 0)
+    training_lock.release("rollback by somebody")
+    training_lock.take("rollback by somebody", 0)
     assert run("rollback", "model", first, "--yes").exit_code == 0
 
 
@@ -169,7 +169,7 @@ def test_no_training_is_planned_while_a_pointer_moves(two_models, monkeypatch: p
     flip, plans = models.flip, []
 
     def flip_while_a_training_begins(*given) -> None:
-        plans.append(ledger.take_lock(execution("begins", "TRAIN_MODEL_ARN"), 600))
+        plans.append(training_lock.take(execution("begins", "TRAIN_MODEL_ARN"), 600))
         flip(*given)
 
     monkeypatch.setattr(models, "flip", flip_while_a_training_begins)
@@ -183,7 +183,7 @@ def test_a_champion_that_moved_while_a_person_thought_stays(two_models) -> None:
     champion(second, previous="somebody else's")
     with pytest.raises(Exception, match="moved meanwhile"):
         rollback.carry_out(plan)
-    assert pointer()["previous"] == "somebody else's" and not rollbacks("model") and not ledger.lock_owner()
+    assert pointer()["previous"] == "somebody else's" and not rollbacks("model") and not training_lock.owner()
 
 
 @pytest.mark.fault("G11")
@@ -217,9 +217,9 @@ def test_labels_that_were_added_again_give_the_version_that_they_gave_before(fak
 def test_a_training_does_not_first_wait_for_the_labels_that_are_gone(fake_service) -> None:
     deploy(fake_service)
     first, second = publish("a"), publish("b", "c")
-    ledger.note_training(second, 3, "job")
+    training_lock.note_training(second, 3, "job")
     run("rollback", "dataset", first, "--yes")
-    assert ledger.labels_at_last_training() == 1
+    assert training_lock.labels_at_last_training() == 1
 
 
 def test_a_dataset_that_was_changed_is_refused(fake_service) -> None:

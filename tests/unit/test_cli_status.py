@@ -13,7 +13,7 @@ from fake_service import refused
 from handling import execution, mark, registered, upload
 from labelloop.contracts import settings as stack
 from labelloop.contracts.layout import Files
-from labelloop.store import callbacks, immutable, ledger, storage
+from labelloop.store import callbacks, immutable, ledger, storage, training_lock
 from made_up_stack import SETTINGS
 
 from cli import status
@@ -93,7 +93,7 @@ def test_a_running_batch_with_its_round_and_its_counts(fake_service, states) -> 
 def test_a_training_that_runs_or_ended_with_what_it_came_to(fake_service) -> None:
     deploy(fake_service)
     arn = execution("week-1-0123abcd-2-r3-a1", "TRAIN_MODEL_ARN")
-    ledger.take_lock(arn, 600)
+    training_lock.take(arn, 600)
     found = told()
     (row,) = found["trainings"]
     assert (row["batch"], row["round"], row["status"]) == ("week-1-0123abcd-2", 3, "RUNNING")

@@ -1,39 +1,21 @@
-"""Who owns what: deliveries are numbered once, one execution owns a batch, one holds the training lock."""
+"""Who owns what: deliveries are numbered once, one execution owns a batch, a content has one role."""
 
 import time
 from random import Random
 from threading import Barrier
 from types import SimpleNamespace
 
-import boto3
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from handling import stop
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.people import worker_rows
 from labelloop.people.workers import History
 from labelloop.store import ledger
-from labelloop.store.ledger import Claim, LockLostError
+from labelloop.store.ledger import Claim
 from labelloop.trust.sampling import Shares, role_of
 from made_up_stack import BUCKET, SETTINGS, arn
 
 PREFIX = "incoming/week 1/"
-
-
-@pytest.fixture
-def run(aws):
-    """`run("name")` starts an execution and gives its ARN; `stop(arn)` aborts it."""
-    states = boto3.client("stepfunctions")
-
-    def start(name: str) -> str:
-        answer = states.start_execution(stateMachineArn=SETTINGS["LABEL_BATCH_ARN"], name=name)
-        return answer["executionArn"]
-
-    return start
-
-
-def stop(execution: str) -> None:
-    boto3.client("stepfunctions").stop_execution(executionArn=execution)
 
 
 def at(monkeypatch, seconds: int) -> None:
@@ -199,80 +181,6 @@ def test_over_fifty_growth_steps_no_content_changes_its_role_and_none_has_two(aw
     assert ledger.fix_roles(dict.fromkeys(known, "train")) == known
 
 
-def test_one_execution_trains_at_a_time(run) -> None:
-    first, second = run("first"), run("second")
-    assert ledger.take_lock(first, 3600) == 1
-    assert ledger.take_lock(first, 3600) == 1  # a retry of the same step
-    assert ledger.take_lock(second, 3600) is None
-    ledger.release_lock(second)  # not its lock
-    assert ledger.take_lock(second, 3600) is None
-    ledger.release_lock(first)
-    assert ledger.take_lock(second, 3600) == 2
-
-
-def test_the_lock_is_taken_over_when_its_owner_died(run) -> None:
-    dead, second = run("dead"), run("second")
-    ledger.take_lock(dead, 3600)
-    stop(dead)
-    assert ledger.take_lock(second, 3600) == 2
-    with pytest.raises(LockLostError, match="fence 2"):
-        ledger.check_lock(dead, 1)
-    ledger.check_lock(second, 2)
-
-
-def test_a_lease_ends_also_for_an_owner_that_still_runs(run, monkeypatch) -> None:
-    slow, second = run("slow"), run("second")
-    at(monkeypatch, 1_000)
-    ledger.take_lock(slow, 60)
-    at(monkeypatch, 1_059)
-    assert ledger.take_lock(second, 60) is None
-    at(monkeypatch, 1_060)
-    assert ledger.take_lock(second, 60) == 2
-    with pytest.raises(LockLostError):
-        ledger.check_lock(slow, 1)
-
-
-def test_of_two_that_take_over_the_lock_one_gets_it(run, monkeypatch) -> None:
-    dead, second, third = run("dead"), run("second"), run("third")
-    ledger.take_lock(dead, 3600)
-    stop(dead)
-    asked = []
-
-    def overtaken(execution):
-        asked.append(execution)
-        if len(asked) == 1:
-            assert ledger.take_lock(third, 3600) == 2
-        return "ABORTED"
-
-    monkeypatch.setattr(ledger, "execution_status", overtaken)
-    assert ledger.take_lock(second, 3600) is None
-    ledger.check_lock(third, 2)
-
-
-def test_an_old_fence_of_the_same_execution_does_not_hold(run) -> None:
-    first = run("first")
-    ledger.take_lock(first, 3600)
-    ledger.release_lock(first)
-    with pytest.raises(LockLostError):
-        ledger.check_lock(first, 1)
-    assert ledger.take_lock(first, 3600) == 2
-    with pytest.raises(LockLostError):
-        ledger.check_lock(first, 1)
-
-
-def test_without_a_lock_nothing_may_be_published(aws) -> None:
-    with pytest.raises(LockLostError):
-        ledger.check_lock("anybody", 1)
-    ledger.release_lock("anybody")
-    assert ledger.running_batches() == []
-
-
-def test_the_labels_of_the_last_verdict_are_remembered(aws) -> None:
-    assert ledger.labels_at_last_training() == 0
-    ledger.note_training("v000002-abcdef01", 120, "job")
-    assert ledger.labels_at_last_training() == 120
-
-
 def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(environment, monkeypatch) -> None:
     name = SETTINGS["LEDGER_TABLE"]
     row = {"id": "worker#a", "honeypots": 4, "quality_sum": 1}
@@ -287,54 +195,3 @@ def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(envi
     monkeypatch.setattr(ledger, "table", lambda: SimpleNamespace(meta=SimpleNamespace(client=client)))
     assert worker_rows.histories(["a"]) == {"a": History(4, 0.25)}
     assert [(each["Keys"], each.get("ConsistentRead")) for each in requests] == [([{"id": "worker#a"}], True)] * 2
-
-
-@pytest.mark.fault("H03")
-@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["take", "release"])), max_size=12))
-def test_the_fence_only_grows_and_has_one_holder(steps) -> None:
-    """Against a table in memory with DynamoDB's conditions: whoever holds the lock holds the highest fence."""
-    table = LockTable()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "table", lambda: table)
-        patch.setattr(ledger, "execution_status", lambda _: "RUNNING")
-        highest, holder = 0, ""
-        for who, step in steps:
-            if step == "release":
-                ledger.release_lock(who)
-                holder = "" if holder == who else holder
-                continue
-            fence = ledger.take_lock(who, 3600)
-            if holder in ("", who):
-                assert fence == (highest if holder == who else highest + 1)
-                highest, holder = fence, who
-                ledger.check_lock(who, fence)
-            else:
-                assert fence is None
-
-
-class LockTable:
-    """The lock's row alone; the conditions are those ledger.py states."""
-
-    def __init__(self) -> None:
-        self.row: dict[str, object] = {}
-
-    def get_item(self, **_):
-        return {"Item": dict(self.row)} if self.row else {}
-
-    def put_item(self, Item, ExpressionAttributeValues, **_):
-        if self.row and (self.row["fence"], self.row["owner"]) != (
-            ExpressionAttributeValues[":seen"],
-            ExpressionAttributeValues[":owner"],
-        ):
-            self._refuse()
-        self.row = dict(Item)
-
-    def update_item(self, ExpressionAttributeValues, **_):
-        if self.row.get("owner") != ExpressionAttributeValues[":execution"]:
-            self._refuse()
-        self.row.update(owner="", lease_until=0)
-
-    def _refuse(self):
-        from fake_service import refused
-
-        raise refused("ConditionalCheckFailedException")

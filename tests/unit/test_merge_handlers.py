@@ -20,7 +20,7 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
 from labelloop.people import jobs
-from labelloop.store import ledger, storage
+from labelloop.store import ledger, storage, training_lock
 
 pytestmark = [
     pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
@@ -73,9 +73,9 @@ def test_retraining_waits_for_enough_new_labels() -> None:
     batch = registered()["batch"]["id"]
     merged = run_round(batch, 1)
     trained = storage.read_json(f"datasets/{merged['dataset_version']}/card.json")["train"]
-    ledger.note_training(merged["dataset_version"], trained, "job")
+    training_lock.note_training(merged["dataset_version"], trained, "job")
     assert not run_round(batch, 2, answered=0)["retrain"]
-    ledger.note_training(merged["dataset_version"], trained - 2, "job")
+    training_lock.note_training(merged["dataset_version"], trained - 2, "job")
     assert merge(batch, 2)["retrain"]
 
 

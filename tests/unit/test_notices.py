@@ -9,7 +9,7 @@ from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
-from labelloop.store import ledger, storage
+from labelloop.store import ledger, storage, training_lock
 from outside_work import ask_for_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -54,7 +54,7 @@ def test_a_promotion_a_report_and_failures_are_told_once(sns) -> None:
     batch = registered()["batch"]["id"]
     run_round(batch, 1)
     owner, trainer = ledger.owner_of(batch), execution("t", "TRAIN_MODEL_ARN")
-    fence = ledger.take_lock(trainer, 600)
+    fence = training_lock.take(trainer, 600)
     given = {"model_version": MODEL, "endpoint": "e", "thresholds_uri": "u", "dataset_version": "v000001-aa"}
     for _ in range(3):
         handle("report_batch", batch_id=batch, execution=owner)

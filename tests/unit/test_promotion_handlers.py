@@ -10,8 +10,8 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
-from labelloop.store import callbacks, immutable, ledger, storage
-from labelloop.store.ledger import LockLostError
+from labelloop.store import callbacks, immutable, storage, training_lock
+from labelloop.store.training_lock import LockLostError
 from made_up_models import model, tensors_sha256
 from outside_work import ENDPOINT, changed
 from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
@@ -97,17 +97,17 @@ def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free() -> None:
     version, owner = assembled(), trainer("one")
     crown()
     storage.write_lines(f"training/{JOB}/scores/champion-calibration.jsonl", calibration(0.6))
-    recalibrate(owner, ledger.take_lock(owner, 60), version)
+    recalibrate(owner, training_lock.take(owner, 60), version)
     now = models.champion().value
     assert now["version"] == MODEL and now["thresholds_uri"].endswith(f"{version}.json")
     assert storage.read_json(storage.own_key(now["thresholds_uri"]))["accept"] == 0.6
-    assert ledger.labels_at_last_training() == 3 and ledger.take_lock(trainer("two"), 60) == 2
+    assert training_lock.labels_at_last_training() == 3 and training_lock.take(trainer("two"), 60) == 2
 
 
 def test_without_a_champion_a_failed_first_model_only_frees_the_lock() -> None:
     version, owner = assembled(), trainer("one")
-    recalibrate(owner, ledger.take_lock(owner, 60), version, champion="")
-    assert models.champion() is None and ledger.labels_at_last_training() == 3
+    recalibrate(owner, training_lock.take(owner, 60), version, champion="")
+    assert models.champion() is None and training_lock.labels_at_last_training() == 3
 
 
 # --- Register, Deploy, Scale, Promote
@@ -192,7 +192,7 @@ def promote(owner: str, fence: int, version: str = MODEL) -> dict:
 def test_a_new_endpoint_is_scaled_before_it_serves(fake_service, scaling) -> None:
     owner = trainer("one")
     fake_service("sns")
-    promote(owner, ledger.take_lock(owner, 60))
+    promote(owner, training_lock.take(owner, 60))
     (target,) = scaling.requests_of("register_scalable_target")
     assert target["MaxCapacity"] == settings().max_instances and target["ResourceId"].startswith(
         f"endpoint/labelloop-{MODEL}/"
@@ -202,11 +202,11 @@ def test_a_new_endpoint_is_scaled_before_it_serves(fake_service, scaling) -> Non
 def test_an_endpoint_that_cannot_be_scaled_does_not_serve(scaling) -> None:
     """It would keep an instance for ever; the failure lane removes it."""
     owner = trainer("one")
-    fence = ledger.take_lock(owner, 60)
+    fence = training_lock.take(owner, 60)
     scaling.answering(put_scaling_policy=refused("AccessDeniedException"))
     with pytest.raises(ClientError, match="AccessDenied"):
         promote(owner, fence)
-    assert models.champion() is None and ledger.take_lock(trainer("two"), 60) is None
+    assert models.champion() is None and training_lock.take(trainer("two"), 60) is None
 
 
 def test_what_version_0_1_asked_of_scale_endpoint_is_answered_and_nothing_else_is_done(scaling) -> None:
@@ -216,29 +216,29 @@ def test_what_version_0_1_asked_of_scale_endpoint_is_answered_and_nothing_else_i
 
 def test_promotion_flips_the_pointer_once_frees_the_lock_and_tells_people(fake_service, scaling) -> None:
     notices, owner = fake_service("sns"), trainer("one")
-    fence = ledger.take_lock(owner, 60)
+    fence = training_lock.take(owner, 60)
     assert promote(owner, fence) == promote(owner, fence) == {"champion": MODEL}
     assert models.champion().value["previous"] == "" and len(notices.requests_of("publish")) == 1
-    assert ledger.labels_at_last_training() == 3 and ledger.take_lock(trainer("two"), 60) == 2
+    assert training_lock.labels_at_last_training() == 3 and training_lock.take(trainer("two"), 60) == 2
 
 
 def test_an_execution_whose_lock_was_taken_over_promotes_nothing(scaling) -> None:
     slow, other = trainer("slow"), trainer("other")
-    fence = ledger.take_lock(slow, 60)
+    fence = training_lock.take(slow, 60)
     boto3.client("stepfunctions").stop_execution(executionArn=slow)
-    ledger.take_lock(other, 60)
+    training_lock.take(other, 60)
     crown("v000009-ffffffff")
     with pytest.raises(LockLostError, match="publishes nothing"):
         promote(slow, fence)
     with pytest.raises(LockLostError):
         recalibrate(slow, fence, label(), champion="v000009-ffffffff")
     assert models.champion().value["version"] == "v000009-ffffffff"
-    assert ledger.take_lock(trainer("third"), 60) is None  # the other still holds it
+    assert training_lock.take(trainer("third"), 60) is None  # the other still holds it
 
 
 def test_a_pointer_that_moved_between_reading_and_flipping_is_decided_again(scaling, monkeypatch) -> None:
     owner = trainer("one")
-    fence = ledger.take_lock(owner, 60)
+    fence = training_lock.take(owner, 60)
     monkeypatch.setattr(storage, "flip_pointer", lambda *_: False)
     with pytest.raises(TransientError, match="moved meanwhile"):
         promote(owner, fence)

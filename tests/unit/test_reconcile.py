@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, execution, handle, mark, registered, upload
-from labelloop.store import callbacks, ledger, storage
+from labelloop.store import callbacks, ledger, storage, training_lock
 from labelloop.store.callbacks import Outcome
 from labelloop.work import failures
 from outside_work import EXECUTION, FAILURE, OUTPUT, ask_for_inference, described, heard
@@ -108,7 +108,7 @@ def test_a_lost_failure_is_recorded_as_record_failure_would(states, quiet, fake_
     notices = fake_service("sns")
     dead, training = execution("dead"), execution("training", "TRAIN_MODEL_ARN")
     ledger.claim_batch("lost", dead, resume=False)
-    ledger.take_lock(training, 600)
+    training_lock.take(training, 600)
     callbacks.mark_started(callbacks.remember("training", "job", "t1", training, 600))
     quiet.answering(describe_training_job={"TrainingJobStatus": "InProgress"})
     for each in (dead, training):
@@ -117,7 +117,7 @@ def test_a_lost_failure_is_recorded_as_record_failure_would(states, quiet, fake_
     (told,) = notices.requests_of("publish")
     assert told["Subject"] == "Batch lost failed" and "the execution ended ABORTED" in told["Message"]
     assert quiet.requests_of("stop_training_job") == [{"TrainingJobName": "job"}]
-    assert list(callbacks.open_callbacks()) == [] and ledger.lock_owner() == ""
+    assert list(callbacks.open_callbacks()) == [] and training_lock.owner() == ""
     assert handle("reconcile")["failures_recorded"] == 0
 
 
@@ -199,9 +199,9 @@ def test_an_endpoint_that_nobody_promoted_goes_once_no_training_runs(states, qui
         crown(champion)
     training = execution("training", "TRAIN_MODEL_ARN")
     endpoints_of(4, 3, 2) if champion else endpoints_of(4, 3)
-    ledger.take_lock(training, 600)
+    training_lock.take(training, 600)
     assert handle("reconcile")["endpoints_removed"] == 0
-    ledger.release_lock(training)
+    training_lock.release(training)
     assert handle("reconcile")["endpoints_removed"] == 2
     assert removed(quiet) == [named(4), named(3)]
 
@@ -210,7 +210,7 @@ def test_an_endpoint_that_nobody_promoted_goes_when_its_training_died_with_the_l
     states, quiet, endpoints_of
 ) -> None:
     dead = execution("dead", "TRAIN_MODEL_ARN")
-    ledger.take_lock(dead, 600)
+    training_lock.take(dead, 600)
     boto3.client("stepfunctions").stop_execution(executionArn=dead)
     endpoints_of(1)
     assert handle("reconcile")["endpoints_removed"] == 1
@@ -263,11 +263,11 @@ def test_a_failed_execution_stops_its_training_and_frees_the_lock_but_not_anothe
     callbacks.mark_started(callbacks.remember("training", "my-job", "t1", mine, 600))
     callbacks.mark_started(callbacks.remember("training", "other-job", "t2", other, 600))
     callbacks.mark_started(callbacks.remember("labeling", "people", "t3", mine, 600))
-    ledger.take_lock(mine, 600)
+    training_lock.take(mine, 600)
     assert fail_training(mine) == {"cause": "States.Timeout: "}
     assert sagemaker.requests_of("stop_training_job") == [{"TrainingJobName": "my-job"}]
     assert {callback.external_id for callback in callbacks.open_callbacks()} == {"other-job", "people"}
-    assert ledger.take_lock(other, 600) == 2
+    assert training_lock.take(other, 600) == 2
 
 
 def fail_training(owner, version=""):
@@ -298,10 +298,10 @@ def test_an_endpoint_that_cannot_be_removed_yet_keeps_neither_the_lock_nor_the_n
     states, sagemaker, fake_service, endpoints_of
 ) -> None:
     notices, mine = fake_service("sns"), execution("mine", "TRAIN_MODEL_ARN")
-    ledger.take_lock(mine, 600)
+    training_lock.take(mine, 600)
     sagemaker.answering(delete_endpoint=refused("ValidationException", "Cannot delete an endpoint being created"))
     fail_training(mine, "v000002-0123abcd")
-    assert ledger.take_lock(execution("next", "TRAIN_MODEL_ARN"), 600) == 2
+    assert training_lock.take(execution("next", "TRAIN_MODEL_ARN"), 600) == 2
     assert len(notices.requests_of("publish")) == 1
 
 

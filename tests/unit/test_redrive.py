@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.people import jobs
-from labelloop.store import aws, callbacks, datasets, ledger, storage
+from labelloop.store import aws, callbacks, datasets, ledger, storage, training_lock
 from made_up_stack import BUCKET, LEDGER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,8 +129,8 @@ def test_an_execution_that_step_functions_does_not_know_yet_is_not_dead(monkeypa
     one = execution("one").replace(":one", ":just-started")  # nobody has heard of it
     batch = handle("register_batch", event=trigger, execution=one)["batch"]["id"]
     assert handle("register_batch", event=trigger, execution=execution("two"))["status"] == "already-owned"
-    fence = ledger.take_lock(one, 600)
-    assert fence and ledger.take_lock(execution("three"), 600) is None and ledger.training_runs()
+    fence = training_lock.take(one, 600)
+    assert fence and training_lock.take(execution("three"), 600) is None and training_lock.training_runs()
     now = ledger.time.time()
     monkeypatch.setattr(ledger.time, "time", lambda: now + 3600 - 3000 + 300)
     assert handle("register_batch", event=trigger, execution=execution("four"))["status"] == "registered"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_service import refused
 from handling import MODEL, crown, handle, handle_event
 from labelloop.contracts.errors import InvalidInputError, TransientError
-from labelloop.store import callbacks, datasets, immutable, ledger, storage
+from labelloop.store import callbacks, datasets, immutable, storage, training_lock
 from labelloop.work import failures
 from made_up_models import detector_checkpoint, model, safetensors
 from outside_work import TRAINING, changed
@@ -51,11 +51,11 @@ def test_planning_twice_plans_the_same_job() -> None:
 def test_without_enough_new_labels_or_gold_nothing_is_trained_and_the_lock_is_free(train, gold) -> None:
     label(gold=gold, train=train)
     assert plan(trainer("one"))["status"] == "not-worth"
-    assert ledger.take_lock(trainer("two"), 60) is not None
+    assert training_lock.take(trainer("two"), 60) is not None
 
 
 def test_labels_that_have_been_judged_once_do_not_train_again() -> None:
-    ledger.note_training(label(train=3), 3, "job")
+    training_lock.note_training(label(train=3), 3, "job")
     assert plan(trainer("one"))["status"] == "not-worth"
 
 
@@ -63,7 +63,7 @@ def test_a_given_model_is_adopted_only_while_there_is_no_champion() -> None:
     owner = trainer("one")
     adopting = plan(owner, model_uri="s3://data-bucket/given/model.tar.gz")
     assert adopting["status"] == "adopt" and adopting["job"]
-    ledger.release_lock(owner)
+    training_lock.release(owner)
     crown()
     assert plan(trainer("two"), model_uri="s3://data-bucket/given/model.tar.gz")["status"] == "not-worth"
 
@@ -206,9 +206,9 @@ def test_a_training_that_cannot_be_stopped_yet_is_stopped_by_the_reconciler(stat
     sagemaker = fake_service("sagemaker", stop_training_job=trouble)
     owner = trainer("slow")
     ask_for_training(owner=owner)
-    ledger.take_lock(owner, 600)
+    training_lock.take(owner, 600)
     fail_training(owner)
-    assert ledger.lock_owner() == ""
+    assert training_lock.owner() == ""
     (left,) = callbacks.open_callbacks()
     failures.close_expired(left)
     assert [callback.external_id for callback in callbacks.open_callbacks()] == [JOB]

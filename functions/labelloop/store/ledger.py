@@ -1,5 +1,5 @@
-"""Who owns what, in one table: deliveries of a prefix, batches, roles of images, the training lock
-(docs/architecture.md, "Ledger table"). The rows of people are in worker_rows.py.
+"""Who owns what, in one table: deliveries of a prefix, batches, roles of images (docs/architecture.md, "Ledger
+table"). The rows of the training lock are in training_lock.py, those of people in worker_rows.py.
 """
 
 import json
@@ -16,24 +16,16 @@ from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
 from labelloop.store import aws
 
-TRAINING_LOCK = "lock#training"
-LAST_TRAINING = "training#last"
 INDEXED = "index#open"
 QUEUE = "queue#batches"
-MOST_ROWS_AT_ONCE = 100  # BatchGetItem
 # One after the other, the roles of 150,000 imported labels would take longer than a function may.
 ROLES_AT_ONCE = 16
-READS_BEFORE_GIVING_UP = 8
 PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds
 # Step Functions may not know an execution yet that has just begun to work.
 UNKNOWN_FOR_SECONDS = 300
 _RUNNING = "RUNNING"
 _FINISHED = "finished"
 _SUPERSEDED = "superseded"
-
-
-class LockLostError(Exception):
-    """The training lock was taken over while this execution still worked: its result must not be published."""
 
 
 @dataclass(frozen=True)
@@ -339,82 +331,6 @@ def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
         return {sha256: role for part in parts for sha256, role in part.items()}
 
 
-def take_lock(execution: str, lease_seconds: int) -> int | None:
-    """The fencing number of the training lock, or None while a running execution holds it."""
-    key = {"id": TRAINING_LOCK}
-    now = int(time.time())
-    row = table().get_item(Key=key, ConsistentRead=True).get("Item") or {"owner": "", "fence": 0, "lease_until": 0}
-    if row["owner"] == execution:
-        return int(row["fence"])
-    if row["owner"] and int(row["lease_until"]) > now and is_alive(row["owner"], int(row.get("since", 0))):
-        return None
-    fence = int(row["fence"]) + 1
-    try:
-        table().put_item(
-            Item={**key, "owner": execution, "fence": fence, "lease_until": now + lease_seconds, "since": now},
-            ConditionExpression="attribute_not_exists(id) OR fence = :seen AND #o = :owner",
-            ExpressionAttributeNames={"#o": "owner"},
-            ExpressionAttributeValues={":seen": int(row["fence"]), ":owner": row["owner"]},
-        )
-    except ClientError as error:
-        only_condition(error)
-        return None
-    return fence
-
-
-def lock_owner() -> str:
-    """The execution that took the training lock and has not released it; it may have died since. Empty: nobody."""
-    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
-    return str(row.get("owner", ""))
-
-
-def locked_since() -> int:
-    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
-    return int(row.get("since", 0))
-
-
-def training_runs() -> bool:
-    """Whether a running execution holds the training lock."""
-    owner = lock_owner()
-    return bool(owner) and is_alive(owner, locked_since())
-
-
-def check_lock(execution: str, fence: int) -> None:
-    """Raises LockLostError unless the execution holds the lock under this fencing number."""
-    row = table().get_item(Key={"id": TRAINING_LOCK}, ConsistentRead=True).get("Item") or {}
-    if row.get("owner") != execution or int(row.get("fence", 0)) != fence:
-        raise LockLostError(
-            f"this execution held the training lock under fence {fence} and does not hold it any more (fence "
-            f"{row.get('fence')}, held by {row.get('owner') or 'nobody'}): it was redriven after it had failed, or "
-            "another took over. It publishes nothing; the labels that wait train with the next batch"
-        )
-
-
-def release_lock(execution: str) -> None:
-    """Frees the training lock if the execution holds it; the fencing number stays, so it only ever grows."""
-    try:
-        table().update_item(
-            Key={"id": TRAINING_LOCK},
-            UpdateExpression="SET #o = :nobody, lease_until = :zero",
-            ConditionExpression="#o = :execution",
-            ExpressionAttributeNames={"#o": "owner"},
-            ExpressionAttributeValues={":nobody": "", ":zero": 0, ":execution": execution},
-        )
-    except ClientError as error:
-        only_condition(error)
-
-
-def labels_at_last_training() -> int:
-    """How many human training labels the dataset held when a challenger was last judged."""
-    row = table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item")
-    return int(row["labels"]) if row else 0
-
-
-def note_training(dataset_version: str, labels: int, job: str) -> None:
-    """Called when a training came to a verdict; one that failed or was aborted is tried again with the same labels."""
-    table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
-
-
 def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
     """An index row for people and queries; the pointer object in S3 is the truth."""
     table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
@@ -430,22 +346,22 @@ def is_alive(execution: str, since: int) -> bool:
 
 def redrives(execution: str) -> int:
     """How often the execution was redriven."""
-    try:
-        return int(aws.client("stepfunctions").describe_execution(executionArn=execution).get("redriveCount", 0))
-    except ClientError as error:
-        if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-            return 0
-        raise
+    return int(_described(execution).get("redriveCount", 0))
 
 
 def execution_status(execution: str) -> str:
     """RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED; or GONE for one that Step Functions no longer knows."""
+    return str(_described(execution)["status"])
+
+
+def _described(execution: str) -> Mapping[str, Any]:
     try:
-        return str(aws.client("stepfunctions").describe_execution(executionArn=execution)["status"])
+        described: Mapping[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=execution)
     except ClientError as error:
         if aws.error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-            return "GONE"
+            return {"status": "GONE"}
         raise
+    return described
 
 
 def batches_of(bucket: str, prefix: str) -> Iterable[int]:

@@ -10,7 +10,7 @@ from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints
-from labelloop.store import callbacks, ledger, notices
+from labelloop.store import callbacks, ledger, notices, training_lock
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, logger
 from labelloop.work import outside
@@ -35,7 +35,7 @@ def record(execution: str, batch_id: str, cause: str) -> None:
     Once for each time it failed, its batch (empty: it owns none) and people are told.
     """
     stop_open_work(execution)
-    ledger.release_lock(execution)
+    training_lock.release(execution)
     times = ledger.redrives(execution)
     if not batch_id or not ledger.end_batch(batch_id, execution, "failed", cause, redrives=times):
         return
