@@ -58,20 +58,13 @@ def delivery_number(bucket: str, prefix: str, marker_version: str) -> int:
 
 def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
     """Makes the execution the batch's owner, taking over from an owner that no longer works on it."""
-    key = {"id": f"batch#{batch_id}"}
+    key, now = {"id": f"batch#{batch_id}"}, int(time.time())
     row = table().get_item(Key=key, ConsistentRead=True).get("Item")
     if row is None:
+        begun = {"owner": execution, "attempt": 1, "status": "running", "open": "yes", "since": now}
         try:
             table().put_item(
-                Item={
-                    **key,
-                    "owner": execution,
-                    "attempt": 1,
-                    "status": "running",
-                    "open": "yes",
-                    "schema": SCHEMA,
-                    "since": int(time.time()),
-                },
+                Item={**key, **begun, "schema": SCHEMA},
                 ConditionExpression="attribute_not_exists(id)",
             )
             return Claim("owned", 1)
@@ -94,7 +87,7 @@ def claim_batch(batch_id: str, execution: str, resume: bool) -> Claim:
             ExpressionAttributeNames={"#o": "owner", "#s": "status", "#open": "open"},
             ExpressionAttributeValues={
                 ":yes": "yes",
-                ":now": int(time.time()),
+                ":now": now,
                 ":superseded": _SUPERSEDED,
                 ":new": execution,
                 ":old": row["owner"],
