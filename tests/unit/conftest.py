@@ -7,9 +7,11 @@ and they start servers on the loopback address: what they lack is imported late,
 import contextlib
 import json
 import os
+import resource
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from labelloop.contracts import settings as stack
@@ -199,3 +201,13 @@ def set_of(tmp_path):
     from coco_set import Set
 
     return Set(tmp_path)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """What a bomb would take is not there to be taken: 1 GB more than now, at most."""
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (now + 10**9, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
