@@ -141,25 +141,6 @@ def test_each_retry_is_a_request_of_its_own(states, runtime) -> None:
     assert len(set(ids)) == 2
 
 
-def test_a_request_repeated_with_a_new_token_is_not_queued_again(states, runtime) -> None:
-    """Lambda answered late, Step Functions asked again: the same id, another token."""
-    inference_id = ask_for_inference("t1")
-    assert ask_for_inference("t2") == inference_id
-    assert len(runtime.requests_of("invoke_endpoint_async")) == 1
-    storage.write(OUTPUT, b"{}\n")
-    hear(notice(inference_id))
-    assert heard(states) == [("send_task_success", "t2")]
-
-
-def test_an_output_that_exists_already_answers_a_repeated_request_at_once(states, runtime) -> None:
-    ask_for_inference("t1")
-    storage.write(OUTPUT, b"{}\n")
-    ask_for_inference("t2")
-    ask_for_inference("t3")
-    assert heard(states) == [("send_task_success", "t2"), ("send_task_success", "t3")]
-    assert len(runtime.requests_of("invoke_endpoint_async")) == 1
-
-
 # --- labelling
 
 
@@ -177,13 +158,6 @@ def test_a_labelling_job_is_created_after_its_token_is_remembered_and_people_are
     assert storage.read_json("batches/b/labeling/2/label-categories-annotate.json")["labels"] == [
         *({"label": "head"}, {"label": "bag"})
     ]
-
-
-def test_a_refused_labelling_job_leaves_nobody_waiting(states, sagemaker) -> None:
-    sagemaker.answering(create_labeling_job=refused("ValidationException", "no work team"))
-    with pytest.raises(ClientError, match="no work team"):
-        ask_for_labels()
-    assert list(callbacks.open_callbacks()) == []
 
 
 def test_a_throttled_request_is_named_so_that_the_state_retries_it(states, sagemaker) -> None:
@@ -249,25 +223,6 @@ def test_a_request_that_timed_out_is_made_again_and_adopts_the_job_it_made(state
     (waiting,) = callbacks.open_callbacks()
     assert (waiting.external_id, waiting.token, waiting.started) == (job, "t2", True)
     assert [request["LabelingJobName"] for request in sagemaker.requests_of("create_labeling_job")] == [job, job]
-
-
-@pytest.mark.parametrize("status", ["Completed", "Stopped", "Failed"])
-def test_a_job_that_an_earlier_execution_made_and_that_has_ended_answers_at_once(states, sagemaker, status) -> None:
-    manifest = storage.write("batches/b/labeling/2/out.manifest", b"")
-    place = {"OutputDatasetS3Uri": manifest}
-    sagemaker.answering(
-        create_labeling_job=TAKEN, describe_labeling_job=described(status, LabelingJobOutput=place, FailureReason="x")
-    )
-    ask_for_labels()
-    ((_, request),) = states.calls
-    told = json.loads(request["output"])
-    assert request["taskToken"] == "t1" and told["status"] == status and told["output_uri"] == manifest
-
-
-def test_a_job_that_an_earlier_execution_made_and_that_goes_on_is_waited_for(states, sagemaker) -> None:
-    sagemaker.answering(create_labeling_job=TAKEN, describe_labeling_job=described("InProgress"))
-    job = ask_for_labels()
-    assert heard(states) == [] and callbacks.find("labeling", job).started
 
 
 def test_the_event_of_a_labelling_job_answers_the_round(states, sagemaker) -> None:
