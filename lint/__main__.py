@@ -8,6 +8,7 @@ from lint import (
     authorization,
     cloudformation,
     faults,
+    lengths,
     machines,
     parameters,
     permissions,
@@ -38,8 +39,8 @@ def check(project: Project) -> list[Finding]:
     if any(finding.where == "statemachines" for finding in found):
         return found
     checks = (
-        *(machines, rooms, ports, vocabulary, permissions, authorization, worker_templates, pins, cloudformation),
-        *(parameters, states_page, faults),
+        *(machines, rooms, lengths, ports, vocabulary, permissions, authorization, worker_templates, pins),
+        *(cloudformation, parameters, states_page, faults),
     )
     return found + [finding for each in checks for finding in each.check(project)]
 

@@ -1,4 +1,6 @@
-"""The plan of functions/labelloop: a room imports only rooms below it, and a pure room imports nothing that calls."""
+"""The plan of functions/labelloop: a room imports only rooms below it, a pure room imports nothing that calls, and
+every module has a test file of its own name.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ def check(project: Project) -> list[Finding]:
     return [
         Finding(path.relative_to(project.root).as_posix(), what)
         for path in _modules(project)
-        for what in _problems(path, _room(path, project))
+        for what in (*_problems(path, _room(path, project)), *_untested(path, project))
     ]
 
 
@@ -59,6 +61,17 @@ def _problems(path: Path, room: str) -> Iterator[str]:
     if room in PURE:
         for name in sorted(CALLING & {name.partition(".")[0] for name in _names(path)}):
             yield f"imports {name}: {room} decides and never calls"
+
+
+def _untested(path: Path, project: Project) -> Iterator[str]:
+    """What stands in a folder within a room is tested under the folder's name. A port only declares."""
+    room, *folders = path.relative_to(_house(project)).parts[:-1] or [""]
+    tests = project.root / "tests" / "unit"
+    if not room or path.name in ("__init__.py", "port.py") or not tests.is_dir():
+        return
+    name = f"test_{[*folders, path.stem][0]}.py"
+    if not (tests / name).is_file():
+        yield f"has no test of its own name: write tests/unit/{name} for what it promises"
 
 
 def _imported(path: Path) -> set[tuple[str, str]]:

@@ -49,3 +49,29 @@ def test_what_breaks_the_plan_is_told(copy: Path, path: str, line: str, told: st
     planted.write_text(f"{before}\n\ndef late() -> None:\n    {line or 'pass'}\n")
     (found,) = rooms.check(Project(copy))
     assert found.where == f"functions/labelloop/{path}" and told in found.what
+
+
+def test_what_has_no_test_of_its_own_name_is_told(copy: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "unit", copy / "tests" / "unit", ignore=shutil.ignore_patterns("__pycache__"))
+    house, tests = copy / "functions" / "labelloop", copy / "tests" / "unit"
+    before = set(rooms.check(Project(copy)))
+    (house / "store" / "shelves.py").write_text("")
+    (tests / "test_ledger.py").rename(tests / "test_who_owns_what.py")
+    assert {(found.where, found.what) for found in set(rooms.check(Project(copy))) - before} == {
+        (
+            f"functions/labelloop/store/{name}.py",
+            f"has no test of its own name: write tests/unit/test_{name}.py for what it promises",
+        )
+        for name in ("ledger", "shelves")
+    }
+
+
+def test_what_only_declares_and_what_stands_in_a_folder_needs_no_test_of_its_own_name(copy: Path) -> None:
+    tests, house = copy / "tests" / "unit", copy / "functions" / "labelloop"
+    tests.mkdir(parents=True)
+    (tests / "test_policies.py").touch()
+    untested = [Path(found.where) for found in rooms.check(Project(copy))]
+    assert not [path for path in untested if path.name in ("port.py", "__init__.py") or path.parent.name == "policies"]
+    assert len(untested) == sum(path.name not in ("port.py", "__init__.py") for path in house.glob("*/*.py")), (
+        "every other module is told"
+    )
