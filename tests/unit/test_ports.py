@@ -90,6 +90,15 @@ def test_what_is_no_branch_on_a_name_is_let_be(house, line) -> None:
     assert planted(house, "labelloop/people/ground_truth.py", line) == []
 
 
+@pytest.mark.parametrize("service", ports.SERVICES)
+def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(house, service) -> None:
+    line = f'return aws.client("{service}")'
+    (told,) = planted(house, "judge_batch.py", line)
+    assert service in told and "engines.of(" in told
+    assert planted(house, "labelloop/people/ground_truth.py", line) == []
+    assert planted(house, "judge_batch.py", 'return aws.client("s3")') == []
+
+
 def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:
     for folder, name in (("tasks", "polygons"), ("trust/policies", "certified")):
         module = house / "functions/labelloop" / folder / "new.py"
@@ -103,12 +112,3 @@ def test_a_port_without_names_cannot_be_checked_and_says_so(house) -> None:
     shutil.rmtree(house / "functions/labelloop/trust/policies")
     (found,) = ports.check(Project(house))
     assert found.where == "functions/labelloop/trust/policies" and "nobody knows" in found.what
-
-
-@pytest.mark.parametrize("service", ports.SERVICES)
-def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(house, service) -> None:
-    line = f'return aws.client("{service}")'
-    (told,) = planted(house, "judge_batch.py", line)
-    assert service in told and "engines.of(" in told
-    assert planted(house, "labelloop/people/ground_truth.py", line) == []
-    assert planted(house, "judge_batch.py", 'return aws.client("s3")') == []

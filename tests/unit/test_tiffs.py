@@ -192,3 +192,28 @@ def test_a_tiff_with_damaged_tags_is_read_or_refused(flips, first):
             assert refusal.reason in ("truncated", "unreadable", "too-many-pixels", "not-an-image")
         else:
             assert stored.picture[:4] == b"II*\0" and stored.orientation in range(1, 9)
+
+
+@pytest.mark.fault("J03")
+@pytest.mark.parametrize("first", range(8))
+def test_a_directory_over_the_head_of_its_file_does_not_lead_a_decoder_elsewhere(first):
+    """Written anew in its place it would change where the first directory lies, to one of any size and number."""
+    entries = [(0, 1, 1, 0), (256, 3, 1, SIDE), (257, 3, 1, SIDE), (0xFFFE, 1, 1, 0)]
+    tags = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    data = b"II*\0" + struct.pack("<I", first) + tags[2:] + bytes(2_000)
+    with pytest.raises(RejectedImage):
+        tiffs.read(data, Limits())
+
+
+@pytest.mark.fault("J03")
+@pytest.mark.parametrize("kind", [2, 5, 6, 8, 9, 11, 12, 17])
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 273, 277, 279, 322, 323])
+def test_a_size_of_a_type_that_only_some_decoders_read_as_a_number_is_refused(tag, kind):
+    """Passed over here and read there, a tile of any size would be taken memory for."""
+    entries = sorted({tag: (tag, kind, 1, 20_000)}.items())
+    known = {256: (256, 3, 1, SIDE), 257: (257, 3, 1, SIDE), 259: (259, 3, 1, 1), 262: (262, 3, 1, 1)}
+    table = [entry for _, entry in sorted({**known, **dict(entries)}.items())]
+    tags = b"".join(struct.pack("<HHII", *entry) for entry in table)
+    data = b"II*\0" + struct.pack("<IH", 8, len(table)) + tags + struct.pack("<I", 0) + bytes(30_000)
+    with pytest.raises(RejectedImage, match="whole numbers"):
+        tiffs.read(data, Limits())

@@ -23,6 +23,9 @@ _PROFILE, _NO_DATA = 34675, 42113
 _MEANING, _WHITE_IS_ZERO = 262, 0
 _KIND, _FURTHER, _DNG = 254, 330, 50706
 _OVERVIEW, _MASK = 1, 4
+_WHOLE = frozenset(
+    (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _MEANING, *_PLACES, _CHANNELS, *_LENGTHS, _TILE_WIDTH, _TILE_HEIGHT)
+)
 # What the pixels need: sizes, strips and tiles, compression, colours.
 _KEPT = frozenset(
     [
@@ -70,6 +73,8 @@ def read(data: bytes, limits: Limits) -> Stored:
     """Raises RejectedImage for a directory that leads outside of the file, or that was made to cost time."""
     layout = _Layout("<" if data[:1] == b"I" else ">", data[2:4] in (b"+\0", b"\0+"))
     first = layout.number(layout.word, data, 8 if layout.big else 4)
+    if first < (16 if layout.big else 8):  # rewritten there, it would lead decoders to one that nobody looked at
+        raise RejectedImage("unreadable", "the first TIFF directory lies over the head of its file; save it anew")
     count_kind = "Q" if layout.big else "H"
     entries = layout.number(count_kind, data, first)
     if entries > MOST_ENTRIES:
@@ -150,6 +155,9 @@ def _numbers(layout: _Layout, found: dict[int, _Entry], tag: int) -> tuple[int, 
 
 def _refuse(layout: _Layout, data: bytes, found: dict[int, _Entry], limits: Limits) -> None:
     """What no reader takes, and what would cost its time."""
+    for tag in _WHOLE & found.keys():
+        if found[tag].kind not in _WHOLE_NUMBERS:
+            raise RejectedImage("unreadable", f"the TIFF tag {tag} holds no whole numbers; save the image anew")
     compression = next(iter(_numbers(layout, found, _COMPRESSION)), 1)
     if compression not in _COMPRESSIONS:
         known = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
