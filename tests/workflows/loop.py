@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import itertools
 import json
 import os
@@ -22,9 +21,8 @@ from typing import Any, TypeVar
 
 from account import Account, labelled_by
 from labelloop.contracts import naming
-from labelloop.contracts.records import InventoryItem
 from labelloop.store.settings_documents import body_of, key_of
-from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
+from small_rounds import CONTAINERS, PARAMETERS, roles_seen_first
 from waiting import eventually
 
 from local import stack
@@ -32,37 +30,6 @@ from tests.support.pictures import Picture, truth
 
 T = TypeVar("T")
 PREFIX = "labelloop"
-CONTAINERS = {
-    "*labelloop-yolo": {
-        "train": ["{python}", "{repo}/containers/yolo/train.py"],
-        "serve": ["{python}", "{repo}/containers/yolo/serve.py"],
-        "environment": {"ENGINE": "scripted_engine", "PYTHONPATH": "{repo}/tests/support"},
-    }
-}
-# Small batches, small rounds: a batch of 24 pictures asks people twice before the machine knows enough.
-ADVANCED = {
-    "Seed": 7,
-    "ShardSize": 8,
-    "SampleMinimum": 10,
-    "CalibrationShare": 0.3,
-    "GoldShare": 0.3,
-    "CalibrationMinimum": 2,
-    "GoldMinimum": 2,
-    "TrainingTimeoutSeconds": 600,
-    "DeploymentTimeoutSeconds": 600,
-    "InferenceQueueSeconds": 600,
-    "InvocationTimeoutSeconds": 120,
-}
-PARAMETERS = {
-    "HumanBudget": "12",
-    "SampleRate": "0.4",
-    "RetrainMinimum": "4",
-    "MaxRounds": "4",
-    "TargetMeanIou": "0.8",
-    "ReconcileMinutes": "59",  # tests call it themselves
-    "LabelingTimeoutSeconds": "900",
-    "AdvancedSettings": json.dumps(ADVANCED),
-}
 DEADLINE = 180.0
 PINNING = ("RegisterBatch", "PlanTraining")
 WORKED = ("SUCCEEDED", "RUNNING")
@@ -141,7 +108,7 @@ class Loop(Account):
         """
         wanted = {"train": train, "calibration": 3, "gold": 3}
         for prefix in (f"{stem} {number}" for number in itertools.count()):
-            roles = _roles_seen_first(f"incoming/{prefix}/", drawn, labelled)
+            roles = roles_seen_first(f"incoming/{prefix}/", drawn, labelled)
             if all(roles[role] >= least for role, least in wanted.items()):
                 return prefix
         raise AssertionError("unreachable")
@@ -406,21 +373,6 @@ class Loop(Account):
 
 
 _STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
-
-
-def _roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
-    seed, items, hashes = ADVANCED["Seed"], [], {}
-    for each in drawn:
-        key, etag = folder + each.name, hashlib.md5(each.body).hexdigest()
-        items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, key, etag), False, 0.0))
-        hashes[key] = hashlib.sha256(each.body).hexdigest()
-    items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(ADVANCED["SampleMinimum"]))
-    if labelled is None:
-        first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
-        items = sorted(items, key=lambda item: item.draw)[:first]
-    calibration, gold = ADVANCED["CalibrationShare"], ADVANCED["GoldShare"]
-    shares = Shares(1 - calibration - gold, calibration, gold)
-    return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])
 
 
 def _marker(prefix: str) -> str:

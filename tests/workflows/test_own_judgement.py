@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from loop import ADVANCED, Loop, running_loop
+from loop import Loop, running_loop
 from served import given_model, without
+from small_rounds import ADVANCED
 from toys import ACCOUNT, Toys
 
 from local import stack

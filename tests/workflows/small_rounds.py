@@ -1,0 +1,63 @@
+"""What the stack of the workflow tests is deployed with, and whom its random draw shows first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from labelloop.contracts.records import InventoryItem
+from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
+
+from tests.support.pictures import Picture
+
+CONTAINERS = {
+    "*labelloop-yolo": {
+        "train": ["{python}", "{repo}/containers/yolo/train.py"],
+        "serve": ["{python}", "{repo}/containers/yolo/serve.py"],
+        "environment": {"ENGINE": "scripted_engine", "PYTHONPATH": "{repo}/tests/support"},
+    }
+}
+# Small batches, small rounds: a batch of 24 pictures asks people twice before the machine knows enough.
+ADVANCED = {
+    "Seed": 7,
+    "ShardSize": 8,
+    "SampleMinimum": 10,
+    "CalibrationShare": 0.3,
+    "GoldShare": 0.3,
+    "CalibrationMinimum": 2,
+    "GoldMinimum": 2,
+    "TrainingTimeoutSeconds": 600,
+    "DeploymentTimeoutSeconds": 600,
+    "InferenceQueueSeconds": 600,
+    "InvocationTimeoutSeconds": 120,
+}
+PARAMETERS = {
+    "HumanBudget": "12",
+    "SampleRate": "0.4",
+    "RetrainMinimum": "4",
+    "MaxRounds": "4",
+    "TargetMeanIou": "0.8",
+    "ReconcileMinutes": "59",  # tests call it themselves
+    "LabelingTimeoutSeconds": "900",
+    "AdvancedSettings": json.dumps(ADVANCED),
+}
+
+
+def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
+    """How many of each role (train, calibration, gold) are among the pictures that people see first, or among the first
+    `labelled` pictures where labels are supplied.
+    """
+    seed, items, hashes = ADVANCED["Seed"], [], {}
+    for each in drawn:
+        key, etag = folder + each.name, hashlib.md5(each.body).hexdigest()
+        items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, key, etag), False, 0.0))
+        hashes[key] = hashlib.sha256(each.body).hexdigest()
+    items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(ADVANCED["SampleMinimum"]))
+    if labelled is None:
+        first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
+        items = sorted(items, key=lambda item: item.draw)[:first]
+    calibration, gold = ADVANCED["CalibrationShare"], ADVANCED["GoldShare"]
+    shares = Shares(1 - calibration - gold, calibration, gold)
+    return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])
