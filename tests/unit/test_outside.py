@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from fake_service import refused
 from labelloop.engines import endpoints, training
-from labelloop.people import labeling
+from labelloop.people import ground_truth
 from labelloop.store import callbacks, storage
 from labelloop.store.callbacks import Callback, Outcome
 from labelloop.work import outside
@@ -18,7 +18,7 @@ TAKEN = refused("ResourceInUse", "name already in use")
 DONE, BROKEN = Outcome(True, {"said": "done"}), Outcome(False, error="TransientError", cause="it broke")
 ASKED: dict[str, tuple[object, str]] = {
     "inference": (endpoints, "answered"),
-    "labeling": (labeling, "ended"),
+    "labeling": (ground_truth, "ended"),
     "training": (training, "ended"),
     "deployment": (endpoints, "ended"),
 }
@@ -117,7 +117,7 @@ def test_work_that_goes_on_is_not_answered_and_work_that_has_ended_is_answered_o
 )
 def test_what_does_not_end_by_itself_is_stopped_and_the_wait_ends(states, monkeypatch, kind, stopped) -> None:
     stops: list[tuple[str, str]] = []
-    monkeypatch.setattr(labeling, "stop", lambda name: stops.append(("labeling", name)))
+    monkeypatch.setattr(ground_truth, "stop", lambda name: stops.append(("labeling", name)))
     monkeypatch.setattr(training, "stop", lambda name: stops.append(("training", name)) or True)
     outside.stop(remembered(kind), "Stopped", "nobody waits")
     assert stops == ([(stopped, "work-1")] if stopped else [])
