@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,6 @@ def main() -> int:
 
 
 def up(arguments: argparse.Namespace) -> None:
-    if arguments.foreground:
-        command = stack.server_command(arguments.port, arguments.truth, stack.STATE_DIR)
-        os.chdir(stack.REPO_ROOT)
-        os.execve(command[0], command, stack.server_environment({}))  # noqa: S606 - replaces this process
     server = stack.start(arguments.port, truth=arguments.truth)
     print(f"The embedded AWS runs at {server.endpoint} (process {server.pid}, log {server.log}).\n")
     _exports(server)
@@ -117,9 +112,6 @@ def _arguments() -> argparse.Namespace:
     command = commands.add_parser("up", help="start the embedded AWS and leave it running")
     command.add_argument("--port", type=int, default=4566)
     command.add_argument("--truth", type=Path, help="known labels, from which the simulated annotators answer")
-    mode = command.add_mutually_exclusive_group()
-    mode.add_argument("--detach", action="store_true", help="in the background (the default)")
-    mode.add_argument("--foreground", action="store_true", help="here, until Ctrl-C")
     command.set_defaults(run=up)
     commands.add_parser("env", help="its address and keys, as lines for the shell").set_defaults(run=env)
     commands.add_parser("status", help="what runs on it").set_defaults(run=status)
