@@ -65,17 +65,6 @@ def invoke_endpoint_async(world: World, call: Call) -> Response:
     return Response(202, json.dumps({"InferenceId": invocation.inference_id}).encode(), headers)
 
 
-def invoke_endpoint(world: World, call: Call) -> Response:
-    """Only asynchronous endpoints are emulated, and those refuse this call as on AWS."""
-    with world.lock:
-        endpoint = serving_endpoint(world, call["EndpointName"])
-        if endpoint.deployment.output:
-            raise ServiceFault(
-                "ValidationError", f"Endpoint {endpoint.name} is an asynchronous endpoint: use InvokeEndpointAsync."
-            )
-    raise not_implemented("InvokeEndpoint: real-time endpoints")
-
-
 def serving_endpoint(world: World, name: str) -> Endpoint:
     endpoint = world.endpoints.get(name)
     if endpoint is None or endpoint.detail["EndpointStatus"] not in ("InService", "Updating", "RollingBack"):
@@ -171,8 +160,6 @@ def _post(server: Server, invocation: Invocation, body: bytes) -> tuple[int, str
         headers["Content-Type"] = invocation.content_type
     if invocation.accept:
         headers["Accept"] = invocation.accept
-    if invocation.custom_attributes:
-        headers["X-Amzn-SageMaker-Custom-Attributes"] = invocation.custom_attributes
     connection = http.client.HTTPConnection(fleet.HOST, server.port, timeout=invocation.timeout_seconds)
     with closing(connection):
         try:
@@ -245,7 +232,7 @@ def _notice(
 def _notify(world: World, deployment: Deployment, message: dict[str, Any], topic: str) -> None:
     faults = world.faults.current
     arn = deployment.output.get("NotificationConfig", {}).get(topic)
-    if arn is None or world.closing.wait(faults.delay_notices_seconds):
+    if arn is None or world.closing.is_set():
         return
     copies = 1
     if topic == "SuccessTopic":
@@ -271,7 +258,6 @@ def _invocation(call: Call, output: dict[str, Any]) -> Invocation:
         failure_location=objects.join_uri(failure, f"{name}-error.out") if failure else None,
         content_type=call.get("ContentType"),
         accept=call.get("Accept"),
-        custom_attributes=call.get("CustomAttributes"),
         timeout_seconds=call.get("InvocationTimeoutSeconds", _DEFAULT_TIMEOUT_SECONDS),
         received=now(),
         deadline=time.monotonic() + call.get("RequestTTLSeconds", _DEFAULT_TTL_SECONDS),

@@ -10,16 +10,14 @@ from typing import Any
 from local.http import ServiceFault
 from local.sagemaker import async_inference, fleet, scaling
 from local.sagemaker.listing import page
-from local.sagemaker.models import find_endpoint_config, find_model, resolved_container
-from local.sagemaker.requests import Call, not_implemented
+from local.sagemaker.models import find_endpoint_config, find_model, main_container
+from local.sagemaker.requests import Call
 from local.sagemaker.roles import AWS_ERRORS, error_text
 from local.sagemaker.store import Deployment, Endpoint, Server, World, chosen, log, milliseconds, now, tag_map
 
 _EVENT = "SageMaker Endpoint State Change"
 _EVENT_STATUS = {
     "Creating": "CREATING",
-    "Updating": "UPDATING",
-    "RollingBack": "ROLLING_BACK",
     "InService": "IN_SERVICE",
     "Deleting": "DELETING",
     "Failed": "FAILED",
@@ -74,29 +72,6 @@ def describe_endpoint(world: World, call: Call) -> dict[str, Any]:
         **chosen(config, ("AsyncInferenceConfig",)),
         "ProductionVariants": [summary] if served else None,
     }
-
-
-def update_endpoint(world: World, call: Call) -> dict[str, Any]:
-    if call.get("RetainAllVariantProperties") or call.get("DeploymentConfig"):
-        raise not_implemented("RetainAllVariantProperties and DeploymentConfig of UpdateEndpoint")
-    with world.lock:
-        endpoint = find_endpoint(world, call["EndpointName"])
-        deployment = _deployment(world, call["EndpointConfigName"])
-        _refuse_in_progress(endpoint)
-        if endpoint.detail["EndpointConfigName"] == call["EndpointConfigName"]:
-            config_arn = deployment.config["EndpointConfigArn"]
-            raise ServiceFault(
-                "ValidationException",
-                f'Cannot update endpoint "{endpoint.arn}" with its present endpoint configuration "{config_arn}".',
-            )
-        if endpoint.detail["EndpointStatus"] != "InService":
-            raise ServiceFault("ValidationException", f'Cannot update endpoint "{endpoint.arn}" that is not InService.')
-        _check_quota(deployment)
-        endpoint.starting = True
-        endpoint.detail["EndpointStatus"] = "Updating"
-    _publish(world, endpoint)
-    world.spawn(f"update endpoint {endpoint.name}", lambda: _update(world, endpoint, deployment))
-    return {"EndpointArn": endpoint.arn}
 
 
 def delete_endpoint(world: World, call: Call) -> dict[str, Any]:
@@ -169,28 +144,6 @@ def _create(world: World, endpoint: Endpoint) -> None:
     _set_status(world, endpoint, "InService")
 
 
-def _update(world: World, endpoint: Endpoint, deployment: Deployment) -> None:
-    """Blue/green: the old instance serves until the new one answers; if that never happens, it stays."""
-    try:
-        server = fleet.start_server(world, endpoint, deployment)
-        _send_test_notifications(world, deployment, server)
-    except fleet.StartFailure as failure:
-        with world.lock:
-            endpoint.starting = False
-        _set_status(world, endpoint, "RollingBack", str(failure))
-        _set_status(world, endpoint, "InService", str(failure))
-        return
-    with world.lock:
-        old, endpoint.server = endpoint.server, server
-        endpoint.deployment = deployment
-        endpoint.detail["EndpointConfigName"] = deployment.config["EndpointConfigName"]
-        endpoint.desired, endpoint.starting, endpoint.idle_since = 1, False, time.monotonic()
-    _set_status(world, endpoint, "InService")
-    async_inference.pump(world, endpoint)
-    if old is not None:
-        fleet.stop_server(world, old)
-
-
 def _delete(world: World, endpoint: Endpoint, server: Server | None) -> None:
     if server is not None:
         fleet.kill_server(world, server)
@@ -213,7 +166,7 @@ def _restart(world: World, endpoint: Endpoint) -> None:
         return
     with world.lock:
         endpoint.starting, endpoint.failed_starts = False, 0
-        # An update or a deletion may have begun meanwhile; an update brings its own instance.
+        # A deletion may have begun meanwhile.
         kept = endpoint.detail["EndpointStatus"] == "InService" and endpoint.server is None
         if kept:
             endpoint.server, endpoint.idle_since = server, time.monotonic()
@@ -242,7 +195,7 @@ def _send_test_notifications(world: World, deployment: Deployment, server: Serve
 def _deployment(world: World, config_name: str) -> Deployment:
     config = copy.deepcopy(find_endpoint_config(world, config_name).detail)
     model = copy.deepcopy(find_model(world, config["ProductionVariants"][0]["ModelName"]).detail)
-    container = copy.deepcopy(resolved_container(world, model))
+    container = copy.deepcopy(main_container(model))
     return Deployment(config, container, model["ExecutionRoleArn"], bool(model.get("EnableNetworkIsolation")))
 
 
@@ -260,7 +213,7 @@ def _check_quota(deployment: Deployment) -> None:
 
 
 def _refuse_in_progress(endpoint: Endpoint) -> None:
-    if endpoint.detail["EndpointStatus"] in ("Creating", "Updating", "RollingBack", "Deleting"):
+    if endpoint.detail["EndpointStatus"] in ("Creating", "Deleting"):
         raise ServiceFault("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
 

@@ -13,7 +13,6 @@ class Faults:
 
     drop_success_notices: so many success notices are never published.
     duplicate_success_notices: every success notice is published so many times (1 = normal).
-    delay_notices_seconds: every notice (success, error) waits so long.
     invocation_failures: so many invocations fail as if the model had answered 500; the container is not called.
     outage: once `healthy_invocations` more have been answered, every invocation fails as if the container had died.
     fail_training: reasons; the next training jobs fail with them, one job each.
@@ -27,7 +26,6 @@ class Faults:
 
     drop_success_notices: int = 0
     duplicate_success_notices: int = 1
-    delay_notices_seconds: float = 0.0
     invocation_failures: int = 0
     outage: bool = False
     healthy_invocations: int = 0

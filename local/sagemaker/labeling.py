@@ -10,7 +10,7 @@ from local.sagemaker.labeling_run import run
 from local.sagemaker.listing import page
 from local.sagemaker.requests import Call, not_implemented
 from local.sagemaker.roles import check_passed_role
-from local.sagemaker.store import LabelingJob, World, chosen, now, tag_map
+from local.sagemaker.store import LabelingJob, World, chosen, now
 
 TERMINAL = ("Completed", "Failed", "Stopped")
 
@@ -73,7 +73,6 @@ def create_labeling_job(world: World, call: Call) -> dict[str, Any]:
         }
         job = LabelingJob(arn, detail)
         world.labeling_jobs[name] = job
-        world.tags[arn] = tag_map(call.get("Tags"))
     world.spawn(f"labeling {name}", lambda: run(world, job))
     return {"LabelingJobArn": arn}
 

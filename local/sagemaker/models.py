@@ -9,7 +9,7 @@ from local.sagemaker import objects
 from local.sagemaker.listing import page
 from local.sagemaker.requests import Call, not_implemented
 from local.sagemaker.roles import AWS_ERRORS, check_passed_role, error_code
-from local.sagemaker.store import Resource, World, chosen, now, tag_map
+from local.sagemaker.store import Resource, World, chosen, now
 
 _MODEL_ECHO = ("ModelName", "PrimaryContainer", "Containers", "ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 _CONFIG_ECHO = ("EndpointConfigName", "ProductionVariants", "AsyncInferenceConfig", "KmsKeyId")
@@ -37,10 +37,9 @@ def create_model(world: World, call: Call) -> dict[str, Any]:
     if len(call.get("Containers", [])) > 1:
         raise not_implemented("inference pipelines: models of several containers")
     check_passed_role(world.context, call.request, role)
-    package = _package(world, container)
-    if package is None and not container.get("Image"):
-        raise ServiceFault("ValidationException", "PrimaryContainer needs an Image or a ModelPackageName.")
-    data_url = (package or container).get("ModelDataUrl")
+    if not container.get("Image"):
+        raise ServiceFault("ValidationException", "PrimaryContainer needs an Image.")
+    data_url = container.get("ModelDataUrl")
     if data_url:
         _check_model_data(world, role, data_url)
     with world.lock:
@@ -48,25 +47,14 @@ def create_model(world: World, call: Call) -> dict[str, Any]:
             raise ServiceFault("ValidationException", f'Cannot create already existing model "{arn}".')
         detail = {**chosen(call.parameters, _MODEL_ECHO), "ModelArn": arn, "CreationTime": now()}
         world.models[name] = Resource(arn, detail)
-        world.tags[arn] = tag_map(call.get("Tags"))
     return {"ModelArn": arn}
-
-
-def describe_model(world: World, call: Call) -> dict[str, Any]:
-    return find_model(world, call["ModelName"]).detail
 
 
 def delete_model(world: World, call: Call) -> dict[str, Any]:
     with world.lock:
-        resource = find_model(world, call["ModelName"])
+        find_model(world, call["ModelName"])
         del world.models[call["ModelName"]]
-        world.tags.pop(resource.arn, None)
     return {}
-
-
-def list_models(world: World, call: Call) -> dict[str, Any]:
-    items = (chosen(r.detail, ("ModelName", "ModelArn", "CreationTime")) for r in world.models.values())
-    return page(call, items, "Models", "ModelName")
 
 
 def create_endpoint_config(world: World, call: Call) -> dict[str, Any]:
@@ -94,19 +82,13 @@ def create_endpoint_config(world: World, call: Call) -> dict[str, Any]:
             raise ServiceFault("ValidationException", f'Cannot create already existing endpoint configuration "{arn}".')
         detail = {**chosen(call.parameters, _CONFIG_ECHO), "EndpointConfigArn": arn, "CreationTime": now()}
         world.endpoint_configs[name] = Resource(arn, detail)
-        world.tags[arn] = tag_map(call.get("Tags"))
     return {"EndpointConfigArn": arn}
-
-
-def describe_endpoint_config(world: World, call: Call) -> dict[str, Any]:
-    return find_endpoint_config(world, call["EndpointConfigName"]).detail
 
 
 def delete_endpoint_config(world: World, call: Call) -> dict[str, Any]:
     with world.lock:
-        resource = find_endpoint_config(world, call["EndpointConfigName"])
+        find_endpoint_config(world, call["EndpointConfigName"])
         del world.endpoint_configs[call["EndpointConfigName"]]
-        world.tags.pop(resource.arn, None)
     return {}
 
 
@@ -136,33 +118,9 @@ def main_container(model: dict[str, Any]) -> dict[str, Any]:
         raise ServiceFault("ValidationException", "A model needs a PrimaryContainer.")
     if container.get("ModelDataSource") is not None:
         raise not_implemented("ModelDataSource: use ModelDataUrl")
+    if container.get("ModelPackageName") is not None:
+        raise not_implemented("models of a model package: name its Image and ModelDataUrl")
     return container
-
-
-def resolved_container(world: World, model: dict[str, Any]) -> dict[str, Any]:
-    """Image, ModelDataUrl and Environment of a model, looked up in the registry when it names a model package."""
-    container = main_container(model)
-    package = _package(world, container)
-    if package is None:
-        return container
-    environment = {**package.get("Environment", {}), **container.get("Environment", {})}
-    return {**package, "Environment": environment}
-
-
-def _package(world: World, container: dict[str, Any]) -> dict[str, Any] | None:
-    arn = container.get("ModelPackageName")
-    if arn is None:
-        return None
-    with world.lock:
-        package = world.packages.get(arn)
-    if package is None:
-        raise ServiceFault("ValidationException", f"ModelPackage {arn} does not exist.")
-    if package.detail["ModelApprovalStatus"] != "Approved":
-        raise ServiceFault("ValidationException", f"Model package {arn} is not approved and cannot be deployed.")
-    containers: list[dict[str, Any]] = package.detail.get("InferenceSpecification", {}).get("Containers", [])
-    if not containers:
-        raise ServiceFault("ValidationException", f"Model package {arn} has no InferenceSpecification to deploy.")
-    return containers[0]
 
 
 def _check_model_data(world: World, role: str, uri: str) -> None:

@@ -14,7 +14,6 @@ from local.sagemaker import (
     model_packages,
     models,
     scaling,
-    tagging,
     training,
 )
 from local.sagemaker.requests import Call
@@ -49,26 +48,9 @@ def _group(world: World, call: Call) -> list[str]:
     return [world.arn("model-package-group", call["ModelPackageGroupName"].rsplit("/", 1)[-1])]
 
 
-def _package_group(world: World, call: Call) -> list[str]:
-    group = call.get("ModelPackageGroupName")
-    return _group(world, call) if group else ["*"]
-
-
 def _new_package(world: World, call: Call) -> list[str]:
     group = call.get("ModelPackageGroupName", "")
     return [world.arn("model-package", f"{group.rsplit('/', 1)[-1]}/*")]
-
-
-def _package(parameter: str) -> Arns:
-    def arns(world: World, call: Call) -> list[str]:
-        name = call[parameter]
-        return [name if name.startswith("arn:") else world.arn("model-package", name)]
-
-    return arns
-
-
-def _resource(world: World, call: Call) -> list[str]:
-    return [call["ResourceArn"]]
 
 
 def _scalable_target(world: World, call: Call) -> list[str]:
@@ -122,15 +104,6 @@ _PACKAGE_REFUSED = frozenset(
         "ManagedStorageType",
     }
 )
-_PACKAGE_UPDATE_REFUSED = frozenset(
-    {
-        "ModelPackageRegistrationType",
-        "AdditionalInferenceSpecificationsToAdd",
-        "SourceUri",
-        "ModelCard",
-        "ModelLifeCycle",
-    }
-)
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("sagemaker", name): operation
@@ -146,14 +119,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "CreateModel": Operation(
             models.create_model, _named("model", "ModelName"), frozenset({"InferenceExecutionConfig"})
         ),
-        "DescribeModel": Operation(models.describe_model, _named("model", "ModelName")),
         "DeleteModel": Operation(models.delete_model, _named("model", "ModelName")),
-        "ListModels": Operation(models.list_models, _any),
         "CreateEndpointConfig": Operation(
             models.create_endpoint_config, _named("endpoint-config", "EndpointConfigName"), _CONFIG_REFUSED
-        ),
-        "DescribeEndpointConfig": Operation(
-            models.describe_endpoint_config, _named("endpoint-config", "EndpointConfigName")
         ),
         "DeleteEndpointConfig": Operation(
             models.delete_endpoint_config, _named("endpoint-config", "EndpointConfigName")
@@ -161,9 +129,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "ListEndpointConfigs": Operation(models.list_endpoint_configs, _any),
         "CreateEndpoint": Operation(endpoints.create_endpoint, _endpoint_and_config, frozenset({"DeploymentConfig"})),
         "DescribeEndpoint": Operation(endpoints.describe_endpoint, _named("endpoint", "EndpointName")),
-        "UpdateEndpoint": Operation(
-            endpoints.update_endpoint, _endpoint_and_config, frozenset({"ExcludeRetainedVariantProperties"})
-        ),
         "DeleteEndpoint": Operation(endpoints.delete_endpoint, _named("endpoint", "EndpointName")),
         "ListEndpoints": Operation(endpoints.list_endpoints, _any),
         "CreateLabelingJob": Operation(
@@ -178,29 +143,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             model_packages.create_model_package_group, _group, frozenset({"ManagedConfiguration"})
         ),
         "DescribeModelPackageGroup": Operation(model_packages.describe_model_package_group, _group),
-        "DeleteModelPackageGroup": Operation(model_packages.delete_model_package_group, _group),
-        "ListModelPackageGroups": Operation(
-            model_packages.list_model_package_groups, _any, frozenset({"CrossAccountFilterOption"})
-        ),
         "CreateModelPackage": Operation(model_packages.create_model_package, _new_package, _PACKAGE_REFUSED),
-        "DescribeModelPackage": Operation(
-            model_packages.describe_model_package, _package("ModelPackageName"), frozenset({"IncludedData"})
-        ),
-        "UpdateModelPackage": Operation(
-            model_packages.update_model_package, _package("ModelPackageArn"), _PACKAGE_UPDATE_REFUSED
-        ),
-        "DeleteModelPackage": Operation(model_packages.delete_model_package, _package("ModelPackageName")),
-        "ListModelPackages": Operation(model_packages.list_model_packages, _package_group),
-        "AddTags": Operation(tagging.add_tags, _resource),
-        "ListTags": Operation(tagging.list_tags, _resource),
     }.items()
 }
 OPERATIONS |= {
     ("sagemaker-runtime", "InvokeEndpointAsync"): Operation(
-        async_inference.invoke_endpoint_async, _named("endpoint", "EndpointName")
-    ),
-    ("sagemaker-runtime", "InvokeEndpoint"): Operation(
-        async_inference.invoke_endpoint, _named("endpoint", "EndpointName")
+        async_inference.invoke_endpoint_async, _named("endpoint", "EndpointName"), frozenset({"CustomAttributes"})
     ),
 }
 OPERATIONS |= {
@@ -210,11 +158,9 @@ OPERATIONS |= {
             scaling.register_scalable_target, _scalable_target, frozenset({"SuspendedState", "Tags", "RoleARN"})
         ),
         "DeregisterScalableTarget": Operation(scaling.deregister_scalable_target, _scalable_target),
-        "DescribeScalableTargets": Operation(scaling.describe_scalable_targets, _any),
         "PutScalingPolicy": Operation(
             scaling.put_scaling_policy, _scalable_target, frozenset({"PredictiveScalingPolicyConfiguration"})
         ),
         "DeleteScalingPolicy": Operation(scaling.delete_scaling_policy, _scalable_target),
-        "DescribeScalingPolicies": Operation(scaling.describe_scaling_policies, _any),
     }.items()
 }

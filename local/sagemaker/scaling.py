@@ -16,7 +16,6 @@ import uuid
 from typing import Any
 
 from local.http import ServiceFault
-from local.sagemaker.listing import decode_token, encode_token
 from local.sagemaker.requests import Call, not_implemented
 from local.sagemaker.roles import AWS_ERRORS, error_text
 from local.sagemaker.store import Endpoint, World, chosen, log, now
@@ -108,12 +107,6 @@ def deregister_scalable_target(world: World, call: Call) -> dict[str, Any]:
     return {}
 
 
-def describe_scalable_targets(world: World, call: Call) -> dict[str, Any]:
-    wanted = call.get("ResourceIds")
-    items = [t for t in world.scalable_targets.values() if wanted is None or t["ResourceId"] in wanted]
-    return _page(call, items, "ScalableTargets")
-
-
 def put_scaling_policy(world: World, call: Call) -> dict[str, Any]:
     _only_variants(call)
     resource, name = call["ResourceId"], call["PolicyName"]
@@ -160,16 +153,6 @@ def delete_scaling_policy(world: World, call: Call) -> dict[str, Any]:
             _ask_cloudwatch(world, call, call["ResourceId"], "DeleteAlarms")
         del world.scaling_policies[call["ResourceId"], call["PolicyName"]]
     return {}
-
-
-def describe_scaling_policies(world: World, call: Call) -> dict[str, Any]:
-    names, resource = call.get("PolicyNames"), call.get("ResourceId")
-    items = [
-        policy
-        for policy in world.scaling_policies.values()
-        if (names is None or policy["PolicyName"] in names) and resource in (None, policy["ResourceId"])
-    ]
-    return _page(call, items, "ScalingPolicies")
 
 
 def forget(world: World, endpoint_name: str) -> None:
@@ -288,14 +271,3 @@ def _no_target(resource: str) -> ServiceFault:
 
 def _scalable_target_arn(world: World, name: str) -> str:
     return f"arn:aws:application-autoscaling:{world.context.region}:{world.context.account}:scalable-target/{name}"
-
-
-def _page(call: Call, items: list[dict[str, Any]], key: str) -> dict[str, Any]:
-    if call["ServiceNamespace"] != "sagemaker":
-        items = []
-    start = decode_token(call.get("NextToken"))
-    end = start + int(call.get("MaxResults", 50))
-    answer: dict[str, Any] = {key: items[start:end]}
-    if end < len(items):
-        answer["NextToken"] = encode_token(end)
-    return answer

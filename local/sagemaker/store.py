@@ -57,7 +57,7 @@ class LabelingJob:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What an endpoint serves, as it was when the endpoint was made or updated.
+    """What an endpoint serves, as it was when the endpoint was made.
 
     config: the endpoint configuration. container: Image, ModelDataUrl, Environment. role_arn: the model's role.
     """
@@ -98,7 +98,6 @@ class Invocation:
     failure_location: str | None
     content_type: str | None
     accept: str | None
-    custom_attributes: str | None
     timeout_seconds: int
     received: datetime
     deadline: float

@@ -108,7 +108,7 @@ def test_unsigned_requests_do_nothing(server: stack.Server, path: str) -> None:
 @pytest.mark.fault("J02")
 @pytest.mark.parametrize("service", ["s3", "lambda", "sqs", "cloudformation", "sagemaker", "dynamodb", "sts"])
 def test_the_key_test_and_account_numbers_open_nothing(server: stack.Server, service: str) -> None:
-    asked = {"s3": "list_buckets", "lambda": "list_functions", "sqs": "list_queues", "sagemaker": "list_models"}
+    asked = {"s3": "list_buckets", "lambda": "list_functions", "sqs": "list_queues", "sagemaker": "list_endpoints"}
     asked |= {"cloudformation": "list_stacks", "dynamodb": "list_tables", "sts": "get_caller_identity"}
     for key in ("test", "000000000000", "123456789012", "AKIAIOSFODNN7EXAMPLE", root(server)["id"]):
         client = boto3.client(
