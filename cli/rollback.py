@@ -59,6 +59,7 @@ def plan_model(version: str) -> Plan:
     value = {
         "version": version,
         "endpoint": endpoint,
+        "engine": card.get("engine", "yolo"),
         "thresholds_uri": thresholds_uri,
         "dataset": card.get("dataset", ""),
         "previous": before,

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     known = copies.among(copies.pin(files, number, open_images), open_images)
     unknown = [image for image in open_images if image.item.key not in known]
     unseen = _unseen(files, number, pinned["model"], everything, unknown)
-    trouble = engines.of().trouble(pinned["endpoint"]) if unseen else ""
+    trouble = engines.of(pinned.get("engine", "yolo")).trouble(pinned["endpoint"]) if unseen else ""
     if trouble:
         count("InferenceGaveNothing")
         logger.error("the model cannot be asked", reason=trouble, images=len(unseen))
@@ -47,6 +47,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "infer_until": int(time.time()) + window_seconds(settings().inference_timeout_seconds),
         "model": pinned["model"],
         "endpoint": pinned["endpoint"],
+        "engine": pinned.get("engine", "yolo"),
         "requests_key": requests_key,  # read by machines of version 0.1
         "open": len(open_images),
         "missing": first,
@@ -66,6 +67,7 @@ def _pin(number: int) -> dict[str, Any]:
     if champion is None:
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
     pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
+    pin["engine"] = champion.value.get("engine", "yolo")
     return {"round": number, "model": champion.value["version"], **pin, **rounds.pin(pin["thresholds_uri"])}
 
 

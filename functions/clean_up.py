@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from labelloop import engines, people
 from labelloop.engines import Engine
+from labelloop.people import Backend
 from labelloop.store import aws, custom_resources
 from labelloop.store.observability import entry, logger
 
@@ -28,27 +29,32 @@ def handler(event: dict[str, Any], context: Any) -> None:
         deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SECONDS_KEPT_FOR_THE_ANSWER
         # Not from the settings: the bucket that holds them may be deleted already.
         prefix = event["ResourceProperties"]["ResourcePrefix"]
-        _try(_stop_trainings, prefix)
-        _try(_stop_labelling, prefix)
+        for engine in engines.known():
+            _try(_stop_trainings, engine, prefix)
+        for backend in people.known():
+            _try(_stop_labelling, backend, prefix)
         for engine in engines.known():
             _try(_remove_endpoints, engine, prefix, deadline)
     custom_resources.answer(event, "labelloop-clean-up")
 
 
-def _stop_trainings(prefix: str) -> None:
-    for engine in engines.known():
-        for job in engine.running("training", prefix):
-            _try(engine.retire, "training", job)
+def _stop_trainings(engine: Engine, prefix: str) -> None:
+    for job in engine.trainings(prefix):
+        _try(_retire, engine, job)
 
 
-def _stop_labelling(prefix: str) -> None:
-    for backend in people.known():
-        for job in backend.running(prefix):
-            _try(backend.stop, job)
+def _retire(engine: Engine, job: str) -> None:
+    if not engine.retire("training", job):
+        logger.warning("could not be stopped; stop it by hand", job=job)
+
+
+def _stop_labelling(backend: Backend, prefix: str) -> None:
+    for job in backend.running(prefix):
+        _try(backend.stop, job)
 
 
 def _remove_endpoints(engine: Engine, prefix: str, deadline: float) -> None:
-    left = engine.running("deployment", prefix)
+    left = engine.deployments(prefix)
     while left := [name for name in left if _stays(engine, name)]:
         if time.monotonic() > deadline:
             logger.warning("endpoints are still there; remove them by hand", endpoints=left)

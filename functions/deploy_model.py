@@ -14,7 +14,7 @@ from labelloop.work import outside
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     version = event["model_version"]
     name = naming.endpoint(settings().resource_prefix, version)
-    engine = engines.of()
+    engine = engines.of_version(version)
     callback = outside.remember("deployment", name, event, engine=engine.name)
     if callback is None:
         return {"endpoint": name}

@@ -12,8 +12,10 @@ from labelloop.store.observability import count, entry, logger
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    engines.of().scale(event["endpoint"])
-    if "model_version" not in event:  # Scale Endpoint of version 0.1, whose Promote Model comes next
+    # Scale Endpoint of version 0.1 names no version; its Promote Model comes next.
+    engine = engines.of_version(event["model_version"]) if "model_version" in event else engines.of()
+    engine.scale(event["endpoint"])
+    if "model_version" not in event:
         return {"endpoint": event["endpoint"]}
     execution, version = event["execution"], event["model_version"]
     seen = models.champion()
@@ -25,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             {
                 "version": version,
                 "endpoint": event["endpoint"],
+                "engine": engine.name,
                 "thresholds_uri": event["thresholds_uri"],
                 "dataset": event["dataset_version"],
                 "previous": previous,

@@ -111,7 +111,7 @@ def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
     when the lock is free.
     """
     prefix, kept = settings().resource_prefix, settings().kept_endpoints
-    known = endpoints.names(prefix)
+    known = [name for engine in engines.known() for name in engine.deployments(prefix)]
     training = training_lock.training_runs()
     serving = endpoints.serving(prefix)
     deployed = {callback.external_id for callback in waiting if callback.kind == "deployment"}
@@ -124,7 +124,7 @@ def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
 
 
 def _remove(endpoint: str) -> bool:
-    return engines.of().retire("deployment", endpoint)
+    return min(engine.retire("deployment", endpoint) for engine in engines.known())
 
 
 def _measure_oldest_running() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import container_images, model_packages, models, training
@@ -26,6 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "trained_from": event["model_uri"],
             "thresholds": event["thresholds_uri"],
             "reason": comparison["reason"],
+            "engine": engines.of().name,
             "image": container_images.resolve(settings().inference_image),
         },
     )

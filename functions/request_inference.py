@@ -31,7 +31,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settled = callback.started and outside.settle(callback, endpoints.answered(callback))
     if settled or (callback.started and callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
-    asked = engines.of().predict(Request(event["endpoint"], event["requests_uri"], inference_id, folder, name))
+    asked = engines.of(event.get("engine", "yolo")).predict(
+        Request(event["endpoint"], event["requests_uri"], inference_id, folder, name)
+    )
     callbacks.mark_started(
         callback, endpoint=event["endpoint"], output_uri=asked.output_uri, failure_uri=asked.failure_uri
     )

@@ -6,8 +6,10 @@ import ast
 import json
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
+from lint import rooms as plan
 from lint.project import FUNCTION, Project
 from lint.rooms import FLOORS
 
@@ -25,40 +27,34 @@ def figures(root: Path) -> dict[str, int]:
         "lines of the handlers": sum(map(_lines, sorted((root / "functions").glob("*.py")))),
         "modules of labelloop": len(modules),
         "lines of labelloop": sum(map(_lines, modules.values())),
-        "arrows between modules": sum(len(_imports(path, set(modules))) for path in modules.values()),
-        "rooms": len(set(map(_room, modules.values()))),
-        "arrows between rooms": len(_arrows(modules)),
+        "arrows between modules": sum(len(_imports(path, modules)) for path in modules.values()),
+        "rooms": len(set(map(_room, modules)) - {""}),
+        "arrows between rooms": len(plan.arrows(project)) if any(map(_room, modules)) else 0,
         "lines of README.md": _lines(root / "README.md"),
     }
-    rooms = Counter(map(_room, modules.values()))
+    rooms = Counter(map(_room, modules))
     return found | {f"modules in {room}": rooms[room] for room in reversed(FLOORS) if room in rooms}
 
 
 def _modules(root: Path) -> dict[str, Path]:
-    """Name -> file; the names of modules are unique in the whole house."""
-    files = sorted((root / "functions" / "labelloop").rglob("*.py"))
-    return {path.stem: path for path in files if path.stem != "__init__"}
+    """Dotted name -> file."""
+    house = root / "functions" / "labelloop"
+    files = sorted(path for path in house.rglob("*.py") if path.stem != "__init__")
+    return {".".join(("labelloop", *path.relative_to(house).with_suffix("").parts)): path for path in files}
 
 
-def _imports(path: Path, modules: set[str]) -> set[str]:
+def _imports(path: Path, modules: Collection[str]) -> set[str]:
     """The modules of labelloop that a file imports, however it names them."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "labelloop":
-            inner = str(node.module).rpartition(".")[2]
-            found |= {inner} if inner in modules else {alias.name for alias in node.names}
-    return (found & modules) - {path.stem}
+        if isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found & set(modules)
 
 
-def _room(path: Path) -> str:
+def _room(name: str) -> str:
     """Of a house without rooms: the house itself."""
-    parts = path.parts
-    return parts[parts.index("labelloop", parts.index("functions")) + 1] if path.parent.name != "labelloop" else ""
-
-
-def _arrows(modules: dict[str, Path]) -> set[tuple[str, str]]:
-    pairs = ((_room(path), _room(modules[name])) for path in modules.values() for name in _imports(path, set(modules)))
-    return {(above, below) for above, below in pairs if above != below}
+    return name.split(".")[1] if name.count(".") > 1 else ""
 
 
 def _lines(path: Path) -> int:

@@ -39,6 +39,7 @@ def text(project: Project) -> str:
         EXAMPLE,
         "An update of a stack that gave one of the old parameters another value than its default is refused until the "
         "value stands in its new place, because sam drops a parameter that the template has not and says nothing. "
+        "An old name on the command line of a new stack is dropped unseen. "
         "`make build` and `make lint` look for old names in `samconfig.toml`.",
         "## The recipe of trainings",
         "`TrainingRecipe` names a preset, `TrainingRecipeOverrides` single values in its place. `quick` and `thorough` "

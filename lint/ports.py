@@ -3,17 +3,18 @@
 Seen, over functions/: a comparison (`==`, `!=`, `is`, `in`, a `case`) with a string that is the name of a task or of an
 accept policy; one whose side is called `task`, `policy` or `accept_policy`, bare, as an attribute or as a key; and the
 question whether a label has key points (`label.key_points is None`), which is the question for its task. A name is what
-a class of the port's own folder sets as `name`, so a new task or policy is covered when it is there. Whether something
-is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable called otherwise,
-and the keys of a dict.
+a class or a module of the port's own folder sets as `name`, so a new task or policy is covered when it is there.
+Whether something is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable
+called otherwise, and the keys of a dict.
 
 What trains and serves models stands behind `engines.of`, what asks people behind `people.of`: only the modules of these
-rooms make a client of a service that does it.
+rooms make a client of a service that does it. Not seen: a service whose name reaches the client through a variable.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ PORTS = (
         "policies.of",
         frozenset({"policy", "accept_policy"}),
     ),
+    Port("engine", "functions/labelloop/engines", "engines.of", frozenset({"engine"})),
+    Port("labelling backend", "functions/labelloop/people", "people.of", frozenset({"backend", "labeling_backend"})),
 )
 
 
@@ -59,8 +62,9 @@ def _services(project: Project, trees: dict[Path, ast.Module]) -> Iterator[Findi
         if where.startswith(ROOMS_OF_SERVICES):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".client"):
-                for service in sorted(_constants(node.args) & set(SERVICES)):
+            if isinstance(node, ast.Call) and re.search(r"(^|[._])(client|resource)$", ast.unparse(node.func)):
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                for service in sorted(_constants(given) & set(SERVICES)):
                     what = f"asks {service} itself: engines.of(...) or people.of(...) has a verb for it"
                     yield Finding(f"{where}:{node.lineno}", what)
 
@@ -85,9 +89,9 @@ def _findings(project: Project, port: Port, trees: dict[Path, ast.Module]) -> It
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
-    """What the classes of a module set as `name`."""
+    """What the classes of a module, or the module itself, set as `name`."""
     for owner in ast.walk(tree):
-        if not isinstance(owner, ast.ClassDef):
+        if not isinstance(owner, ast.ClassDef | ast.Module):
             continue
         for node in owner.body:
             target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)

@@ -70,7 +70,7 @@ def _untested(path: Path, project: Project) -> Iterator[str]:
     if not room or path.name in ("__init__.py", "port.py") or not tests.is_dir():
         return
     name = f"test_{[*folders, path.stem][0]}.py"
-    if not (tests / name).is_file():
+    if not (tests / name).is_file() or "\ndef test_" not in (tests / name).read_text(encoding="utf-8"):
         yield f"has no test of its own name: write tests/unit/{name} for what it promises"
 
 

@@ -125,7 +125,7 @@ class Desk(Protocol):
         """
 
     def next(self, job_name: str, worker: str) -> str | None:
-        """The task that the worker holds, else the first free one, which he holds from now on; one that he gave back
+        """The task that the worker holds, else the first free one, held from now on; one that the worker gave back
         only when no other is free. Raises UnknownTask.
         """
 
@@ -133,8 +133,8 @@ class Desk(Protocol):
         """The task as the portal's API gives it. Raises UnknownTask."""
 
     def shown(self, task_id: str, worker: str) -> tuple[Job, Task]:
-        """What the worker's page is made of. Raises UnknownTask, and TaskGone for a task that he neither holds nor
-        answered.
+        """What the worker's page is made of. Raises UnknownTask, and TaskGone for a task that the worker neither holds
+        nor answered.
         """
 
     def submit(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 from botocore.session import get_session
+from labelloop import engines, people
 
 from lint.permissions import allow_statements
 from lint.project import Project, listed
@@ -30,10 +31,15 @@ ACTIONS = {  # of methods that IAM calls otherwise
 }
 # A call of what these look up may be a call of each that implements the port.
 PORTS = {
-    "engine": ["yolo"],
-    "backend": ["ground_truth"],
+    "engine": [module.__name__.rpartition(".")[2] for module in engines.known()],
+    "backend": [module.__name__.rpartition(".")[2] for module in people.known()],
 }
-LOOK_UPS = {"engines.of": "engine", "people.of": "backend", "outside.engine": "engine", "outside.backend": "backend"}
+LOOK_UPS = {
+    **{f"engines.{look_up}": "engine" for look_up in ("of", "of_version")},
+    "people.of": "backend",
+    "outside.engine": "engine",
+    "outside.backend": "backend",
+}
 # It takes what it may not read for not there: no document is pinned for what these are called for.
 TOLERANT = {("settings_documents", "_find")}
 Name = tuple[str, str]

@@ -50,6 +50,20 @@ def test_work_is_remembered_with_its_token_before_it_starts(states) -> None:
     assert known.started and known.details["output_uri"] == "s3://b/o" and heard(states) == []
 
 
+@pytest.mark.parametrize("kind", ["training", "deployment", "labeling"])
+def test_work_that_an_earlier_attempt_started_is_not_forgotten_because_a_later_one_is_refused(states, kind) -> None:
+    """S3 throttles the second attempt: the job of the first one runs, and somebody must stop it should nobody wait."""
+    outside.start(remembered(kind), lambda: True, never, (ClientError,))
+
+    def throttled() -> bool:
+        raise refused("SlowDown")
+
+    with pytest.raises(ClientError):
+        outside.start(remembered(kind, "t2"), throttled, never, (ClientError,))
+    known = callbacks.find(kind, "work-1")
+    assert known is not None and known.started and known.token == "t2"
+
+
 def test_work_that_is_refused_leaves_nobody_waiting_and_work_whose_start_is_unknown_is_still_remembered(states) -> None:
     def work(error: Exception) -> Callable[[], bool]:
         def fail() -> bool:

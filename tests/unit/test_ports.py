@@ -15,7 +15,7 @@ PLANTED_IN = ("judge_batch.py", "labelloop/people/ground_truth.py", "labelloop/t
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("house")
-    for folder in ("tasks", "trust/policies"):
+    for folder in ("tasks", "trust/policies", "engines", "people"):
         place = Path("functions/labelloop", folder)
         shutil.copytree(ROOT / place, copy / place, ignore=shutil.ignore_patterns("__pycache__"))
     for path in PLANTED_IN:
@@ -90,6 +90,20 @@ def test_what_is_no_branch_on_a_name_is_let_be(house, line) -> None:
     assert planted(house, "labelloop/people/ground_truth.py", line) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "look_up"),
+    [
+        ('return record == "yolo"', "engines.of("),
+        ("return label.engine != record", "engines.of("),
+        ('return knobs.labeling_backend == "ground-truth"', "people.of("),
+        ('return record.get("backend") == label', "people.of("),
+    ],
+)
+def test_a_branch_on_an_engine_or_a_backend_is_told_outside_of_its_room(house, line, look_up) -> None:
+    (told,) = planted(house, "judge_batch.py", line)
+    assert look_up in told
+
+
 @pytest.mark.parametrize("service", ports.SERVICES)
 def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(house, service) -> None:
     line = f'return aws.client("{service}")'
@@ -97,6 +111,8 @@ def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(h
     assert service in told and "engines.of(" in told
     assert planted(house, "labelloop/people/ground_truth.py", line) == []
     assert planted(house, "judge_batch.py", 'return aws.client("s3")') == []
+    for other in (f'return client("{service}")', f'return boto3.resource(service_name="{service}")'):
+        assert len(planted(house, "judge_batch.py", other)) == 1
 
 
 def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:

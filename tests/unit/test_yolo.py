@@ -89,8 +89,8 @@ def test_what_goes_on_is_told_by_kind(fake_service) -> None:
         list_training_jobs={"TrainingJobSummaries": jobs},
         list_endpoints={"Endpoints": [{"EndpointName": ENDPOINT}, {"EndpointName": "labelloop-other"}]},
     )
-    assert yolo.running("deployment", "labelloop") == [ENDPOINT]
-    assert set(yolo.running("training", "labelloop")) <= {job["TrainingJobName"] for job in jobs[:1]}
+    assert yolo.deployments("labelloop") == [ENDPOINT]
+    assert set(yolo.trainings("labelloop")) <= {job["TrainingJobName"] for job in jobs[:1]}
     assert sagemaker.requests_of("list_training_jobs")[0]["StatusEquals"] == "InProgress"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.events import Kinds
-from labelloop.engines import yolo
+from labelloop.engines import models, yolo
 from labelloop.engines.port import Engine as Engine
 from labelloop.engines.port import Request as Request
 from labelloop.engines.port import Training as Training
@@ -27,3 +27,8 @@ def of(name: str = "yolo") -> Engine:
             "version again"
         )
     return _KNOWN[name]
+
+
+def of_version(version: str) -> Engine:
+    """The engine that serves this model version."""
+    return of(models.engine_of(version))

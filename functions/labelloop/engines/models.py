@@ -1,6 +1,7 @@
 """Model versions and the pointer `models/champion`.
 
-The pointer: {"version", "endpoint", "thresholds_uri", "dataset", "previous"}; after a rollback also "rolled_back".
+The pointer: {"version", "endpoint", "engine", "thresholds_uri", "dataset", "previous"}; after a rollback also
+"rolled_back". What names no engine is of version 0.1, and so YOLO's.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 from labelloop.contracts import naming
 from labelloop.contracts.errors import TransientError
 from labelloop.engines.model_descriptions import ModelDescription
-from labelloop.store import aws, storage
+from labelloop.store import aws, immutable, storage
 from labelloop.store.storage import Pointer
 
 CHAMPION = "models/champion"
@@ -35,6 +36,11 @@ def next_number() -> int:
 def version(number: int, description: ModelDescription) -> str:
     """`v<6 digits>-<8 hex of the weights>`."""
     return f"v{number:06d}-{naming.digest(description.weights_sha256)}"
+
+
+def engine_of(version: str) -> str:
+    """The engine that serves it, from its card; cards of version 0.1 name none."""
+    return str((immutable.find_json(f"models/{version}/card.json") or {}).get("engine", "yolo"))
 
 
 def thresholds_key(version: str, dataset_version: str) -> str:

@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Asked:
-    """Where the answer to a request will lie, or why there is none."""
+    """Where the answer to a request will lie, or the reason why there is none."""
 
     output_uri: str
     failure_uri: str
@@ -77,8 +77,12 @@ class Engine(Protocol):
 
     def predict(self, request: Request) -> Asked: ...
 
-    def running(self, kind: Literal["training", "deployment"], prefix: str) -> list[str]:
-        """The trainings of the stack with this prefix that go on; its endpoints, newest first."""
+    def trainings(self, prefix: str) -> list[str]:
+        """Those of the stack with this prefix that go on."""
+        ...
+
+    def deployments(self, prefix: str) -> list[str]:
+        """The endpoints of the stack with this prefix, newest first."""
         ...
 
     def retire(self, kind: Literal["training", "deployment"], name: str) -> bool:

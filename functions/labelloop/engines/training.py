@@ -24,6 +24,7 @@ from labelloop.store.observability import logger
 MOST_METRICS_BYTES = 50_000_000
 MOST_FILES_BYTES = 200_000_000
 MOST_ARCHIVE_BYTES = 550_000_000  # of model.tar.gz: the most that its weights may have, which do not shrink much
+_NOTHING_TO_STOP = ("ValidationException", "ResourceNotFound")  # it has ended, or there is none
 LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
     {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
@@ -166,7 +167,8 @@ def stop(job: str) -> bool:
         if aws.may_pass(error):
             logger.warning("the training job could not be stopped yet", job=job, reason=str(error))
             return False
-        logger.info("the training job needs no stopping", job=job, reason=str(error))
+        told = logger.info if aws.error_code(error) in _NOTHING_TO_STOP else logger.warning
+        told("the training job was not stopped", job=job, reason=str(error))
     return True
 
 

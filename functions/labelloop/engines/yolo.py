@@ -77,8 +77,12 @@ def predict(request: Request) -> Asked:
     return Asked(answer["OutputLocation"], answer.get("FailureLocation", ""))
 
 
-def running(kind: Literal["training", "deployment"], prefix: str) -> list[str]:
-    return training.running(prefix) if kind == "training" else endpoints.names(prefix)
+def trainings(prefix: str) -> list[str]:
+    return training.running(prefix)
+
+
+def deployments(prefix: str) -> list[str]:
+    return endpoints.names(prefix)
 
 
 def retire(kind: Literal["training", "deployment"], name: str) -> bool:

@@ -71,7 +71,8 @@ def remove_unpromoted_endpoint(model_version: str) -> None:
     if strange or name in endpoints.serving(prefix) or name in endpoints.asked(waiting):
         return
     try:
-        engines.of().retire("deployment", name)
+        for engine in engines.known():
+            engine.retire("deployment", name)
     except (ClientError, BotoCoreError) as error:
         count("EndpointNotRemoved")
         logger.warning("the endpoint could not be removed yet", endpoint=name, reason=str(error))

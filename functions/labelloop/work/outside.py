@@ -45,12 +45,14 @@ def start(
     **details: str,
 ) -> None:
     """Starts the work. False from `work`: an earlier attempt or execution started it, so it may have ended, and no
-    event will tell: `ended` is asked. Where one of `refusals` is raised nothing was started, and nobody waits.
+    event will tell: `ended` is asked. Where one of `refusals` is raised nothing was started, and nobody waits, unless
+    an earlier attempt had started it.
     """
     try:
         begun = work()
     except refusals:
-        callbacks.forget(callback)
+        if not callback.started:
+            callbacks.forget(callback)
         raise
     callbacks.mark_started(callback, **details)
     if not begun:
