@@ -17,6 +17,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lint.project import Finding, Project
@@ -51,41 +52,57 @@ PORTS = (
 
 
 def check(project: Project) -> list[Finding]:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in _modules(project)}
-    found = [finding for port in PORTS for finding in _findings(project, port, trees)]
-    return [*found, *_services(project, trees)]
-
-
-def _services(project: Project, trees: dict[Path, ast.Module]) -> Iterator[Finding]:
-    for path, tree in trees.items():
-        where = path.relative_to(project.root).as_posix()
-        if where.startswith(ROOMS_OF_SERVICES):
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and re.search(r"(^|[._])(client|resource)$", ast.unparse(node.func)):
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                for service in sorted(_constants(given) & set(SERVICES)):
-                    what = f"asks {service} itself: engines.of(...) or people.of(...) has a verb for it"
-                    yield Finding(f"{where}:{node.lineno}", what)
+    files = {path.relative_to(project.root).as_posix(): path.read_text(encoding="utf-8") for path in _modules(project)}
+    found: list[Finding] = []
+    for port in PORTS:
+        names = frozenset(
+            name for where, text in files.items() if _within(where, port.folder) for name in _names(_parsed(text))
+        )
+        if not names:
+            found.append(Finding(port.folder, f"no class sets a `name`: nobody knows what a {port.what} is called"))
+        found += [
+            finding
+            for where, text in files.items()
+            if not _within(where, port.folder) and where not in READS_A_LABELS_KIND
+            for finding in _findings(where, text, port, names)
+        ]
+    outside = [each for each in files.items() if not each[0].startswith(ROOMS_OF_SERVICES)]
+    return [*found, *(finding for where, text in outside for finding in _services(where, text))]
 
 
 def _modules(project: Project) -> list[Path]:
     return sorted((project.root / "functions").rglob("*.py"))
 
 
-def _findings(project: Project, port: Port, trees: dict[Path, ast.Module]) -> Iterator[Finding]:
-    home = project.root / port.folder
-    names = {name for path, tree in trees.items() if path.is_relative_to(home) for name in _names(tree)}
-    if not names:
-        yield Finding(port.folder, f"no class sets a `name`: nobody knows what a {port.what} is called")
-    for path, tree in trees.items():
-        where = path.relative_to(project.root).as_posix()
-        if path.is_relative_to(home) or where in READS_A_LABELS_KIND:
-            continue
-        for node in ast.walk(tree):
-            if told := _told(node, port, names):
-                line = getattr(node, "lineno", 0) or getattr(getattr(node, "pattern", None), "lineno", 0)
-                yield Finding(f"{where}:{line}", f"{told}: ask {port.look_up}(...) for what differs")
+def _within(where: str, folder: str) -> bool:
+    return where.startswith(f"{folder}/")
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
+def _services(where: str, text: str) -> list[Finding]:
+    found = []
+    for node in ast.walk(_parsed(text)):
+        if isinstance(node, ast.Call) and re.search(r"(^|[._])(client|resource)$", ast.unparse(node.func)):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            for service in sorted(_constants(given) & set(SERVICES)):
+                what = f"asks {service} itself: engines.of(...) or people.of(...) has a verb for it"
+                found.append(Finding(f"{where}:{node.lineno}", what))
+    return found
+
+
+@cache
+def _findings(where: str, text: str, port: Port, names: frozenset[str]) -> list[Finding]:
+    found = []
+    for node in ast.walk(_parsed(text)):
+        if told := _told(node, port, names):
+            line = getattr(node, "lineno", 0) or getattr(getattr(node, "pattern", None), "lineno", 0)
+            found.append(Finding(f"{where}:{line}", f"{told}: ask {port.look_up}(...) for what differs"))
+    return found
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
@@ -100,7 +117,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
                 yield str(value.value)
 
 
-def _told(node: ast.AST, port: Port, names: set[str]) -> str:
+def _told(node: ast.AST, port: Port, names: frozenset[str]) -> str:
     """What is wrong with this node; empty where nothing is."""
     if isinstance(node, ast.match_case):
         cases = [each.value for each in ast.walk(node.pattern) if isinstance(each, ast.MatchValue)]

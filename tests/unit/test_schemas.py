@@ -76,7 +76,7 @@ def test_batches_and_their_jobs_say_their_schema(aws) -> None:
 
 
 def test_request_inference_brings_a_boto3_that_knows_every_field_it_sends() -> None:
-    tree = ast.parse((ROOT / "functions" / "request_inference.py").read_text())
+    tree = ast.parse((ROOT / "functions" / "labelloop" / "engines" / "yolo.py").read_text())
     (call,) = [
         node
         for node in ast.walk(tree)

@@ -99,6 +99,10 @@ class Files:
     def job_manifest(self, round_number: int, job: str) -> str:
         return f"{self.labeling(round_number)}/{job}.manifest"
 
+    def output(self, round_number: int, job: str) -> str:
+        """What people answered: Ground Truth's layout, which every backend keeps."""
+        return f"{self.labeling(round_number)}/{job}/manifests/output/output.manifest"
+
     def honeypots(self, round_number: int) -> str:
         return f"{self.labeling(round_number)}/honeypots.jsonl"
 

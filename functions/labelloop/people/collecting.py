@@ -93,7 +93,7 @@ def _answers(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> 
     if noted.get("answers-sha256", found.digest) != found.digest:
         raise ChangedObjectError(
             f"what people answered in labelling job {job.name} was changed after it was collected. "
-            f"{storage.restoring(f'{files.labeling(number)}/{job.name}/')}"
+            f"{storage.restoring(files.output(number, job.name))}"
         )
     return found
 

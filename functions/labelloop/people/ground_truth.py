@@ -55,7 +55,7 @@ def ask(files: Files, number: int, job: Job) -> bool:
 
 def collect(files: Files, number: int, job: Job) -> Iterable[str]:
     """From where Ground Truth writes its output (SageMaker developer guide, sms-data-output)."""
-    written = f"{files.labeling(number)}/{job.name}/manifests/output/output.manifest"
+    written = files.output(number, job.name)
     if storage.exists(written):
         return storage.find_text_lines(written)
     if storage.was_written(written):
