@@ -3,6 +3,7 @@
 import ast
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,3 +83,16 @@ def test_unit_tests_have_no_sockets() -> None:
         socket.socket()
     with pytest.warns(UserWarning), pytest.raises(blocked):
         socket.getaddrinfo("example.invalid", 80)
+
+
+def test_what_the_container_takes_of_labelloop_needs_nothing_that_calls_aws() -> None:
+    """The image has no powertools, and a training job no network: a room's own __init__ is imported with its modules."""
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "containers" / "yolo").glob("*.py")]
+    nodes = [node for tree in sources for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    taken = sorted({str(node.module) for node in nodes if str(node.module).startswith("labelloop.")})
+    assert "labelloop.engines.model_descriptions" in taken
+    lacking = 'import sys; sys.modules.update(dict.fromkeys(("aws_lambda_powertools", "boto3", "botocore")))'
+    command = f"{lacking}; import {', '.join(taken)}"
+    environment = {"PYTHONPATH": str(ROOT / "functions")}
+    done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

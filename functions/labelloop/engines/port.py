@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from labelloop.contracts.events import Kinds
-from labelloop.store.callbacks import Outcome
+
+if TYPE_CHECKING:
+    from labelloop.store.callbacks import Outcome
 
 
 @dataclass(frozen=True)
