@@ -46,7 +46,7 @@ def test_request_inference_calls_sagemaker_with_the_boto3_of_its_layer(loop: Loo
 
 def sent() -> set[str]:
     """The fields that Request Inference sends."""
-    tree = ast.parse((ROOT / "functions/request_inference.py").read_text())
+    tree = ast.parse((ROOT / "functions/labelloop/engines/yolo.py").read_text())
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     (call,) = [each for each in calls if getattr(each.func, "attr", "") == "invoke_endpoint_async"]
     return {str(keyword.arg) for keyword in call.keywords}
