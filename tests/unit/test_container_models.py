@@ -23,7 +23,7 @@ detector = importlib.import_module("detector")
 tasks = importlib.import_module("ultralytics.nn.tasks")
 
 pytestmark = pytest.mark.yolo
-STOCK = Path(__file__).resolve().parents[3].parent / "shared" / "weights" / "yolov8n.pt"
+STOCK = Path(__file__).resolve().parents[3] / "shared" / "weights" / "yolov8n.pt"
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 """The engine YOLO behind the port: what it asks SageMaker for, and how what it began ends."""
 
 import pytest
+from botocore.exceptions import ParamValidationError
 from fake_service import refused
 from labelloop import engines
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import Request, Training, yolo
+from labelloop.engines import training as training_jobs
 from labelloop.store import immutable, storage
 from made_up_stack import IMAGE
 
@@ -104,3 +106,14 @@ def test_a_training_is_stopped_and_an_endpoint_taken_away_by_one_verb(fake_servi
     assert "delete_endpoint" in [method for method, _ in sagemaker.calls]
     sagemaker.answering(stop_training_job=refused("ThrottlingException"))
     assert not yolo.retire("training", JOB)
+
+
+def test_a_training_that_cannot_be_stopped_for_a_reason_of_the_client_is_told_and_not_asked_again(
+    fake_service, monkeypatch
+) -> None:
+    refusal = ParamValidationError(report="no such field")
+    fake_service("sagemaker", stop_training_job=refusal)
+    warnings = []
+    monkeypatch.setattr(training_jobs.logger, "warning", lambda text, **facts: warnings.append(facts["reason"]))
+    assert yolo.retire("training", JOB)
+    assert warnings == [str(refusal)] and "no such field" in warnings[0]

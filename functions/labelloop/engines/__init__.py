@@ -1,7 +1,7 @@
 """Models: their files, their training, their endpoints; the look-up of the engine that trains and serves, by name.
 
-The container imports this package for what models are made of, and has nothing that calls AWS: so engines are imported
-where they are looked up.
+The container imports this package for what models are made of, and lacks what only Lambda has (powertools): so engines
+are imported where they are looked up.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Asked:
-    """Where the answer to a request will lie, or the reason why there is none."""
+    """Where the answer to a request will lie, and where the failure, should there be one instead."""
 
     output_uri: str
     failure_uri: str
@@ -77,7 +77,9 @@ class Engine(Protocol):
         """Why the endpoint takes no requests now, and what to do; empty where it does."""
         ...
 
-    def predict(self, request: Request) -> Asked: ...
+    def predict(self, request: Request) -> Asked:
+        """Asks; the answer comes later."""
+        ...
 
     def trainings(self, prefix: str) -> list[str]:
         """Those of the stack with this prefix that go on."""

@@ -167,7 +167,8 @@ def stop(job: str) -> bool:
         if aws.may_pass(error):
             logger.warning("the training job could not be stopped yet", job=job, reason=str(error))
             return False
-        told = logger.info if aws.error_code(error) in _NOTHING_TO_STOP else logger.warning
+        nothing_ran = isinstance(error, ClientError) and aws.error_code(error) in _NOTHING_TO_STOP
+        told = logger.info if nothing_ran else logger.warning
         told("the training job was not stopped", job=job, reason=str(error))
     return True
 
