@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from labelloop.contracts import settings as stack
-from made_up_stack import ACCOUNT, BUCKET, CALLBACKS, CREDENTIALS, LEDGER, PLATFORM, SETTINGS
+from made_up_stack import ACCOUNT, BUCKET, CALLBACKS, CREDENTIALS, LEDGER, SETTINGS
 
 with contextlib.suppress(ImportError):
     import hypothesis
@@ -24,10 +24,6 @@ with contextlib.suppress(ImportError):
     # The machine that runs the tests may be busy: time limits per example only make noise.
     hypothesis.settings.register_profile("unit", deadline=None)
     hypothesis.settings.load_profile("unit")
-
-
-# Powertools reads its names once, when labelloop.store.observability is imported, by whichever test that may be.
-os.environ.update(PLATFORM)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -46,7 +42,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     assert set(SETTINGS) == {field.name.upper() for field in fields(stack.Settings)}
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {**CREDENTIALS, **PLATFORM, **SETTINGS}.items():
+    for name, value in {**CREDENTIALS, **SETTINGS}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(stack, "source", lambda: {name: os.environ[name] for name in SETTINGS if name in os.environ})
     caches = (stack.deployed.cache_clear, aws.client.cache_clear, aws.table.cache_clear)

@@ -91,8 +91,17 @@ def test_what_the_container_takes_of_labelloop_needs_nothing_that_only_lambda_ha
     nodes = [node for tree in sources for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     taken = sorted({str(node.module) for node in nodes if str(node.module).startswith("labelloop.")})
     assert "labelloop.engines.model_descriptions" in taken
-    lacking = 'import sys; sys.modules["aws_lambda_powertools"] = None'
-    command = f"{lacking}; import {', '.join(taken)}"
-    environment = {"PYTHONPATH": str(ROOT / "functions")}
+    _import_without(["aws_lambda_powertools"], taken)
+
+
+def test_the_portals_server_loads_nothing_that_calls_aws() -> None:
+    """What it needs of labelloop is pure; who stands behind it reaches AWS through the Desk."""
+    _import_without(["boto3", "botocore", "aws_lambda_powertools"], ["portal.server.app"])
+
+
+def _import_without(packages: list[str], modules: list[str]) -> None:
+    lacking = "".join(f"sys.modules[{package!r}] = None; " for package in packages)
+    command = f"import sys; {lacking}import {', '.join(modules)}"
+    environment = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
     done = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from labelloop.contracts.events import Kinds
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import Settings
-from labelloop.people.jobs import Job
-from labelloop.store.callbacks import Outcome
+
+if TYPE_CHECKING:
+    from labelloop.people.jobs import Job
+    from labelloop.store.callbacks import Outcome
 
 
 class Backend(Protocol):

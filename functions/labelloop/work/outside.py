@@ -85,7 +85,7 @@ def backend(callback: Callback) -> Backend:
 
 def changed(event: Any) -> tuple[str, str]:
     """(kind, name) of the work that an event of EventBridge is about. Raises InvalidInputError for any other event."""
-    return events.changed_work(event, {**engines.events(), **people.EVENTS})
+    return events.changed_work(event, {**engines.events(), **people.events()})
 
 
 def answer(callback: Callback) -> Outcome | None:
