@@ -1,7 +1,7 @@
 """`make demo`: upload pictures, let the loop label them, and see what it was worth.
 
     python -m demo [--count 600] [--seed 7]
-    python -m demo --images DIR --truth coco.json [--limit N]
+    python -m demo --images DIR --truth coco.json [--limit N] [--weights yolov8n.pt] [--target 0.60]
     python -m demo --human    you are one of the people: label in the browser, at the address that is printed
 
 Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report).
@@ -30,7 +30,7 @@ from labelloop.contracts.errors import ConservationError, InvalidInputError
 from rich.console import Console
 from rich.table import Table
 
-from demo import cloud, costs, evaluate, gallery, page, pictures, summary, upload
+from demo import cloud, costs, evaluate, gallery, page, parameters, pictures, summary, upload
 from demo.errors import DemoFailed
 from demo.follow import FailedPart, Follower, View
 from demo.memory import PeakMemory
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         outputs = stack.outputs(server, STACK_NAME)
         with clock.part("upload"):
             upload.brief_annotators(server, batch, options.seed)
+            if options.weights:
+                upload.base_weights(server, outputs["DataBucketName"], options.weights)
             person = Person(server) if options.human else None
             if person:
                 person.arrive()
@@ -118,28 +120,31 @@ def _pictures_and_stack(
 ) -> pictures.Pictures:
     """Scenes are drawn while sam works; own pictures are read first, because they decide on the stack's classes."""
     patience = {"LabelingTimeoutSeconds": str(JOB_SECONDS)} if options.human else {}
+    weights = upload.key_of_weights(options.weights) if options.weights else ""
+    choices = parameters.Choices(options.seed, options.target, weights)
     if options.images:
         batch = pictures.read_own(options.images, options.truth, options.limit)
         screen.say(batch.source)
         for note in batch.notes:
             screen.say(f"the truth: {note}")
         sides = pictures.longer_sides(batch)
-        parameters = pictures.stack_parameters(batch.truth.classes, sides, len(sides))
-        _deploy(server, {**parameters, **patience}, screen, clock)
+        asked = parameters.stack_parameters(batch.truth.classes, sides, len(sides), choices)
+        _deploy(server, {**asked, **patience}, screen, clock)
         return batch
     with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
         drawing = pool.submit(pictures.draw, BUILD / "pictures", options.count, options.seed)
-        parameters = pictures.stack_parameters(pictures.DRAWN_CLASSES, [pictures.DRAWN_SIDE], options.count)
-        _deploy(server, {**parameters, **patience}, screen, clock)
+        sides = [pictures.DRAWN_SIDE]
+        asked = parameters.stack_parameters(pictures.DRAWN_CLASSES, sides, options.count, choices)
+        _deploy(server, {**asked, **patience}, screen, clock)
         batch = drawing.result()
     screen.say(batch.source)
     return batch
 
 
-def _deploy(server: stack.Server, parameters: dict[str, str], screen: Screen, clock: Clock) -> None:
+def _deploy(server: stack.Server, asked: dict[str, str], screen: Screen, clock: Clock) -> None:
     screen.say("sam build and sam deploy of the unchanged template.yaml")
     with clock.part("deploy"):
-        stack.deploy(server, config_env="local", parameters=parameters)
+        stack.deploy(server, config_env="local", parameters=asked)
     screen.say(f"stack {STACK_NAME} is deployed")
 
 
@@ -281,10 +286,12 @@ def _options() -> argparse.Namespace:
         prog="python -m demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=600, help="scenes to draw (600)")
-    parser.add_argument("--seed", type=int, default=7, help="the same seed draws the same scenes and mistakes (7)")
+    parser.add_argument("--seed", type=int, default=7, help="of scenes, people's mistakes and the stack's draws (7)")
     parser.add_argument("--images", type=Path, help="label your own pictures: the folder they are in")
     parser.add_argument("--truth", type=Path, help="with --images: a COCO file, from which the simulated people answer")
     parser.add_argument("--limit", type=int, help="with --images: at most this many")
+    parser.add_argument("--weights", type=Path, help="a checkpoint (.pt) of yolov8n, from which the first model starts")
+    parser.add_argument("--target", type=float, help="mean IoU that accepted machine labels must reach")
     parser.add_argument("--human", action="store_true", help="label some images of every round yourself, in a browser")
     parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (a free one)")
     parser.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
@@ -295,6 +302,12 @@ def _options() -> argparse.Namespace:
         parser.error("own pictures need both --images (a folder) and --truth (a COCO file)")
     if options.limit is not None and options.images is None:
         parser.error("--limit goes with --images; use --count for drawn scenes")
+    if options.weights is not None and not options.weights.is_file():
+        parser.error(f"there is no file {options.weights}: give the checkpoint that the first model is to start from")
+    if options.target is not None and not 0.05 <= options.target <= 0.99:
+        parser.error("a target is a mean IoU from 0.05 to 0.99")
+    if not 0 <= options.seed <= parameters.MOST_SEED:
+        parser.error(f"a seed is a whole number from 0 to {parameters.MOST_SEED}")
     if options.count < 1 or (options.limit is not None and options.limit < 1):
         parser.error("a batch has at least one picture")
     return options

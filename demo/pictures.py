@@ -1,9 +1,7 @@
-"""The batch to label: drawn scenes, or own pictures with a COCO file; and what the stack must know to label it."""
+"""The batch to label: drawn scenes, or own pictures with a COCO file; and what the simulated people know of it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,9 +12,6 @@ from demo.coco import load_coco
 from demo.errors import DemoFailed
 
 PREFIX = "incoming/demo/"
-SMALL, MOST_ON_A_CPU = 160, 224
-SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
-"""Values of ImageSize that a CPU trains on within minutes."""
 MOST_CLASS_BYTES = 4000
 """The template's MaxLength of Classes; CloudFormation counts bytes, too."""
 NOISE_SHARE = 0.0025
@@ -76,47 +71,8 @@ def read_own(folder: Path, coco: Path, limit: int | None) -> Pictures:
     return _pictures(folder, known, f"{len(known.images)} own pictures from {place}{left_out}")
 
 
-def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int) -> dict[str, str]:
-    """Template parameters for `count` pictures, on top of samconfig's section `local`.
-
-    A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the random
-    sample, a fifth of the batch: half of it judges and calibrates, half teaches a short-trained first model that asks
-    the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
-    grows, so that a training takes minutes on two cores.
-    """
-    size = image_size(longer)
-    recipe = {
-        "ImageSize": size,
-        "TrainingSteps": 450 * SMALL // max(size, SMALL),
-        "WarmSteps": 1600 * SMALL // max(size, SMALL),
-    }
-    advanced = {
-        "SampleMinimum": 100,
-        "CalibrationShare": 0.3,
-        "GoldShare": 0.2,
-        "GoldMinimum": 15,
-        "CalibrationMinimum": 20,
-    }
-    return {
-        "Classes": ",".join(classes),
-        "SampleRate": "0.2",
-        "HumanBudget": str(max(70, count // 6)),
-        "MaxRounds": "10",
-        "RetrainMinimum": "25",
-        "TargetMeanIou": "0.78",
-        "TrainingRecipeOverrides": json.dumps(recipe),
-        "AdvancedSettings": json.dumps(advanced),
-    }
-
-
 def longer_sides(pictures: Pictures) -> list[int]:
     return [max(image.width, image.height) for image in pictures.truth.images.values()]
-
-
-def image_size(longer: Iterable[int]) -> int:
-    """The training size nearest to half the pictures' longer side."""
-    half = median(longer) / 2
-    return min(SIZES, key=lambda size: abs(size - half))
 
 
 def noise(pictures: Pictures, seed: int) -> dict[str, Any]:

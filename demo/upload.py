@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from demo.errors import DemoFailed
 from demo.pictures import PREFIX, Pictures, noise, truth_document
@@ -19,6 +20,16 @@ def brief_annotators(server: stack.Server, pictures: Pictures, seed: int) -> Non
         stack.control(server, "PUT", "annotators", noise(pictures, seed))
     except stack.ControlRefused as error:
         raise DemoFailed(f"The simulated annotators cannot work with this truth. {error}") from error
+
+
+def key_of_weights(path: Path) -> str:
+    return f"weights/{path.name}"
+
+
+def base_weights(server: stack.Server, bucket: str, path: Path) -> None:
+    """Before the marker: the first training starts from it."""
+    with path.open("rb") as body:
+        stack.client(server, "s3").put_object(Bucket=bucket, Key=key_of_weights(path), Body=body)
 
 
 def upload(server: stack.Server, bucket: str, pictures: Pictures) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from coco_set import Set, box, boxes, notes
 
-from demo import pictures
+from demo import parameters
 
 NFC, NFD = unicodedata.normalize("NFC", "Müller 1.jpg"), unicodedata.normalize("NFD", "Müller 1.jpg")
 
@@ -101,6 +101,6 @@ def test_more_classes_than_the_stack_takes_are_refused_before_it_is_deployed(set
 def test_as_many_classes_as_the_stack_takes_are_taken(set_of: Set) -> None:
     set_of.coco["categories"] = [{"id": number, "name": f"{number:07}"} for number in range(500)]
     own = set_of.own()
-    assert len(pictures.stack_parameters(own.truth.classes, [64], 3)["Classes"]) == 3999
+    assert len(parameters.stack_parameters(own.truth.classes, [64], 3, parameters.Choices(7))["Classes"]) == 3999
     template = (Path(__file__).parents[2] / "template.yaml").read_text()
     assert "    MaxLength: 4000" in template.partition("\n  Classes:\n")[2].partition("\n  KeyPoints:")[0]

@@ -47,11 +47,8 @@ def test_own_pictures_bring_their_classes_and_size(own):
     batch = pictures.read_own(folder, coco, None)
     assert batch.names == ("a b.jpg", "b.jpg") and batch.unusable == {}
     assert "1 more left out" in batch.source
-    parameters = pictures.stack_parameters(batch.truth.classes, pictures.longer_sides(batch), 2)
-    assert parameters["Classes"] == "red cell,white cell"
-    recipe, advanced = (json.loads(parameters[name]) for name in ("TrainingRecipeOverrides", "AdvancedSettings"))
-    assert recipe["ImageSize"] == 224
-    assert (advanced["SampleMinimum"], parameters["HumanBudget"]) == (100, "70")
+    assert batch.truth.classes == ("red cell", "white cell")
+    assert pictures.longer_sides(batch) == [640, 640]
 
 
 def test_the_truth_survives_the_way_to_the_annotators(own):
@@ -61,13 +58,6 @@ def test_the_truth_survives_the_way_to_the_annotators(own):
     assert parse_truth(document) == batch.truth
     noise = parse_noise(pictures.noise(batch, 7))
     assert noise.jitter_px == pytest.approx(1.6) and noise.wrong_class_rate > 0
-
-
-@pytest.mark.parametrize(
-    ("sides", "size"), [([320], 160), ([640, 640, 640], 224), ([4000], 224), ([100], 96), ([400], 192)]
-)
-def test_the_training_size_is_near_half_the_pictures(sides, size):
-    assert pictures.image_size(sides) == size
 
 
 def test_a_limit_takes_the_first_by_name(own):
@@ -102,6 +92,9 @@ def test_wrong_paths_are_told_what_to_give(own, tmp_path):
         (["--truth", "x"], "need both"),
         (["--limit", "3"], "goes with --images"),
         (["--count", "0"], "at least one"),
+        (["--weights", "nowhere.pt"], "there is no file nowhere.pt"),
+        (["--target", "60"], "from 0.05 to 0.99"),
+        (["--seed", "-1"], "a whole number from 0"),
     ],
 )
 def test_the_command_line_refuses_what_makes_no_sense(arguments, said, monkeypatch, capsys):

@@ -1,0 +1,92 @@
+"""What the demo asks of the stack, on top of samconfig's section `local`: from nothing, and with weights that exist."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from labelloop.contracts import advanced
+
+MOST_SEED = int(advanced.LIMITS["SEED"].most)
+SMALL, MOST_ON_A_CPU = 160, 224
+SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
+"""Values of ImageSize at which a CPU trains a model from nothing within minutes."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What people may choose: `seed` of the stack's draws and of the simulated people; `target`, the mean IoU that
+    accepted labels must reach, None takes the demo's; `weights`, the key of a checkpoint in the data bucket.
+    """
+
+    seed: int
+    target: float | None = None
+    weights: str = ""
+
+
+def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int, choices: Choices) -> dict[str, str]:
+    """Template parameters for `count` pictures, of which `longer` are the longer sides in pixels."""
+    found = _with_weights(choices.weights) if choices.weights else _from_nothing(longer, count)
+    if choices.target is not None:
+        found["TargetMeanIou"] = str(choices.target)
+    seeded = {**json.loads(found.pop("AdvancedSettings")), "Seed": choices.seed}
+    return {"Classes": ",".join(classes), **found, "AdvancedSettings": json.dumps(seeded)}
+
+
+def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
+    """A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the
+    random sample, a fifth of the batch: half of it judges and calibrates, half teaches a short-trained first model that
+    asks the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
+    grows, so that a training takes minutes on two cores.
+    """
+    size = image_size(longer)
+    recipe = {
+        "ImageSize": size,
+        "TrainingSteps": 450 * SMALL // max(size, SMALL),
+        "WarmSteps": 1600 * SMALL // max(size, SMALL),
+    }
+    limits = {
+        "SampleMinimum": 100,
+        "CalibrationShare": 0.3,
+        "GoldShare": 0.2,
+        "GoldMinimum": 15,
+        "CalibrationMinimum": 20,
+    }
+    return {
+        "SampleRate": "0.2",
+        "HumanBudget": str(max(70, count // 6)),
+        "MaxRounds": "10",
+        "RetrainMinimum": "25",
+        "TargetMeanIou": "0.78",
+        "TrainingRecipeOverrides": json.dumps(recipe),
+        "AdvancedSettings": json.dumps(limits),
+    }
+
+
+def _with_weights(key: str) -> dict[str, str]:
+    """The template's own recipe, sample and target, but for pictures of 320 pixels, which a CPU trains on in minutes.
+    What samconfig gives for models from nothing is taken back. The first round asks about the sample alone.
+    """
+    recipe = {
+        "BaseModel": "yolov8n.yaml",
+        "ImageSize": 320,
+        "TrainingSteps": 60,
+        "WarmSteps": 120,
+        "TrainingBatchSize": 16,
+        "LearningRate": 0.001,
+    }
+    return {
+        "BaseWeights": key,
+        "HumanBudget": "110",
+        "MaxRounds": "10",
+        "TrainingRecipeOverrides": json.dumps(recipe),
+        "AdvancedSettings": "{}",
+    }
+
+
+def image_size(longer: Iterable[int]) -> int:
+    """The training size nearest to half the pictures' longer side."""
+    half = median(longer) / 2
+    return min(SIZES, key=lambda size: abs(size - half))

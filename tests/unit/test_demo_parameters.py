@@ -1,0 +1,54 @@
+"""What the demo asks of the stack: from nothing and with weights; every value is one that the template takes."""
+
+import json
+
+import pytest
+from labelloop.contracts import advanced
+from template_documents import TEMPLATE
+
+from demo import parameters
+from demo.parameters import Choices, stack_parameters
+from local import stack
+
+
+def asked(weights="", target=None, seed=7, longer=(320,), count=600):
+    return stack_parameters(["red cell", "white cell"], longer, count, Choices(seed, target, weights))
+
+
+def test_the_seed_is_the_stacks():
+    assert json.loads(asked(seed=3)["AdvancedSettings"])["Seed"] == 3
+    assert json.loads(asked("weights/yolov8n.pt", seed=4)["AdvancedSettings"])["Seed"] == 4
+
+
+def test_the_target_is_the_one_that_was_asked_for():
+    assert asked(target=0.6)["TargetMeanIou"] == "0.6"
+    assert asked("weights/yolov8n.pt", target=0.6)["TargetMeanIou"] == "0.6"
+    assert "TargetMeanIou" in asked() and "TargetMeanIou" not in asked("weights/yolov8n.pt")
+
+
+def test_with_weights_nothing_is_left_of_what_models_from_nothing_need():
+    given = asked("weights/yolov8n.pt", longer=(640,))
+    recipe = json.loads(given["TrainingRecipeOverrides"])
+    assert given["BaseWeights"] == "weights/yolov8n.pt"
+    assert (recipe["BaseModel"], recipe["ImageSize"], recipe["TrainingBatchSize"]) == ("yolov8n.yaml", 320, 16)
+    configured = json.loads(stack._configured_parameters("local")["TrainingRecipeOverrides"])
+    assert set(configured) - {"ModelWidth"} <= set(recipe)
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"), [([320], 160), ([640, 640, 640], 224), ([4000], 224), ([100], 96), ([400], 192)]
+)
+def test_from_nothing_the_training_size_is_near_half_the_pictures(sides, size):
+    assert parameters.image_size(sides) == size
+    assert json.loads(asked(longer=sides)["TrainingRecipeOverrides"])["ImageSize"] == size
+
+
+@pytest.mark.parametrize("weights", ["", "weights/yolov8n.pt"])
+def test_the_stack_takes_every_value(weights):
+    given = asked(weights)
+    overrides = {
+        "TRAINING_RECIPE_OVERRIDES": given["TrainingRecipeOverrides"],
+        "ADVANCED_SETTINGS": given["AdvancedSettings"],
+    }
+    assert advanced.completed(overrides)["SEED"] == "7"
+    assert set(given) - {"BaseWeights"} <= set(TEMPLATE["Parameters"])
