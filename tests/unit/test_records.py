@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,9 @@ def test_an_inventory_item_survives_its_json(key, version, size, draw, sampled, 
 @given(names, st.none() | probabilities, st.lists(names, max_size=3), probabilities, st.integers(0, 50))
 def test_a_decision_survives_its_json(source_ref, score, reasons, probability, round_number):
     decision = Decision(source_ref, "deferred", score, tuple(reasons), probability, "fixed/0.8", round_number)
-    assert through_json(decision) == decision
+    assert through_json(decision) == decision and "audit" not in decision.to_json()
+    audited = replace(decision, decision="auto", audit=True)
+    assert through_json(audited) == audited
 
 
 PREDICTION = {"source-ref": "s3://b/k", "status": "ok", "width": 640, "height": 480, "model": "v1", "boxes": []}

@@ -207,7 +207,9 @@ class InventoryItem:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of one image in one round, why, and under which policy version."""
+    """What becomes of one image in one round, why, and under which policy version. `audit`: people look at the accepted
+    label before it is published.
+    """
 
     source_ref: str
     decision: str
@@ -216,6 +218,7 @@ class Decision:
     inclusion_probability: float
     policy: str
     round: int
+    audit: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -226,6 +229,7 @@ class Decision:
             "inclusion-probability": self.inclusion_probability,
             "policy": self.policy,
             "round": self.round,
+            **({"audit": True} if self.audit else {}),
         }
 
     @staticmethod
@@ -241,6 +245,7 @@ class Decision:
             inclusion_probability=fields.number(record, "inclusion-probability", context, 0, 1),
             policy=fields.text(record, "policy", context),
             round=fields.integer(record, "round", context),
+            audit="audit" in record and fields.boolean(record, "audit", context),
         )
 
 
