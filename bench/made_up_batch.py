@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from labelloop.contracts import naming
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Inspection, InventoryItem, Prediction, dump_line
@@ -114,10 +115,13 @@ class MadeUpBatch:
             self._write(self.files.inspected(shard), (each.to_json() for each in found))
 
     def crown(self, model: str) -> None:
+        thresholds = f"models/{model}/thresholds/none.json"
+        fitted = {"label_rule": LabelRule(0.25).to_json(), "target": 0.8, "dataset": "none", "accept": None}
+        self.s3.put_object(BUCKET, thresholds, json.dumps(fitted).encode())
         champion = {
             "version": model,
             "endpoint": f"labelloop-{model}",
-            "thresholds_uri": f"s3://{BUCKET}/models/{model}/thresholds/none.json",
+            "thresholds_uri": f"s3://{BUCKET}/{thresholds}",
             "dataset": "",
             "previous": "",
         }

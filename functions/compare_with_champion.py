@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labelloop.contracts import naming, predictions
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
@@ -26,7 +27,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         _contender("champion", champion, scores, gold) if champion else None,
         gold,
         GateSettings(
-            knobs.gold_minimum, knobs.first_model_map50, knobs.promotion_tolerance, knobs.keep_confidence, knobs.seed
+            knobs.gold_minimum,
+            knobs.first_model_map50,
+            knobs.promotion_tolerance,
+            LabelRule(knobs.keep_confidence),
+            knobs.seed,
         ),
     )
     for name, scored in scores.predictions.items():

@@ -12,7 +12,7 @@ from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
 from labelloop.store import immutable, storage, training_lock
 from labelloop.store.observability import entry, logger
-from labelloop.trust import calibration
+from labelloop.trust import fitting
 
 
 @entry
@@ -46,7 +46,7 @@ def _fit(which: str, version: str, job: str, dataset: str, dataset_uri: str) -> 
     """The thresholds of this version for this dataset, fitted once, by the scores that the job gave `which`."""
     records = storage.find_lines(f"{training.folder(job)}/scores/{which}-calibration.jsonl") or []
     truths = training.read_truths(dataset_uri, "calibration")
-    fitting = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
+    seen = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
     return immutable.create_json(
-        models.thresholds_key(version, dataset), calibration.thresholds(version, dataset, fitting, truths, settings())
+        models.thresholds_key(version, dataset), fitting.thresholds(version, dataset, seen, truths, settings())
     )

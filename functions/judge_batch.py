@@ -6,6 +6,7 @@ from typing import Any
 from labelloop import tasks
 from labelloop.batch import batches, copies, judge_function, pinned_bytes, rounds
 from labelloop.batch.batches import Image
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.predictions import Seen
@@ -35,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     decisions = [Decision.from_json(line) for line in lines]
     asked = [decision for decision in decisions if copies.asks_people(decision)]
-    by_kind = _by_kind(asked, open_images, seen.usable, rounds.keep_confidence(pinned))
+    by_kind = _by_kind(asked, open_images, seen.usable, rounds.label_rule(pinned))
     planned = jobs.plan(files, number, by_kind, pinned["model"])
     counts = {name: sum(decision.decision == name for decision in decisions) for name in DECISIONS}
     count("AutoAccepted", counts["auto"])
@@ -62,9 +63,9 @@ def _decide(
         for reference, image in open_images.items()
         if image.item.key not in known
     ]
-    rule, keep = rounds.rule(pinned), rounds.keep_confidence(pinned)
-    candidates = judge_function.with_verdicts(files, number, candidates, rule, keep)
-    judged = judgement.judge(candidates, rule, settings().human_budget, number, keep)
+    rule, label_rule = rounds.rule(pinned), rounds.label_rule(pinned)
+    candidates = judge_function.with_verdicts(files, number, candidates, rule, label_rule)
+    judged = judgement.judge(candidates, rule, settings().human_budget, number, label_rule)
     return copies.decide(judged, known, open_images, moved, number)
 
 
@@ -80,18 +81,18 @@ def _candidate(image: Image, seen: Seen, outage: bool, changed: bool) -> Candida
 
 
 def _by_kind(
-    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction], keep: float
+    asked: list[Decision], open_images: dict[str, Image], predictions: dict[str, Prediction], label_rule: LabelRule
 ) -> dict[str, list[dict[str, Any]]]:
     """Labelling-job input lines by the kind of job they go into."""
     lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in JOB_KINDS}
     for decision in asked:
         prediction = predictions.get(decision.source_ref)
         kind = judgement.job_kind(prediction, decision.score, settings().verify_score)
-        lines[kind].append(_line(open_images[decision.source_ref], prediction, keep))
+        lines[kind].append(_line(open_images[decision.source_ref], prediction, label_rule))
     return lines
 
 
-def _line(image: Image, prediction: Prediction | None, keep: float) -> dict[str, Any]:
+def _line(image: Image, prediction: Prediction | None, label_rule: LabelRule) -> dict[str, Any]:
     """A labelling-job input line; what the model saw is proposed under another attribute than the answer's."""
     knobs, inspection = settings(), image.inspection
     assert inspection is not None and inspection.width is not None and inspection.height is not None  # readable
@@ -100,7 +101,7 @@ def _line(image: Image, prediction: Prediction | None, keep: float) -> dict[str,
         image.source_ref,
         inspection.width,
         inspection.height,
-        judgement.label_boxes(prediction, keep) if prediction and seen else None,
+        judgement.label_boxes(prediction, label_rule) if prediction and seen else None,
         knobs.label_names,
         prediction.model if prediction else "",
         inspection.original_ref,

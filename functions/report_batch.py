@@ -6,6 +6,7 @@ from typing import Any
 from labelloop.batch import batches, copies, pinned_bytes, report, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import predictions
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision, Prediction
@@ -148,8 +149,8 @@ def _audit(
     estimates = _of_own_functions(rows)
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
-        for (rule, keep), labels in _rules_of(model, files, rows):
-            result = audit.estimate(audit.audited_images(gold, seen, rule, keep))
+        for (rule, label_rule), labels in _rules_of(model, files, rows):
+            result = audit.estimate(audit.audited_images(gold, seen, rule, label_rule))
             estimates.append(
                 {
                     "model": model,
@@ -196,17 +197,17 @@ def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[
     ]
 
 
-def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Rule, float], int]]:
-    """((rule, KeepConfidence), labels it accepted), in the order of rounds; the last alone where none accepted any.
+def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tuple[tuple[Rule, LabelRule], int]]:
+    """((rule, label rule), labels it accepted), in the order of rounds; the last alone where none accepted any.
     Labels that an own function accepted are not the rule's.
     """
-    accepted: dict[tuple[Rule, float], int] = {}
+    accepted: dict[tuple[Rule, LabelRule], int] = {}
     for row in rows:
         if row["model_version"] == model:
             pinned = immutable.read_json(files.round(row["round"]))
             rule = rounds.rule(pinned)
             assert rule is not None  # there is a model
-            kept = rule, rounds.keep_confidence(pinned)
+            kept = rule, rounds.label_rule(pinned)
             accepted[kept] = accepted.get(kept, 0) + row["auto"] - sum(row["own_labels"].values())
     return [each for each in accepted.items() if each[1]] or list(accepted.items())[-1:]
 

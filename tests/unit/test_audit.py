@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Prediction
 from labelloop.trust import audit
 from labelloop.trust.audit import (
@@ -273,5 +274,5 @@ def test_only_what_the_policy_would_accept_is_audited():
         "refused": Prediction("refused", "rejected", None, None, "v1", (), "truncated"),
     }
     gold = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]
-    assert audited_images(gold, predictions, Rule(0.7, "p"), 0.4) == [Audited(0.5, 0.2, 3)]
-    assert audited_images(gold, predictions, Rule(None, "p"), 0.4) == []
+    assert audited_images(gold, predictions, Rule(0.7, "p"), LabelRule(0.4)) == [Audited(0.5, 0.2, 3)]
+    assert audited_images(gold, predictions, Rule(None, "p"), LabelRule(0.4)) == []

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.augmented import read_boxes
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Prediction
 from labelloop.people.answers import BoxAnswer
 from labelloop.tasks.boxes import Boxes
@@ -17,7 +18,7 @@ from seen_boxes import seen
 
 from tests.support import strategies
 
-KEEP = 0.4
+KEEP = LabelRule(0.4)
 TASK = Boxes()
 NAMES = ("head", "bag")
 HEAD, BAG = Box("head", 10, 20, 30, 40), Box("bag", 100, 100, 50, 50)
@@ -38,10 +39,10 @@ def test_a_score_is_bounded_and_independent_of_box_order(prediction, random):
 def test_surer_boxes_raise_the_score_and_surer_doubts_lower_it(confidences, data):
     before = image_score(seen(*confidences), KEEP)
     for index, confidence in enumerate(confidences):
-        limits = (confidence, 1.0) if confidence >= KEEP else (confidence, KEEP - 0.001)
+        limits = (confidence, 1.0) if confidence >= 0.4 else (confidence, 0.399)
         changed = [*confidences[:index], data.draw(st.floats(*limits)), *confidences[index + 1 :]]
         after = image_score(seen(*changed), KEEP)
-        assert after >= before if confidence >= KEEP else after <= before
+        assert after >= before if confidence >= 0.4 else after <= before
 
 
 @pytest.mark.fault("C16")
@@ -62,7 +63,7 @@ def test_known_scores():
 
 @given(strategies.predictions(), strategies.confidences)
 def test_the_label_is_what_is_confident_enough(prediction, keep):
-    kept = label_boxes(prediction, keep)
+    kept = label_boxes(prediction, LabelRule(keep))
     assert all(box.confidence >= keep for box in kept)
     assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
 

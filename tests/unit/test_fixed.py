@@ -15,7 +15,6 @@ def test_a_fixed_threshold_is_the_one_that_the_round_pinned_and_reads_nothing_be
     fixed = policies.of("fixed")
     assert fixed.of_round({"model": "m", "accept_threshold": 0.7}, KNOBS, nothing) == Rule(0.7, "fixed/0.7@m")
     assert fixed.of_round({"model": "m"}, KNOBS, nothing) == Rule(0.6, "fixed/0.6@m"), "version 0.1 pinned none"
-    assert fixed.keep_confidence(KNOBS, nothing) == 0.4
 
 
 @given(strategies.confidences, strategies.confidences, strategies.confidences)

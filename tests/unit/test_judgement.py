@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
 from labelloop.trust.judgement import Candidate, image_score, judge
 from labelloop.trust.policies import Rule
@@ -9,7 +10,7 @@ from seen_boxes import seen
 
 from tests.support import strategies
 
-KEEP = 0.4
+KEEP = LabelRule(0.4)
 FIXED = Rule(0.7, "fixed/0.7@v1")
 
 

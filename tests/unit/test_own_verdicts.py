@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.trust import own_verdicts
 from labelloop.trust.judgement import Candidate, judge
@@ -126,9 +127,9 @@ def test_whatever_it_answers_no_image_is_lost_and_the_random_sample_stays_with_p
         Candidate(ref, 0.5, number == 0, 0.1, replace(seen, source_ref=ref), own=verdicts[ref])
         for number, (ref, seen) in enumerate(zip(ASKED, predictions, strict=True))
     ]
-    decisions = judge(candidates, policy, budget, 1, 0.4)
+    decisions = judge(candidates, policy, budget, 1, LabelRule(0.4))
     assert [each.source_ref for each in decisions] == ASKED
-    alone = judge([replace(each, own=None) for each in candidates], policy, budget, 1, 0.4)
+    alone = judge([replace(each, own=None) for each in candidates], policy, budget, 1, LabelRule(0.4))
     assert decisions[0] == alone[0] and decisions[0].decision == "human"
     assert all(Decision.from_json(json.loads(json.dumps(each.to_json()))) == each for each in decisions)
 
@@ -139,7 +140,9 @@ UNSURE = replace(SURE, boxes=(Box("head", 1, 2, 3, 4, 0.41),))
 
 def decided(answer, seen, sampled=False, budget=1, **more):
     own = Verdict(answer, f"own-judge-{answer}", policy=OWN)
-    (decision,) = judge([Candidate("s3://b/1", 0.5, sampled, 0.1, seen, own=own, **more)], FIXED, budget, 1, 0.4)
+    (decision,) = judge(
+        [Candidate("s3://b/1", 0.5, sampled, 0.1, seen, own=own, **more)], FIXED, budget, 1, LabelRule(0.4)
+    )
     return decision.decision, decision.reasons, decision.policy
 
 

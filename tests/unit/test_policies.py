@@ -15,7 +15,6 @@ def test_what_stands_beside_a_model_is_the_same_whichever_policy_the_stack_has(n
     assert policies.of(name).fit([(0.9, 0.9), (0.8, 0.6), (0.1, 0.1)], knobs) == {
         "policy": "target-quality",
         "target": 0.7,
-        "keep_confidence": 0.4,
         "accept": 0.8,
         "images": 3,
         "accepted": 2,

@@ -4,13 +4,14 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Prediction
 from labelloop.trust.promotion import Contender, GateSettings, compare
 
 from tests.support.strategies import Seen
 
 GATE = GateSettings(
-    minimum_images=20, minimum_map50=0.5, tolerance=0.0, keep_confidence=0.4, seed=3, resamples=400,
+    minimum_images=20, minimum_map50=0.5, tolerance=0.0, label_rule=LabelRule(0.4), seed=3, resamples=400,
 )  # fmt: skip
 
 

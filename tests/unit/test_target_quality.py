@@ -40,12 +40,10 @@ def test_an_impossible_calibration_figure_is_refused(pair):
         fit_threshold([(0.5, 0.5), pair], 0.5)
 
 
-def test_a_fitted_threshold_stands_beside_the_model_with_the_confidence_that_it_was_fitted_with():
+def test_a_rule_takes_the_threshold_that_stands_beside_the_model():
     policy = policies.of("target-quality")
-    fitted = {"target": 0.8, "dataset": "d1", "accept": 0.55, "keep_confidence": 0.3}
+    fitted = {"target": 0.8, "dataset": "d1", "accept": 0.55}
     assert policy.of_round({"model": "m"}, KNOBS, lambda: fitted) == Rule(0.55, "target-quality/0.8@m/d1")
-    assert policy.keep_confidence(KNOBS, lambda: fitted) == 0.3
-    assert policy.keep_confidence(KNOBS, lambda: {"target": 0.8}) == 0.4, "of version 0.1"
 
 
 @given(scored, strategies.confidences, st.integers(1, 5))

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.records import dump_line
 from labelloop.contracts.settings import settings
@@ -39,7 +40,7 @@ REFUSALS = {
 
 
 def with_verdicts(
-    files: Files, number: int, candidates: Sequence[Candidate], rule: Rule | None, keep_confidence: float
+    files: Files, number: int, candidates: Sequence[Candidate], rule: Rule | None, label_rule: LabelRule
 ) -> list[Candidate]:
     """The candidates, those with a verdict that an own function was asked about; unchanged where the stack has none.
 
@@ -50,7 +51,7 @@ def with_verdicts(
     function = pinned["function"] if pinned else settings().judge_function_arn
     if rule is None or not function:
         return list(candidates)
-    questions = _questions(candidates, rule, keep_confidence)
+    questions = _questions(candidates, rule, label_rule)
     if pinned is None:
         pinned = immutable.create_json(files.own_verdicts(number), _ask(files, number, function, questions, rule))
     name, answers = own_verdicts.policy_name(function, rule.version), pinned["answers"]
@@ -66,9 +67,9 @@ def _verdict(pinned: Sequence[str] | None, policy: str) -> Verdict:
     return Verdict(answer, reason, policy=policy)
 
 
-def _questions(candidates: Sequence[Candidate], rule: Rule, keep_confidence: float) -> list[Question]:
+def _questions(candidates: Sequence[Candidate], rule: Rule, label_rule: LabelRule) -> list[Question]:
     """What the policy would decide if people had time for everything."""
-    decided = judgement.judge(candidates, rule, len(candidates), 0, keep_confidence)
+    decided = judgement.judge(candidates, rule, len(candidates), 0, label_rule)
     offered = {
         each.source_ref: each.prediction for each in candidates if each.prediction is not None and not each.sampled
     }

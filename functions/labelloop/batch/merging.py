@@ -36,7 +36,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
-    keep = rounds.keep_confidence(pinned)
+    label_rule = rounds.label_rule(pinned)
     predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
     made, lost = [], []
     for ref, decision in decided.items():
@@ -49,7 +49,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             if ref not in predictions:  # it stays open, and a later round asks the model again
                 lost.append(ref)
                 continue
-            boxes = judgement.label_boxes(predictions[ref], keep)
+            boxes = judgement.label_boxes(predictions[ref], label_rule)
             job = f"{files.batch_id}-r{number}"
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
         else:

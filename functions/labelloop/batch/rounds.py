@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from labelloop.contracts import label_rules
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.settings import settings
 from labelloop.store import immutable, storage
 from labelloop.trust import policies
@@ -21,19 +23,18 @@ def rule(pinned: Mapping[str, Any]) -> Rule | None:
 
 
 def pin(thresholds_uri: str) -> dict[str, Any]:
-    """What a round that begins now pins of the settings, so that it accepts by the same rule to its end."""
+    """What a round that begins now pins of settings and model, so that it accepts by the same rules to its end."""
     knobs = settings()
-    policy = policies.of(knobs.accept_policy)
     return {
-        "accept_policy": policy.name,
+        "accept_policy": policies.of(knobs.accept_policy).name,
         "accept_threshold": knobs.accept_threshold,
-        "keep_confidence": policy.keep_confidence(knobs, lambda: _fitted(thresholds_uri)),
+        "label_rule": label_rules.of_record(_fitted(thresholds_uri), knobs.keep_confidence).to_json(),
     }
 
 
-def keep_confidence(pinned: Mapping[str, Any]) -> float:
-    """From which confidence on a box is part of the round's labels. Version 0.1 pinned none: then it is the stack's."""
-    return float(pinned.get("keep_confidence", settings().keep_confidence))
+def label_rule(pinned: Mapping[str, Any]) -> LabelRule:
+    """Which boxes are the round's labels. Version 0.1 pinned a confidence, or nothing: then it is the stack's."""
+    return label_rules.of_record(pinned, settings().keep_confidence)
 
 
 def _fitted(thresholds_uri: str) -> Fitted:

@@ -10,6 +10,7 @@ from typing import Any
 
 from labelloop.contracts import naming
 from labelloop.contracts.augmented import label_value
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, Prediction
@@ -94,11 +95,11 @@ class Boxes:
         # The header says what to draw, and what to accept.
         return Page(list(names), shown, shown, "One tight box around every " + naming.listed(names))
 
-    def label(self, prediction: Prediction, keep_confidence: float) -> tuple[Box, ...]:
-        """The boxes that are at least as confident as `keep_confidence`, in their order."""
-        return tuple(box for box in prediction.boxes if (box.confidence or 0.0) >= keep_confidence)
+    def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
+        """The boxes that are at least as confident as the rule asks, in their order."""
+        return tuple(box for box in prediction.boxes if (box.confidence or 0.0) >= rule.keep_confidence)
 
-    def score(self, prediction: Prediction, keep_confidence: float) -> float:
+    def score(self, prediction: Prediction, rule: LabelRule) -> float:
         """
             score = (mean + minimum of the kept confidences) / 2 * (1 - strongest dropped candidate)
 
@@ -109,12 +110,12 @@ class Boxes:
         missed one, so it does not count. The score only ranks; a rule's threshold, fitted on calibration images, gives
         it a meaning.
         """
-        kept = self.label(prediction, keep_confidence)
+        kept = self.label(prediction, rule)
         missed = max(
             (
                 box.confidence or 0.0
                 for box in prediction.boxes
-                if (box.confidence or 0.0) < keep_confidence and not _repeats(box, kept)
+                if (box.confidence or 0.0) < rule.keep_confidence and not _repeats(box, kept)
             ),
             default=0.0,
         )

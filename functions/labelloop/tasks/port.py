@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, KeyPoint, Prediction
@@ -137,11 +138,11 @@ class Task(Protocol):
 class TrainedTask(Task, Protocol):
     """A task that models are trained for."""
 
-    def label(self, prediction: Prediction, keep_confidence: float) -> tuple[Any, ...]:
+    def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Any, ...]:
         """The marks that the machine's label consists of."""
         ...
 
-    def score(self, prediction: Prediction, keep_confidence: float) -> float:
+    def score(self, prediction: Prediction, rule: LabelRule) -> float:
         """How likely the machine's label of this image is acceptable as it stands, rounded to 6 decimals."""
         ...
 

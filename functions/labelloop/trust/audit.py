@@ -19,6 +19,7 @@ from typing import Any
 
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
 from labelloop.tasks.quality import Truth
 from labelloop.trust.judgement import image_score, label_quality
@@ -197,7 +198,7 @@ def audited_images(
     gold: Iterable[tuple[Truth, float, int]],
     predictions: Mapping[str, Prediction],
     rule: Rule,
-    keep_confidence: float,
+    label_rule: LabelRule,
 ) -> list[Audited]:
     """What the rule would accept of the sampled gold contents, given as (human label, chance that one of its images
     was drawn, how many it has).
@@ -207,8 +208,8 @@ def audited_images(
         prediction = predictions.get(truth.source_ref)
         if prediction is None or prediction.status != "ok":
             continue
-        if rule.accepts(image_score(prediction, keep_confidence)):
-            quality = label_quality(prediction, truth, keep_confidence)
+        if rule.accepts(image_score(prediction, label_rule)):
+            quality = label_quality(prediction, truth, label_rule)
             audited.append(Audited(quality, inclusion_probability, images))
     return audited
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Decision, Prediction
 from labelloop.tasks.quality import Truth
 from labelloop.trust.inference import GAVE_NOTHING
@@ -40,7 +41,7 @@ class Candidate:
 
 
 def judge(
-    candidates: Iterable[Candidate], rule: Rule | None, budget: int, round_number: int, keep_confidence: float
+    candidates: Iterable[Candidate], rule: Rule | None, budget: int, round_number: int, label_rule: LabelRule
 ) -> list[Decision]:
     """One Decision per candidate, in source-ref order; `rule` is None while there is no model (cold start).
 
@@ -69,7 +70,7 @@ def judge(
             if prediction.status == "rejected":
                 verdicts[ref] = ("rejected", (prediction.reason or "unreadable",))
                 continue
-            scores[ref] = image_score(prediction, keep_confidence)
+            scores[ref] = image_score(prediction, label_rule)
         own = _own(candidate, ref in scores)
         if own and own.answer != "ask":
             verdicts[ref] = ("auto" if own.answer == "accept" else "deferred", (own.reason,))
@@ -109,20 +110,20 @@ def job_kind(prediction: Prediction | None, score: float | None, verify_score: f
     return "verify" if score is not None and score > verify_score else "adjust"
 
 
-def label_boxes(prediction: Prediction, keep_confidence: float) -> tuple[Box, ...]:
-    """What the machine's label consists of: what is at least as confident as `keep_confidence`, in its order."""
-    return tasks.of_prediction(prediction).label(prediction, keep_confidence)
+def label_boxes(prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
+    """What the machine's label consists of: what the rule of the model keeps, in its order."""
+    return tasks.of_prediction(prediction).label(prediction, rule)
 
 
-def image_score(prediction: Prediction, keep_confidence: float) -> float:
+def image_score(prediction: Prediction, rule: LabelRule) -> float:
     """How likely the machine's label of this image is acceptable as it stands, 0..1, rounded to 6 decimals."""
-    return tasks.of_prediction(prediction).score(prediction, keep_confidence)
+    return tasks.of_prediction(prediction).score(prediction, rule)
 
 
-def label_quality(prediction: Prediction, truth: Truth, keep_confidence: float) -> float:
+def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule) -> float:
     """How good the machine's label of this image is, 0..1; where the model refused the image it is empty."""
     size = (prediction.width or 0, prediction.height or 0)
-    label = label_boxes(prediction, keep_confidence)
+    label = label_boxes(prediction, rule)
     return tasks.of_prediction(prediction).quality(label, truth.boxes, size)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from random import Random
 
 from labelloop import tasks
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
 from labelloop.tasks.quality import Truth
 from labelloop.trust.judgement import label_boxes, label_quality
@@ -35,12 +36,12 @@ class Contender:
 
 @dataclass(frozen=True)
 class GateSettings:
-    """`tolerance` and `minimum_map50` are in units of quality (0..1); `keep_confidence` as in the judgement."""
+    """`tolerance` and `minimum_map50` are in units of quality (0..1); `label_rule` as in the judgement."""
 
     minimum_images: int
     minimum_map50: float
     tolerance: float
-    keep_confidence: float
+    label_rule: LabelRule
     seed: int
     confidence: float = 0.95
     resamples: int = 2000
@@ -131,7 +132,7 @@ def _refusal(
 def _qualities(contender: Contender, gold: Sequence[Truth], settings: GateSettings) -> list[float]:
     """The label quality of each gold image."""
     predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
-    return [label_quality(predicted[truth.source_ref], truth, settings.keep_confidence) for truth in gold]
+    return [label_quality(predicted[truth.source_ref], truth, settings.label_rule) for truth in gold]
 
 
 def _lost_class(
@@ -167,7 +168,7 @@ def _found(contender: Contender, gold: Sequence[Truth], settings: GateSettings) 
     found: dict[str, list[bool]] = {}
     for truth in gold:
         prediction = predicted[truth.source_ref]
-        label = label_boxes(prediction, settings.keep_confidence)
+        label = label_boxes(prediction, settings.label_rule)
         hits = tasks.of_prediction(prediction).found(label, truth.boxes)
         for index, box in enumerate(truth.boxes):
             found.setdefault(box.label, []).append(index in hits)

@@ -19,9 +19,6 @@ class Fixed:
         """
         return TargetQuality().fit(scored, settings)
 
-    def keep_confidence(self, settings: Settings, fitted: Callable[[], Fitted]) -> float:
-        return settings.keep_confidence
-
     def of_round(self, pinned: Mapping[str, Any], settings: Settings, fitted: Callable[[], Fitted]) -> Rule:
         """Version 0.1 pinned no threshold: then it is the stack's."""
         threshold = float(pinned.get("accept_threshold", settings.accept_threshold))

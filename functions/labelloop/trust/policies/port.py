@@ -40,13 +40,9 @@ class Policy(Protocol):
     def name(self) -> str: ...
 
     def fit(self, scored: Sequence[tuple[float, float]], settings: Settings) -> dict[str, Any]:
-        """What is kept beside a model: what `of_round` and `keep_confidence` read, and what people are told.
+        """What is kept beside a model: what `of_round` reads, and what people are told.
         `scored` holds (score, quality of the model's label) per image that people labelled.
         """
-        ...
-
-    def keep_confidence(self, settings: Settings, fitted: Callable[[], Fitted]) -> float:
-        """From which confidence on a mark is part of the labels that a round of now accepts."""
         ...
 
     def of_round(self, pinned: Mapping[str, Any], settings: Settings, fitted: Callable[[], Fitted]) -> Rule:

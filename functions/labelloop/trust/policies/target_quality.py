@@ -23,16 +23,11 @@ class TargetQuality:
         return {
             "policy": self.name,
             "target": settings.target_mean_iou,
-            "keep_confidence": settings.keep_confidence,
             "accept": accept,
             "images": len(scored),
             "accepted": len(accepted),
             "mean_quality": sum(accepted) / len(accepted) if accepted else None,
         }
-
-    def keep_confidence(self, settings: Settings, fitted: Callable[[], Fitted]) -> float:
-        """What the thresholds were fitted with: they fit no other scores."""
-        return float(fitted().get("keep_confidence", settings.keep_confidence))
 
     def of_round(self, pinned: Mapping[str, Any], settings: Settings, fitted: Callable[[], Fitted]) -> Rule:
         """A model whose thresholds were never fitted accepts nothing."""

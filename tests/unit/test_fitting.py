@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
 from labelloop.store import storage
-from labelloop.trust import calibration as fitting
+from labelloop.trust import fitting
 from training_files import JOB, assembled, calibration
 
 TRUTHS = [annotation(f"{number}.jpg", role="calibration") for number in range(4)]
@@ -33,6 +33,11 @@ def test_the_record_names_model_and_dataset_and_the_score_that_sure_and_right_la
     assert (told["images"], told["accepted"], told["accept"], told["mean_quality"]) == (4, 4, 0.9, 1)
 
 
+def test_the_record_lists_score_and_quality_of_each_judge_image_in_order() -> None:
+    told = fitted([seen(truth, 0.5 + number / 10) for number, truth in enumerate(TRUTHS)])
+    assert told["scored"] == [[0.5, 1.0], [0.6, 1.0], [0.7, 1.0], [0.8, 1.0]]
+
+
 def test_images_that_the_model_did_not_see_or_refused_count_for_nothing() -> None:
     strange = seen(annotation("elsewhere.jpg"), boxes=(Box("bag", 1, 1, 2, 2, 1.0),))
     refused = seen(TRUTHS[0], status="rejected", boxes=(), reason="truncated")
@@ -45,7 +50,7 @@ def test_quality_is_that_of_the_label_which_the_machine_would_give_not_of_all_th
     doubted = [replace(seen(truth), boxes=(*seen(truth).boxes, Box("bag", 80, 40, 9, 9, 0.3))) for truth in TRUTHS]
     assert fitted(doubted, keep_confidence=0.4)["mean_quality"] == 1
     told = fitted(doubted, keep_confidence=0.3, target_mean_iou=0.5)
-    assert (told["mean_quality"], told["keep_confidence"]) == (0.5, 0.3)
+    assert (told["mean_quality"], told["label_rule"]["keep_confidence"]) == (0.5, 0.3)
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
@@ -63,4 +68,4 @@ def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None
     storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration())
     places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
     told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
-    assert storage.read_json(storage.own_key(told["thresholds_uri"])).get("keep_confidence") == 0.25
+    assert storage.read_json(storage.own_key(told["thresholds_uri"]))["label_rule"]["keep_confidence"] == 0.25
