@@ -49,6 +49,7 @@ WRITES = {
         *(f"training/*/{each}" for each in ("dataset/*", "images.manifest", "left-out.jsonl")),
         "training-images/*",
     },
+    "TrainChallengerFunction": {"base-weights/*"},
     "CompareWithChampionFunction": {"training/*/scores/*", "training/*/comparison.json"},
     "FitThresholdsFunction": {"models/*/thresholds/*", "models/champion"},
     "RegisterModelFunction": {f"models/*/{each}" for each in ("model.tar.gz", "metrics.json", "card.json")},
@@ -63,7 +64,7 @@ CALLS = {
         "sagemaker": {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "DescribeEndpoint", "AddTags"},
     },
     "TrainChallengerFunction": {
-        "s3": {"GetObject", "ListBucket", "ListBucketVersions"},
+        "s3": {"GetObject", "PutObject", "ListBucket", "ListBucketVersions"},
         "dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem"},
     },
     "RecordFailureFunction": {

@@ -63,6 +63,23 @@ TRAINING = {
     "LEARNING_RATE": Knob(
         "0.002", "Initial learning rate of the first model; later ones take half of it.", 0.000001, 1, kind=float
     ),
+    "BASE_STEPS": Knob(
+        "0",
+        "Optimizer steps of a model that starts from base weights; 0: as many as there are training images, from 60 to "
+        "3000, and twice as many where the fitted keep confidence is 0.30 or less (far from what the weights know).",
+        0,
+        1_000_000,
+    ),
+    "BASE_LEARNING_RATE": Knob(
+        "0.001", "Initial learning rate of a model that starts from base weights.", 0.000001, 1, kind=float
+    ),
+    "START": Knob(
+        "base",
+        "What a later model starts from where there are base weights: base (all labels, from the base weights) or "
+        "champion (on from the champion).",
+        choices=("base", "champion"),
+        kind=str,
+    ),
 }
 # What a preset changes of `standard`.
 RECIPES: dict[str, dict[str, str]] = {

@@ -81,6 +81,10 @@ class Settings:
     learning_rate: float
     base_model: str
     model_width: float
+    base_weights: str
+    base_steps: int
+    base_learning_rate: float
+    start: str
     training_image: str
     training_instance_type: str
     training_role_arn: str

@@ -49,12 +49,21 @@ def folder(job: str) -> str:
 
 
 def job_request(
-    *, job: str, dataset_uri: str, images_uri: str, champion_uri: str, image: str, settings: Settings
+    *,
+    job: str,
+    dataset_uri: str,
+    images_uri: str,
+    champion_uri: str,
+    image: str,
+    settings: Settings,
+    base_uri: str = "",
 ) -> dict[str, Any]:
     """The CreateTrainingJob request. The container has no network: all it reads comes through its channels."""
     channels = [_channel("dataset", dataset_uri, "S3Prefix"), _channel("images", images_uri, "ManifestFile")]
     if champion_uri:
         channels.append(_channel("champion", champion_uri, "S3Prefix"))
+    if base_uri:
+        channels.append(_channel("base", base_uri, "S3Prefix"))
     return {
         "TrainingJobName": job,
         "AlgorithmSpecification": {
@@ -80,6 +89,9 @@ def job_request(
             "seed": str(settings.seed),
             "base-model": settings.base_model,
             "width": str(settings.model_width),
+            "base-steps": str(settings.base_steps),
+            "base-learning-rate": str(settings.base_learning_rate),
+            "start": settings.start,
         },
     }
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from labelloop.contracts.events import Kinds
 from labelloop.contracts.settings import settings
-from labelloop.engines import container_images, endpoints, training
+from labelloop.engines import base_weights, container_images, endpoints, training
 from labelloop.engines.port import Asked, Request, Training
 from labelloop.store import aws, immutable, storage
 from labelloop.store.callbacks import Outcome
@@ -27,6 +27,7 @@ def train(order: Training) -> bool:
         dataset_uri=order.dataset_uri,
         images_uri=order.images_uri,
         champion_uri=champion_uri,
+        base_uri=base_weights.channel(settings().base_weights),
         image=container_images.resolve(settings().training_image),
         settings=settings(),
     )
