@@ -4,7 +4,8 @@
     python -m demo --images DIR --truth coco.json [--limit N] [--weights yolov8n.pt] [--target 0.60]
     python -m demo --human    you are one of the people: label in the browser, at the address that is printed
 
-Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report).
+Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report), or
+into another folder (--out).
 Exit status 0 only when the batch was labelled and every upload has exactly one outcome.
 """
 
@@ -35,7 +36,6 @@ from demo.errors import DemoFailed
 from demo.follow import FailedPart, Follower, View
 from demo.memory import PeakMemory
 from demo.person import JOB_SECONDS, TIMEOUT_MINUTES, Person
-from demo.progress import Training
 from demo.results import Results
 from demo.scores import score_models
 from demo.screen import Screen
@@ -68,8 +68,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         signal.signal(number, _interrupt)
     clock = Clock()
     screen = Screen(console, clock.began)
-    shutil.rmtree(BUILD, ignore_errors=True)
-    BUILD.mkdir(parents=True)
+    out = (options.out or BUILD).resolve()
+    if not options.out:
+        shutil.rmtree(BUILD, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
     with PeakMemory() as memory, cloud.embedded_aws(options.port, options.keep) as server:
         screen.say(f"embedded AWS at {server.endpoint}, log {_relative(server.log)}")
         batch = _pictures_and_stack(options, server, screen, clock)
@@ -90,9 +92,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
         if view.status != "SUCCEEDED":
             _explain(follower, view)
         with clock.part("evaluation"):
-            results = Results(follower.s3, follower.bucket, view.story.batch_id, BUILD / "batch")
+            results = Results(follower.s3, follower.bucket, view.story.batch_id, out / "batch")
             screen.say("scoring every model on the final gold images")
-            outcome = _outcome(follower, results, view, batch, tuple(follower.trainings()))
+            outcome = _outcome(follower, results, view, batch, out / "scores")
             judged = evaluate.judge(outcome.labels, batch.truth)
             shown = gallery.examples(judged, outcome.batch["rejected_reasons"], results.reader())
         told = summary.Run(
@@ -103,15 +105,17 @@ def run(options: argparse.Namespace, console: Console) -> int:
             first_labels_seconds=(view.first_labels - clock.began).total_seconds() if view.first_labels else None,
             wall_seconds=clock.seconds(),
             peak_memory_mib=memory.peak_mib,
-            files=_files(server, options.keep),
+            files=_files(out, server, options.keep),
             by_hand=person.work() if person else None,
             notes=batch.notes,
         )
         found = summary.build(outcome, batch.truth, costs.read_prices(), told)
         found["problems"] += _wrongly_rejected(batch, found["rejected_reasons"])
-        (BUILD / "summary.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        (BUILD / "report.html").write_text(page.render(found, shown), "utf-8")
-        _conclude(console, found, server, options.keep)
+        (out / "summary.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        (out / "report.html").write_text(page.render(found, shown), "utf-8")
+        _conclude(console, found, out)
+        if options.keep:
+            _kept(console, server)
     return 0
 
 
@@ -132,7 +136,8 @@ def _pictures_and_stack(
         _deploy(server, {**asked, **patience}, screen, clock)
         return batch
     with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
-        drawing = pool.submit(pictures.draw, BUILD / "pictures", options.count, options.seed)
+        folder = (options.out or BUILD) / "pictures"
+        drawing = pool.submit(pictures.draw, folder, options.count, options.seed)
         sides = [pictures.DRAWN_SIDE]
         asked = parameters.stack_parameters(pictures.DRAWN_CLASSES, sides, options.count, choices)
         _deploy(server, {**asked, **patience}, screen, clock)
@@ -182,9 +187,8 @@ def _listed(parts: list[FailedPart]) -> str:
     return "".join(f"\n  {part.what} {part.arn}: {part.error} {part.cause[:500]}" for part in parts)
 
 
-def _outcome(
-    follower: Follower, results: Results, view: View, batch: pictures.Pictures, trainings: tuple[Training, ...]
-) -> summary.Outcome:
+def _outcome(follower: Follower, results: Results, view: View, batch: pictures.Pictures, work: Path) -> summary.Outcome:
+    """`work`: a folder for what scores the models."""
     own = results.batch_summary()
     gold = results.gold_lines(own["dataset"])
     return summary.Outcome(
@@ -193,10 +197,10 @@ def _outcome(
         uploaded=batch.keys,
         batch=own,
         labels=results.labels(),
-        trainings=trainings,
+        trainings=tuple(follower.trainings()),
         promoted=results.promoted(),
         gold=len(gold),
-        scores=score_models(results, results.model_versions(), gold, BUILD / "scores"),
+        scores=score_models(results, results.model_versions(), gold, work),
         failed_parts=tuple(follower.failed_parts()),
     )
 
@@ -209,7 +213,7 @@ def _wrongly_rejected(batch: pictures.Pictures, rejected: Mapping[str, str]) -> 
     return found + [f"{key} was rejected: {why}" for key, why in rejected.items() if key not in batch.unusable]
 
 
-def _conclude(console: Console, found: Mapping[str, Any], server: stack.Server, keep: bool) -> None:
+def _conclude(console: Console, found: Mapping[str, Any], out: Path) -> None:
     console.print(f"\n{page.headline(found)}\n", style="bold", soft_wrap=True)
     table = Table()
     for name in ("round", "model", "people", "auto", "deferred", "gold mAP50"):
@@ -230,11 +234,13 @@ def _conclude(console: Console, found: Mapping[str, Any], server: stack.Server, 
     for part in found["failed_parts"]:
         said = f"  ! {part['what']} failed: {part['arn']}: {part['error']} {part['cause'][:500]}"
         console.print(said, markup=False, soft_wrap=True)
-    console.print(f"\nreport   {_relative(BUILD / 'report.html')}\nfigures  {_relative(BUILD / 'summary.json')}")
-    if keep:
-        console.print(f"\nThe embedded AWS still runs at {server.endpoint}; end it with: python -m local down")
-        for name, value in stack.aws_environment(server).items():
-            console.print(f"export {name}={value}", markup=False)
+    console.print(f"\nreport   {_relative(out / 'report.html')}\nfigures  {_relative(out / 'summary.json')}")
+
+
+def _kept(console: Console, server: stack.Server) -> None:
+    console.print(f"\nThe embedded AWS still runs at {server.endpoint}; end it with: python -m local down")
+    for name, value in stack.aws_environment(server).items():
+        console.print(f"export {name}={value}", markup=False)
 
 
 @dataclass
@@ -260,11 +266,11 @@ def _parameter(server: stack.Server, name: str) -> str:
     return next(str(each["ParameterValue"]) for each in described["Parameters"] if each["ParameterKey"] == name)
 
 
-def _files(server: stack.Server, keep: bool) -> dict[str, str]:
+def _files(out: Path, server: stack.Server, keep: bool) -> dict[str, str]:
     files = {
-        BUILD / "summary.json": "every figure on this page",
-        BUILD / "batch" / "annotations.manifest": "the merged labels: one augmented-manifest line per image",
-        BUILD / "batch" / "report.html": "the report that the loop itself wrote for this batch",
+        out / "summary.json": "every figure on this page",
+        out / "batch" / "annotations.manifest": "the merged labels: one augmented-manifest line per image",
+        out / "batch" / "report.html": "the report that the loop itself wrote for this batch",
         server.log: "log of the embedded AWS, its functions and containers",
     }
     listed = {_relative(path): text for path, text in files.items()}
@@ -293,6 +299,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="a checkpoint (.pt) of yolov8n, from which the first model starts")
     parser.add_argument("--target", type=float, help="mean IoU that accepted machine labels must reach")
     parser.add_argument("--human", action="store_true", help="label some images of every round yourself, in a browser")
+    parser.add_argument("--out", type=Path, help="a new folder for what is written (build/demo, which is made anew)")
     parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (a free one)")
     parser.add_argument("--keep", action="store_true", help="leave the embedded AWS running afterwards")
     parser.add_argument("--timeout", type=float, help="minutes the execution may take (60; with --human 240)")
@@ -302,6 +309,8 @@ def _options() -> argparse.Namespace:
         parser.error("own pictures need both --images (a folder) and --truth (a COCO file)")
     if options.limit is not None and options.images is None:
         parser.error("--limit goes with --images; use --count for drawn scenes")
+    if options.out is not None and options.out.exists():
+        parser.error(f"{options.out} is there already: name a new folder")
     if options.weights is not None and not options.weights.is_file():
         parser.error(f"there is no file {options.weights}: give the checkpoint that the first model is to start from")
     if options.target is not None and not 0.05 <= options.target <= 0.99:
