@@ -313,6 +313,8 @@ def _options() -> argparse.Namespace:
         parser.error(f"{options.out} is there already: name a new folder")
     if options.weights is not None and not options.weights.is_file():
         parser.error(f"there is no file {options.weights}: give the checkpoint that the first model is to start from")
+    if options.weights is not None and not options.weights.name.endswith((".pt", ".tar.gz")):
+        parser.error(f"weights are a checkpoint (.pt) or a model.tar.gz, not {options.weights.name}")
     if options.target is not None and not 0.05 <= options.target <= 0.99:
         parser.error("a target is a mean IoU from 0.05 to 0.99")
     if not 0 <= options.seed <= parameters.MOST_SEED:

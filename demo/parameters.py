@@ -67,21 +67,13 @@ def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
 
 def _with_weights(key: str) -> dict[str, str]:
     """The template's own recipe, sample and target, but for pictures of 320 pixels, which a CPU trains on in minutes.
-    What samconfig gives for models from nothing is taken back. The first round asks about the sample alone.
+    The weights decide the architecture. The first round asks about the sample alone.
     """
-    recipe = {
-        "BaseModel": "yolov8n.yaml",
-        "ImageSize": 320,
-        "TrainingSteps": 60,
-        "WarmSteps": 120,
-        "TrainingBatchSize": 16,
-        "LearningRate": 0.001,
-    }
     return {
         "BaseWeights": key,
         "HumanBudget": "110",
         "MaxRounds": "10",
-        "TrainingRecipeOverrides": json.dumps(recipe),
+        "TrainingRecipeOverrides": json.dumps({"ImageSize": 320, "TrainingBatchSize": 16}),
         "AdvancedSettings": "{}",
     }
 

@@ -93,6 +93,7 @@ def test_wrong_paths_are_told_what_to_give(own, tmp_path):
         (["--limit", "3"], "goes with --images"),
         (["--count", "0"], "at least one"),
         (["--weights", "nowhere.pt"], "there is no file nowhere.pt"),
+        (["--weights", __file__], r"weights are a checkpoint (.pt)"),
         (["--target", "60"], "from 0.05 to 0.99"),
         (["--seed", "-1"], "a whole number from 0"),
     ],
