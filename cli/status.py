@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from labelloop.contracts import naming
+from labelloop.contracts import naming, origins
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.engines import endpoints, models
 from labelloop.store import aws, datasets, immutable, storage, training_lock
@@ -18,7 +18,7 @@ from cli.stack import Stack
 MOST_PAGES = 10  # of executions, 100 each, the newest first
 # As the states Train Model and Start Training name the executions that they start.
 _TRAINING = re.compile(r"(?P<batch>.+)-r(?P<round>\d+)-a\d+")
-_LABELS = ("images", "human", "auto", "train", "calibration", "gold")
+_LABELS = ("images", "human", "auto", "train", "judge")
 _NOT_WHOLE = (ChangedObjectError, MissingObjectError, InvalidInputError)
 
 
@@ -107,11 +107,12 @@ def _batch(told: dict[str, Any]) -> dict[str, Any]:
 def _training(told: dict[str, Any]) -> dict[str, Any]:
     named, state = _TRAINING.fullmatch(told["name"]), {**told["input"], **told["output"]}
     comparison, plan = state.get("comparison", {}), state.get("plan", {})
+    counts = origins.counts(state.get("dataset", {}))
     return {
         "batch": named["batch"] if named else "",
         "round": int(named["round"]) if named else 0,
         "dataset": str(plan.get("dataset_version") or state.get("dataset_version") or ""),
-        "counts": {name: state["dataset"][name] for name in _LABELS if name in state.get("dataset", {})},
+        "counts": {name: counts[name] for name in _LABELS if name in counts},
         "model": str(comparison.get("model_version", "")),
         "came_to": _came_to(told["status"], plan, comparison),
         "reason": str(comparison.get("reason", "")),

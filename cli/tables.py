@@ -45,11 +45,11 @@ def _dataset(found: dict[str, Any] | None) -> dict[str, str]:
         return {"": "none published yet"}
     if "trouble" in found:
         return {"version": found["version"], "trouble": found["trouble"]}
-    numbers = {name: found.get(name, 0) for name in ("images", "human", "auto", "train", "calibration", "gold")}
+    numbers = {name: found.get(name, 0) for name in ("images", "human", "auto", "train", "judge")}
     return {
         "version": found["version"],
         "images": f"{numbers['images']}: {numbers['human']} by people, {numbers['auto']} by models",
-        "people's": f"{numbers['train']} train, {numbers['calibration']} calibration, {numbers['gold']} gold",
+        "people's": f"{numbers['train']} train, {numbers['judge']} judge",
         "parent": found.get("parent") or "none",
         **_rolled_back(found),
     }
@@ -79,9 +79,9 @@ def _batches(rows: list[dict[str, Any]]) -> Table:
 
 def _trainings(rows: list[dict[str, Any]], lock: str) -> Table:
     title = f"Trainings (the lock is held by {lock.rpartition(':')[2]})" if lock else "Trainings"
-    table = _table(title, "batch", "round", "status", "started", "dataset", "train", "gold", "came to", "model")
+    table = _table(title, "batch", "round", "status", "started", "dataset", "train", "judge", "came to", "model")
     for row in rows:
-        counts = [row["counts"].get(name, "") for name in ("train", "gold")]
+        counts = [row["counts"].get(name, "") for name in ("train", "judge")]
         where = (row["batch"], row["round"] or "", row["status"], row["started"], row["dataset"])
         _add(table, *where, *counts, row["came_to"], row["model"])
     return _or_none(table)

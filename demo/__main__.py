@@ -93,7 +93,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             _explain(follower, view)
         with clock.part("evaluation"):
             results = Results(follower.s3, follower.bucket, view.story.batch_id, out / "batch")
-            screen.say("scoring every model on the final gold images")
+            screen.say("scoring every model on the final judge images")
             outcome = _outcome(follower, results, view, batch, out / "scores")
             judged = evaluate.judge(outcome.labels, batch.truth)
             shown = gallery.examples(judged, outcome.batch["rejected_reasons"], results.reader())
@@ -190,7 +190,7 @@ def _listed(parts: list[FailedPart]) -> str:
 def _outcome(follower: Follower, results: Results, view: View, batch: pictures.Pictures, work: Path) -> summary.Outcome:
     """`work`: a folder for what scores the models."""
     own = results.batch_summary()
-    gold = results.gold_lines(own["dataset"])
+    judge = results.judge_lines(own["dataset"])
     return summary.Outcome(
         execution=follower.arn,
         status=view.status,
@@ -199,8 +199,8 @@ def _outcome(follower: Follower, results: Results, view: View, batch: pictures.P
         labels=results.labels(),
         trainings=tuple(follower.trainings()),
         promoted=results.promoted(),
-        gold=len(gold),
-        scores=score_models(results, results.model_versions(), gold, work),
+        judge=len(judge),
+        scores=score_models(results, results.model_versions(), judge, work),
         failed_parts=tuple(follower.failed_parts()),
     )
 
@@ -216,10 +216,10 @@ def _wrongly_rejected(batch: pictures.Pictures, rejected: Mapping[str, str]) -> 
 def _conclude(console: Console, found: Mapping[str, Any], out: Path) -> None:
     console.print(f"\n{page.headline(found)}\n", style="bold", soft_wrap=True)
     table = Table()
-    for name in ("round", "model", "people", "auto", "deferred", "gold mAP50"):
+    for name in ("round", "model", "people", "auto", "deferred", "judge mAP50"):
         table.add_column(name, justify="left" if name == "model" else "right")
     for row in found["rounds"]:
-        score = "" if row["gold_map50"] is None else f"{row['gold_map50']:.3f}"
+        score = "" if row["judge_map50"] is None else f"{row['judge_map50']:.3f}"
         counts = (str(row[name]) for name in ("human", "auto", "deferred"))
         table.add_row(str(row["round"]), row["model_version"] or "none yet", *counts, score)
     console.print(table)

@@ -75,7 +75,7 @@ def _labelled(image: Judged, data: bytes) -> Example:
     return Example(outcome, _name(image.key), caption, _data_uri(data), size, label.boxes, image.truth)
 
 
-_ROLES = {"train": "trains", "calibration": "calibrates", "gold": "judges models"}
+_ROLES = {"train": "trains", "judge": "judges"}
 
 
 def _rejected(key: str, reason: str, data: bytes) -> Example:

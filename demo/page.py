@@ -137,18 +137,18 @@ def _models(summary: Summary) -> str:
         (
             model["version"],
             f"trained on {model['train_images']} images" + ("" if model["promoted"] else ", not promoted"),
-            [("auto", model["gold_map50"] or 0.0)],
-            _figure(model["gold_map50"]),
+            [("auto", model["judge_map50"] or 0.0)],
+            _figure(model["judge_map50"]),
         )
         for model in summary["models"]
     ]
     kept = [f"Round {each['round']}: {each['said']}" for each in summary["trainings"]]
     listed = "".join(f"<li>{escape(text)}</li>" for text in kept)
-    gold = summary["gold_images"]
+    judge = summary["judge_images"]
     body = bars(drawn, 1.0) if drawn else "<p>No model was trained.</p>"
     return (
-        "<h2>Every model is measured on the same gold images</h2>"
-        f"<p class=soft>mAP50 on the {gold} gold images of the final dataset. They were drawn at random, labelled by "
+        "<h2>Every model is measured on the same judge images</h2>"
+        f"<p class=soft>mAP50 on the {judge} judge images of the final dataset. They were drawn at random, labelled by "
         f"people, and never trained any model. A challenger serves only when it is shown to be better.</p>{body}"
         f"<ul class='small soft'>{listed}</ul>"
     )
@@ -173,7 +173,7 @@ def _quality(summary: Summary) -> str:
         f"{columns(summary['auto_iou_histogram'], ticks, 'auto')}"
         "<p class='small soft'>Accepted images by their IoU with the truth.</p>"
         "<h3>Would you have known without the truth?</h3>"
-        "<p class=soft>The loop estimates this quality itself, from the sampled gold images that people labelled.</p>"
+        "<p class=soft>The loop estimates this quality itself, from the sampled judge images that people labelled.</p>"
         f"{table(header, audit)}{_sentences(used)}"
     )
 

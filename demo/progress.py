@@ -34,7 +34,7 @@ class Training:
     model: str = ""
     better: bool | None = None
     reason: str = ""
-    gold: int = 0
+    judge: int = 0
     train: int = 0
     promoted: datetime | None = None
 
@@ -102,7 +102,7 @@ def read_training(arn: str, status: str, events: Sequence[Mapping[str, Any]]) ->
         training = replace(training, state=step.name)
         if step.name == "Assemble Dataset" and step.ended:
             dataset = step.output["dataset"]
-            training = replace(training, gold=dataset["gold"], train=dataset["train"])
+            training = replace(training, judge=dataset["judge"], train=dataset["train"])
         elif step.name == "Compare With Champion" and step.ended:
             found = step.output["comparison"]
             training = replace(training, model=found["model_version"], better=found["better"], reason=found["reason"])

@@ -29,13 +29,13 @@ class Results:
         text = (self.folder / "annotations.manifest").read_text("utf-8")
         return tuple(Annotation.from_line(line) for line in split_lines(text))
 
-    def gold_lines(self, dataset: str) -> list[str]:
-        """Manifest lines of the human gold labels in the dataset version; none without a version."""
+    def judge_lines(self, dataset: str) -> list[str]:
+        """Manifest lines of the judge images in the dataset version; none without a version."""
         if not dataset:
             return []
         lines = split_lines(self.read(f"datasets/{dataset}/manifest.jsonl").decode("utf-8"))
         found = ((line, Annotation.from_line(line).provenance) for line in lines)
-        return [line for line, origin in found if origin.get("role") == "gold" and "same-as" not in origin]
+        return [line for line, origin in found if origin.get("role") == "judge" and "same-as" not in origin]
 
     def model_versions(self) -> list[str]:
         """Every registered version, oldest first: their numbers count up."""

@@ -1,8 +1,8 @@
-"""Runs in the container's environment: every model on the same gold images, in one process.
+"""Runs in the container's environment: every model on the same judge images, in one process.
 
     PYTHONPATH=containers/yolo python demo/score_models.py --work DIR
 
-DIR/models/<version>.tar.gz, DIR/gold.jsonl (annotation manifest lines) and DIR/images/<key> go in;
+DIR/models/<version>.tar.gz, DIR/judge.jsonl (annotation manifest lines) and DIR/images/<key> go in;
 DIR/scores.json `{"<version>": {"map50", "map50_95", "images"}}` comes out. A figure is null without a true box.
 """
 
@@ -23,8 +23,8 @@ def main() -> None:
     work: Path = parser.parse_args().work
     # The container's modules, by name: the environment that checks types does not have what they import.
     importlib.import_module("paths")  # first: it makes labelloop importable
-    gold = importlib.import_module("dataset").read_manifest(work / "gold.jsonl")
-    scores = {path.name.removesuffix(".tar.gz"): _score(path, gold, work) for path in _archives(work)}
+    judge = importlib.import_module("dataset").read_manifest(work / "judge.jsonl")
+    scores = {path.name.removesuffix(".tar.gz"): _score(path, judge, work) for path in _archives(work)}
     (work / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
 
 
@@ -32,7 +32,7 @@ def _archives(work: Path) -> list[Path]:
     return sorted((work / "models").glob("*.tar.gz"))
 
 
-def _score(archive: Path, gold: list[Any], work: Path) -> dict[str, Any]:
+def _score(archive: Path, judge: list[Any], work: Path) -> dict[str, Any]:
     version = archive.name.removesuffix(".tar.gz")
     model_files = importlib.import_module("model_files")
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
@@ -40,7 +40,7 @@ def _score(archive: Path, gold: list[Any], work: Path) -> dict[str, Any]:
         model_files.unpack_model(archive, model_dir)
         engine = importlib.import_module(os.environ.get("ENGINE", "detector")).load(model_dir)
         score = importlib.import_module("scoring").score
-        figures: dict[str, Any] = score(engine, gold, work / "images", version, work / f"scores-{version}.jsonl")
+        figures: dict[str, Any] = score(engine, judge, work / "images", version, work / f"scores-{version}.jsonl")
     print(f"{version}: {figures}", flush=True)
     return figures
 

@@ -1,4 +1,4 @@
-"""Gold mAP50 of every model on the final gold images, measured by the container's own code in its own environment."""
+"""mAP50 of every model on the final judge images, measured by the container's own code in its own environment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from local import stack
 SCRIPT = Path(__file__).with_name("score_models.py")
 
 
-def score_models(results: Results, versions: Sequence[str], gold: Sequence[str], work: Path) -> dict[str, float | None]:
-    """mAP50 per version; None for all without gold images. Raises DemoFailed when the container's code fails."""
-    if not versions or not gold:
+def score_models(
+    results: Results, versions: Sequence[str], judge: Sequence[str], work: Path
+) -> dict[str, float | None]:
+    """mAP50 per version; None for all without judge images. Raises DemoFailed when the container's code fails."""
+    if not versions or not judge:
         return dict.fromkeys(versions)
     (work / "models").mkdir(parents=True)
     for version in versions:
         (work / "models" / f"{version}.tar.gz").write_bytes(results.read(f"models/{version}/model.tar.gz"))
-    (work / "gold.jsonl").write_text("".join(line + "\n" for line in gold), "utf-8")
-    for line in gold:
+    (work / "judge.jsonl").write_text("".join(line + "\n" for line in judge), "utf-8")
+    for line in judge:
         key = Annotation.from_line(line).source_ref.removeprefix(f"s3://{results.bucket}/")
         path = work / "images" / key
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,9 @@ MIB_DIGITS, SECOND_DIGITS, QUALITY_DIGITS, DOLLAR_DIGITS = 0, 1, 4, 2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the loop left behind. `batch` is the batch's own summary.json, `labels` its merged manifest, `gold` the gold
-    images of the final dataset; `scores` gold mAP50 per model version; `promoted` the versions that served, in order.
+    """What the loop left behind. `batch` is the batch's own summary.json, `labels` its merged manifest; `judge` counts
+    the judge images of the final dataset, `scores` is mAP50 on them per model version; `promoted` the versions that
+    served, in order.
     """
 
     execution: str
@@ -30,7 +31,7 @@ class Outcome:
     labels: tuple[Annotation, ...]
     trainings: tuple[Training, ...]
     promoted: tuple[str, ...]
-    gold: int
+    judge: int
     scores: Mapping[str, float | None]
     failed_parts: tuple[FailedPart, ...]
 
@@ -88,7 +89,7 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "cores": run.cores,
         "human_mean_iou": _rounded(evaluate.mean_quality(human)),
         "auto_iou_histogram": evaluate.histogram(auto),
-        "gold_images": outcome.gold,
+        "judge_images": outcome.judge,
         "by_hand": None if run.by_hand is None else dict(run.by_hand),
         "models": [_model(training, outcome) for training in outcome.trainings if training.model in outcome.scores],
         "trainings": [_training(training) for training in outcome.trainings],
@@ -134,7 +135,7 @@ def _round(row: Mapping[str, Any], scores: Mapping[str, float | None]) -> dict[s
         "auto": row["auto"],
         "human": row["human"],
         "deferred": row["deferred"],
-        "gold_map50": _rounded(scores.get(model)) if model else None,
+        "judge_map50": _rounded(scores.get(model)) if model else None,
         "rejected": row["rejected"],
     }
 
@@ -142,7 +143,7 @@ def _round(row: Mapping[str, Any], scores: Mapping[str, float | None]) -> dict[s
 def _model(training: Training, outcome: Outcome) -> dict[str, Any]:
     return {
         "version": training.model,
-        "gold_map50": _rounded(outcome.scores[training.model]),
+        "judge_map50": _rounded(outcome.scores[training.model]),
         "train_images": training.train,
         "promoted": training.model in outcome.promoted,
     }

@@ -1,4 +1,4 @@
-"""Compare With Champion: the gate. Challenger and champion meet image by image on the same gold images."""
+"""Compare With Champion: the gate. Challenger and champion meet image by image on the same judge images."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,13 +19,13 @@ from labelloop.trust.promotion import Contender, GateSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     knobs, job, champion = settings(), event["job"], event["champion"]
     scores = training.read_scores(event["output_uri"])
-    gold = training.read_truths(event["dataset_uri"], "gold")
+    judges = training.read_truths(event["dataset_uri"])
     _, description = training.read_model(event["model_uri"])
     version = models.version(models.next_number(), description)
     verdict = promotion.compare(
-        _contender("challenger", version, scores, gold),
-        _contender("champion", champion, scores, gold) if champion else None,
-        gold,
+        _contender("challenger", version, scores, judges),
+        _contender("champion", champion, scores, judges) if champion else None,
+        judges,
         GateSettings(
             knobs.gold_minimum,
             knobs.first_model_map50,
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     comparison = {
         "challenger": version,
         "champion": champion,
-        "gold_version": event["dataset_uri"],
+        "judge_version": event["dataset_uri"],
         **asdict(verdict),
         "metrics": scores.metrics,
     }
@@ -55,11 +55,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _contender(name: str, version: str, scores: Scores, gold: list[Annotation]) -> Contender:
-    """The gold version is what the model was really scored on: models that saw different images do not compare. A
+def _contender(name: str, version: str, scores: Scores, judges: list[Annotation]) -> Contender:
+    """The judge version is what the model was really scored on: models that saw different images do not compare. A
     prediction that does not fit its image is none, and the gate fails closed.
     """
-    scored = predictions.against_truths(scores.of(name, "gold"), gold, settings().classes)
+    scored = predictions.against_truths(scores.of(name), judges, settings().classes)
     scored_on = naming.digest(*sorted(prediction.source_ref for prediction in scored))
-    reported = ((scores.metrics.get("gold") or {}).get(name) or {}).get("map50")
-    return Contender(version, scored_on, scored, reported)
+    return Contender(version, scored_on, scored, scores.map50(name))

@@ -1,4 +1,4 @@
-"""Fit Thresholds: fits accept thresholds to calibration images.
+"""Fit Thresholds: fits accept thresholds to judge images.
 
 Of the challenger that won, before it is registered; of the champion that stays, which is then pointed to them, and the
 lock is released.
@@ -7,7 +7,6 @@ lock is released.
 from typing import Any
 
 from labelloop.contracts import predictions
-from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
 from labelloop.store import immutable, storage, training_lock
@@ -44,9 +43,8 @@ def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
 
 def _fit(which: str, version: str, job: str, dataset: str, dataset_uri: str) -> dict[str, Any]:
     """The thresholds of this version for this dataset, fitted once, by the scores that the job gave `which`."""
-    records = storage.find_lines(f"{training.folder(job)}/scores/{which}-calibration.jsonl") or []
-    truths = training.read_truths(dataset_uri, "calibration")
-    seen = predictions.against_truths(map(Prediction.from_json, records), truths, settings().classes)
+    truths = training.read_truths(dataset_uri)
+    seen = predictions.against_truths(training.stored_scores(job, which), truths, settings().classes)
     return immutable.create_json(
         models.thresholds_key(version, dataset), fitting.thresholds(version, dataset, seen, truths, settings())
     )

@@ -5,12 +5,13 @@ from typing import Any
 
 from labelloop.batch import batches, copies, pinned_bytes, report, rounds
 from labelloop.batch.batches import Image
-from labelloop.contracts import predictions
+from labelloop.contracts import origins, predictions
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision, Prediction
 from labelloop.contracts.settings import settings
+from labelloop.engines import training
 from labelloop.people import scores, supplied, worker_rows
 from labelloop.store import datasets, immutable, ledger, notices, storage
 from labelloop.store.observability import count, entry, logger
@@ -145,12 +146,12 @@ def _audit(
     files: Files, everything: list[Image], rows: list[dict[str, Any]], annotations: list[Annotation]
 ) -> list[dict[str, Any]]:
     """Per model, and per rule that accepted its labels: what the random sample says about labels accepted so."""
-    gold = _gold(everything, annotations)
+    judges = _judges(everything, annotations)
     estimates = _of_own_functions(rows)
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
         for (rule, label_rule), labels in _rules_of(model, files, rows):
-            result = audit.estimate(audit.audited_images(gold, seen, rule, label_rule))
+            result = audit.estimate(audit.audited_images(judges, seen, rule, label_rule))
             estimates.append(
                 {
                     "model": model,
@@ -178,8 +179,8 @@ def _of_own_functions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[Annotation, float, int]]:
-    """Of every gold content that the sample drew: people's label of it, the chance that one of its images was drawn,
+def _judges(everything: list[Image], annotations: list[Annotation]) -> list[tuple[Annotation, float, int]]:
+    """Of every judging content that the sample drew: people's label of it, the chance that one of its images was drawn,
     and how many it has.
     """
     readable = [(image.inspection.sha256, image) for image in everything if image.inspection and image.readable]
@@ -189,7 +190,11 @@ def _gold(everything: list[Image], annotations: list[Annotation]) -> list[tuple[
     looked_at: dict[str, Annotation] = {}
     for annotation in annotations:
         content = annotation.provenance.get("sha256", "")
-        if annotation.provenance.get("role") == "gold" and content in drawn and not copies.is_copied(annotation):
+        if (
+            origins.role_of(annotation.provenance) == origins.JUDGE
+            and content in drawn
+            and not copies.is_copied(annotation)
+        ):
             looked_at.setdefault(content, annotation)
     return [
         (label, audit.chance_of_any(often[content], sampled, len(everything)), often[content])
@@ -215,11 +220,11 @@ def _rules_of(model: str, files: Files, rows: list[dict[str, Any]]) -> list[tupl
 def _seen_by(
     model: str, files: Files, everything: list[Image], annotations: list[Annotation], last: int
 ) -> dict[str, Prediction]:
-    """What the model saw in this batch: in its rounds, and when its training scored gold labelled before."""
+    """What the model saw in this batch: in its rounds, and when its training scored judge images."""
     seen = dict(batches.seen(files.batch_id, model, last, everything).usable)
     card = immutable.find_json(f"models/{model}/card.json") or {}
-    records = storage.find_lines(f"training/{card.get('job', '')}/scores/challenger-gold.jsonl") or ()
-    for prediction in predictions.against_truths(map(Prediction.from_json, records), annotations, settings().classes):
+    scored = training.stored_scores(str(card.get("job", "")), "challenger")
+    for prediction in predictions.against_truths(scored, annotations, settings().classes):
         seen.setdefault(prediction.source_ref, prediction)
     return seen
 

@@ -31,7 +31,7 @@ WORK = stack.REPO_ROOT / "build" / "image"
 BASE, IMAGE = "localhost/pybase:3", "localhost/labelloop-yolo"
 TOOLS = ("buildah", "debootstrap", "crun")
 STEPS, SIDE, BUCKET = 20, (160, 128), "try-image"
-COUNTS = {"train": 8, "calibration": 2, "gold": 4}
+COUNTS = {"train": 8, "judge": 4}
 START_SECONDS = 180.0
 
 
@@ -116,7 +116,7 @@ def _try(server: stack.Server, scratch: Path) -> tuple[float, int]:
 
 
 def _write_job(ml: Path, s3: Any) -> list[dict[str, str]]:
-    """The folders of a training job on drawn scenes; the gold ones also lie in S3, and make up the shard."""
+    """The folders of a training job on drawn scenes; the judge ones also lie in S3, and make up the shard."""
     s3.create_bucket(Bucket=BUCKET)
     data, requests, index = ml / "input" / "data", [], 0
     for role, count in COUNTS.items():
@@ -129,7 +129,7 @@ def _write_job(ml: Path, s3: Any) -> list[dict[str, str]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(packed.getvalue())
             lines.append(_line(f"s3://{BUCKET}/{key}", packed.getvalue(), scene.boxes))
-            if role == "gold":
+            if role == "judge":
                 s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
                 requests.append({"source-ref": f"s3://{BUCKET}/{key}"})
             index += 1

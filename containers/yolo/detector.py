@@ -208,7 +208,7 @@ def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, champion_dir: Pat
 
 
 class _Trainer(DetectionTrainer):
-    """Training only: how good the model is, is measured by our own code on our own gold set."""
+    """Training only: how good the model is, is measured by our own code on our own judge set."""
 
     def build_optimizer(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         """ultralytics asks for AdamW's fused kernel on CUDA only; on a CPU one tensor after the other takes about 10 %

@@ -47,7 +47,7 @@ def run(base: Path) -> None:
     hyperparameters = _hyperparameters(base)
     print(devices.check(hyperparameters.get("instance-type", "")), flush=True)
     recipe = Recipe.from_hyperparameters(hyperparameters)
-    roles = {role: _read_role(channels / "dataset" / f"{role}.jsonl") for role in ("train", "calibration", "gold")}
+    roles = {role: _read_role(channels / "dataset" / f"{role}.jsonl") for role in ("train", "judge")}
     with tempfile.TemporaryDirectory(prefix="labelloop-") as scratch:
         champion_dir = _champion(channels / "champion", Path(scratch) / "champion")
         dataset = write_yolo_dataset(roles["train"], recipe.classes, channels / "images", Path(scratch) / "dataset")
@@ -73,23 +73,22 @@ def run(base: Path) -> None:
             recipe.classes, recipe.image_size, engine_name, architecture, fitted.weights_sha256
         )
         write_description(model_dir, description, {"training": facts})
-        gold = {
+        figures = {
             name: _score(name, engine.load(directory), directory, roles, channels / "images", results / "scores")
             if directory
             else None
             for name, directory in (("challenger", model_dir), ("champion", champion_dir))
         }
-    (results / "metrics.json").write_text(json.dumps({"gold": gold, "train": facts}, indent=2) + "\n", "utf-8")
+    (results / "metrics.json").write_text(json.dumps({"judge": figures, "train": facts}, indent=2) + "\n", "utf-8")
 
 
 def _score(
     name: str, detector: Engine, model_dir: Path, roles: dict[str, list[Annotation]], images_dir: Path, scores: Path
 ) -> dict[str, Any]:
-    """Scores gold and calibration; returns the figures on gold and prints them for SageMaker's metric definitions."""
+    """Scores the judge images; returns the figures and prints them for SageMaker's metric definitions."""
     model = read_description(model_dir).short_name
-    score(detector, roles["calibration"], images_dir, model, scores / f"{name}-calibration.jsonl")
-    figures = score(detector, roles["gold"], images_dir, model, scores / f"{name}-gold.jsonl")
-    prefix = "gold" if name == "challenger" else "champion"  # no metric's name may end with another one's
+    figures = score(detector, roles["judge"], images_dir, model, scores / f"{name}-judge.jsonl")
+    prefix = "judge" if name == "challenger" else "champion"  # no metric's name may end with another one's
     for metric, label in (("map50", "mAP50"), ("map50_95", "mAP50_95")):
         if figures[metric] is not None:
             print(f"{prefix}_{label}={figures[metric]:.4f}", flush=True)
@@ -111,7 +110,7 @@ def _hyperparameters(base: Path) -> dict[str, str]:
 
 def _read_role(path: Path) -> list[Annotation]:
     if not path.exists():
-        raise InvalidInputError(f"channel 'dataset' lacks {path.name}: it must hold train, calibration and gold.jsonl")
+        raise InvalidInputError(f"channel 'dataset' lacks {path.name}: it must hold train.jsonl and judge.jsonl")
     return read_manifest(path)
 
 

@@ -70,9 +70,9 @@ def store_image(base: Path, key: str, data: bytes) -> None:
 
 
 def write_training_job(base: Path, counts: dict[str, int], hyperparameters: dict[str, str]) -> None:
-    """The input folder of a training job with `counts` drawn images for train, calibration and gold."""
+    """The input folder of a training job with `counts` drawn images for train and judge."""
     seed = 0
-    for role in ("train", "calibration", "gold"):
+    for role in ("train", "judge"):
         records = []
         for _ in range(counts.get(role, 0)):
             image, boxes = draw_heads(seed)

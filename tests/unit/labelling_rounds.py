@@ -49,13 +49,13 @@ def merged(batch: str) -> list[dict[str, Any]]:
     return storage.read_lines(Files(batch).round_annotations(1))
 
 
-def gold_dataset(count: int = 6) -> None:
+def judge_dataset(count: int = 6) -> None:
     lines = []
     for number in range(count):
         label = Annotation(
             storage.uri(f"incoming/older/{number}.png"),
             *(None, *SIZE, (Box("head", 5 + number, 6, 20, 20),), True, "2026-11-20T10:00:00", "job"),
-            {"role": "gold", "batch": "older"},
+            {"role": "judge", "batch": "older"},
         )
         lines.append(label.to_line(CLASSES))
     datasets.publish(lines, {})

@@ -14,7 +14,7 @@ from labelloop.engines import training
 from labelloop.store import storage
 
 KEY = "training/job/output/output.tar.gz"
-METRICS = b'{"gold": {}}'
+METRICS = b'{"judge": {}}'
 
 
 def tar(*members, form=tarfile.PAX_FORMAT, **options):
@@ -59,7 +59,7 @@ def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
-GOOD = tar(("metrics.json", METRICS), ("scores/challenger-gold.jsonl", b""))
+GOOD = tar(("metrics.json", METRICS), ("scores/challenger-judge.jsonl", b""))
 
 
 @pytest.mark.fault("J06", "H08")
@@ -98,7 +98,7 @@ def test_what_is_no_archive_of_ours_is_told_in_a_sentence(aws, body, said) -> No
 
 def test_a_good_archive_is_taken_with_files_that_nobody_asked_for(aws) -> None:
     assert refusal(gzip.compress(GOOD)) == "taken"
-    long_name = "scores/" + "x" * 300 + "/challenger-gold.jsonl"
+    long_name = "scores/" + "x" * 300 + "/challenger-judge.jsonl"
     for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
         assert refusal(gzip.compress(tar(("./metrics.json", METRICS), (long_name, b""), form=form))) == "taken"
 

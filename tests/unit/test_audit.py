@@ -273,6 +273,6 @@ def test_only_what_the_policy_would_accept_is_audited():
         "unsure": replace(sure, source_ref="unsure", boxes=(replace(box, confidence=0.5),)),
         "refused": Prediction("refused", "rejected", None, None, "v1", (), "truncated"),
     }
-    gold = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]
-    assert audited_images(gold, predictions, Rule(0.7, "p"), LabelRule(0.4)) == [Audited(0.5, 0.2, 3)]
-    assert audited_images(gold, predictions, Rule(None, "p"), LabelRule(0.4)) == []
+    judges = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]
+    assert audited_images(judges, predictions, Rule(0.7, "p"), LabelRule(0.4)) == [Audited(0.5, 0.2, 3)]
+    assert audited_images(judges, predictions, Rule(None, "p"), LabelRule(0.4)) == []

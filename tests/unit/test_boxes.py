@@ -69,7 +69,7 @@ def test_the_label_is_what_is_confident_enough(prediction, keep):
 
 
 def test_the_gate_measures_average_precision_and_nothing_where_there_is_no_truth() -> None:
-    truth = annotation("a.jpg", role="gold")
+    truth = annotation("a.jpg", role="judge")
     right = replace(seen(ref=truth.source_ref), boxes=(replace(truth.boxes[0], confidence=0.9),))
     assert TASK.gate_metric([right], [truth]) == 1
     assert TASK.gate_metric([replace(right, boxes=())], [truth]) == 0

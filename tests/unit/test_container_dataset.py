@@ -139,9 +139,9 @@ def test_only_what_was_labelled_is_scored(job, tmp_path):
     store_image(job.folder, "bytes.jpg", drawn("PNG"))
     rendition = {"original-ref": "s3://bucket/x.tif"}  # has no sum of its own, but a size
     size_differs = job.add("canonical/x.png", drawn("PNG"), size=(640, 480), **rendition)
-    write_manifest(tmp_path / "gold.jsonl", [same, bytes_differ, size_differs])
-    gold, scores = read_manifest(tmp_path / "gold.jsonl"), tmp_path / "scores.jsonl"
-    figures = score(Everywhere(), gold, job.folder / "input" / "data" / "images", "model", scores)
+    write_manifest(tmp_path / "judge.jsonl", [same, bytes_differ, size_differs])
+    judge, scores = read_manifest(tmp_path / "judge.jsonl"), tmp_path / "scores.jsonl"
+    figures = score(Everywhere(), judge, job.folder / "input" / "data" / "images", "model", scores)
     lines = [json.loads(line) for line in scores.read_text("utf-8").splitlines()]
     assert [(line["status"], line.get("reason")) for line in lines] == [
         ("ok", None),

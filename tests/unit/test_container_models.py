@@ -95,13 +95,13 @@ def test_a_folder_that_cannot_be_written_serves(name, request, tmp_path):
 
 
 def test_an_old_champion_is_scored_and_gone_on_from(old, tmp_path):
-    write_training_job(tmp_path, {"train": 4, "calibration": 1, "gold": 2}, {"image-size": "64", "warm-steps": "1"})
+    write_training_job(tmp_path, {"train": 4, "judge": 2}, {"image-size": "64", "warm-steps": "1"})
     files = {path.name: path.read_bytes() for path in old.iterdir()}
     (tmp_path / "input/data/champion").mkdir()
     (tmp_path / "input/data/champion/model.tar.gz").write_bytes(packed(files))
     finished = train(tmp_path)
     assert finished.returncode == 0, finished.stderr
     metrics = json.loads((tmp_path / "output/data/metrics.json").read_text())
-    assert metrics["train"]["warm_start"] and metrics["gold"]["champion"]["images"] == 2
-    assert (tmp_path / "output/data/scores/champion-gold.jsonl").read_text().count("\n") == 2
+    assert metrics["train"]["warm_start"] and metrics["judge"]["champion"]["images"] == 2
+    assert (tmp_path / "output/data/scores/champion-judge.jsonl").read_text().count("\n") == 2
     assert not (tmp_path / "model/weights.pt").exists()

@@ -43,7 +43,7 @@ def read_predictions(path: Path) -> list[Prediction]:
 def learned(tmp_path_factory):
     """A finished job of 120 steps; two of its images are unusable, one shows nothing, one is 16-bit TIFF."""
     base = tmp_path_factory.mktemp("learned")
-    write_training_job(base, {"train": 32, "calibration": 4, "gold": 10}, {**SMALL, "steps": "120"})
+    write_training_job(base, {"train": 32, "judge": 10}, {**SMALL, "steps": "120"})
     manifest = base / "input" / "data" / "dataset" / "train.jsonl"
     records = [json.loads(line) for line in manifest.read_text("utf-8").splitlines()]
     store_image(base, records[0]["source-ref"].removeprefix("s3://bucket/"), b"overwritten")
@@ -63,30 +63,28 @@ def learned(tmp_path_factory):
 def test_the_job_writes_model_metrics_and_scores(learned):
     base, output = learned
     metrics = json.loads((base / "output/data/metrics.json").read_text())
-    assert metrics["gold"]["champion"] is None
-    assert metrics["gold"]["challenger"]["images"] == 10
-    assert metrics["gold"]["challenger"]["map50"] > 0.8
-    assert 0 < metrics["gold"]["challenger"]["map50_95"] < metrics["gold"]["challenger"]["map50"] <= 1
+    assert metrics["judge"]["champion"] is None
+    assert metrics["judge"]["challenger"]["images"] == 10
+    assert metrics["judge"]["challenger"]["map50"] > 0.8
+    assert 0 < metrics["judge"]["challenger"]["map50_95"] < metrics["judge"]["challenger"]["map50"] <= 1
     train_facts = metrics["train"]
     assert (train_facts["images"], train_facts["background_images"], train_facts["skipped_images"]) == (32, 1, 2)
     assert (train_facts["steps"], train_facts["warm_start"]) == (120, False)
-    assert f"gold_mAP50={metrics['gold']['challenger']['map50']:.4f}\n" in output
+    assert f"judge_mAP50={metrics['judge']['challenger']['map50']:.4f}\n" in output
     assert output.count("warning: skipped") == 2
     model = json.loads((base / "model/model.json").read_text())
     assert (model["classes"], model["image_size"], model["engine"]) == (["head"], 160, "detector")
-    calibration = read_predictions(base / "output/data/scores/challenger-calibration.jsonl")
-    assert len(calibration) == 4 and {prediction.model for prediction in calibration} == {model["weights-sha256"][:12]}
 
 
 def test_the_figures_are_those_of_the_written_predictions(learned):
     base, _ = learned
-    predictions = read_predictions(base / "output/data/scores/challenger-gold.jsonl")
+    predictions = read_predictions(base / "output/data/scores/challenger-judge.jsonl")
     metrics = json.loads((base / "output/data/metrics.json").read_text())
     from dataset import read_manifest
 
-    truths = read_manifest(base / "input/data/dataset/gold.jsonl")
+    truths = read_manifest(base / "input/data/dataset/judge.jsonl")
     assert [prediction.source_ref for prediction in predictions] == [truth.source_ref for truth in truths]
-    assert map50(predictions, truths) == metrics["gold"]["challenger"]["map50"]
+    assert map50(predictions, truths) == metrics["judge"]["challenger"]["map50"]
     for prediction in predictions:
         confidences = [box.confidence for box in prediction.boxes]
         assert confidences == sorted(confidences, reverse=True) and all(c >= 0.05 for c in confidences)
@@ -98,7 +96,7 @@ def test_the_figures_are_those_of_the_written_predictions(learned):
 def test_the_same_job_gives_the_same_bytes_and_a_champion_is_gone_on_from(learned, tmp_path):
     jobs = [tmp_path / name for name in ("one", "other", "warm")]
     for base in jobs:
-        write_training_job(base, {"train": 8, "gold": 10}, {**SMALL, "steps": "3", "warm-steps": "2"})
+        write_training_job(base, {"train": 8, "judge": 10}, {**SMALL, "steps": "3", "warm-steps": "2"})
     pack_model(learned[0], jobs[2] / "input/data/champion/model.tar.gz")
     with ThreadPoolExecutor() as pool:
         for finished in pool.map(train, jobs):
@@ -106,12 +104,12 @@ def test_the_same_job_gives_the_same_bytes_and_a_champion_is_gone_on_from(learne
     one, other, warm = ((base / "model/weights.safetensors").read_bytes() for base in jobs)
     assert hashlib.sha256(one).hexdigest() == hashlib.sha256(other).hexdigest()
     metrics = [json.loads((base / "output/data/metrics.json").read_text()) for base in jobs]
-    cold_figures, warm_figures = metrics[0]["gold"], metrics[2]["gold"]
+    cold_figures, warm_figures = metrics[0]["judge"], metrics[2]["judge"]
     assert metrics[2]["train"]["warm_start"] and metrics[2]["train"]["steps"] == 2
     assert warm != (learned[0] / "model/weights.safetensors").read_bytes()
     assert warm_figures["challenger"]["map50"] > 0.5 > cold_figures["challenger"]["map50"], "the weights were kept"
     assert warm_figures["champion"]["map50"] > 0.5 and cold_figures["champion"] is None
-    assert (jobs[2] / "output/data/scores/champion-gold.jsonl").exists()
+    assert (jobs[2] / "output/data/scores/champion-judge.jsonl").exists()
 
 
 def test_a_job_that_cannot_be_done_says_why(tmp_path):

@@ -119,7 +119,7 @@ def test_what_serves_is_an_ordinary_user_who_may_change_no_code(image):
 
 @pytest.mark.fault("J01")
 def test_what_trains_is_an_ordinary_user_who_can_write_the_results(image):
-    write_training_job(image / "ml", {"train": 2, "calibration": 1, "gold": 1}, {"image-size": "64", "steps": "1"})
+    write_training_job(image / "ml", {"train": 2, "judge": 1}, {"image-size": "64", "steps": "1"})
     for path in (image / "ml/input").rglob("*.json*"):
         path.chmod(0o600)
     (image / "ml/model/left-by-root").touch()
@@ -160,7 +160,7 @@ def test_a_user_who_is_none_or_root_ends_the_container_with_a_sentence(image, us
 
 def test_without_the_variable_the_process_stays_who_it_is(image):
     """On a laptop the embedded AWS starts the same entry point as a plain process."""
-    write_training_job(image / "ml", {"train": 2, "calibration": 1, "gold": 1}, {"image-size": "64", "steps": "1"})
+    write_training_job(image / "ml", {"train": 2, "judge": 1}, {"image-size": "64", "steps": "1"})
     settled = {"CONTAINER_USER": "", "HOME": str(image), "YOLO_CONFIG_DIR": str(image)}
     assert train(image, **settled).returncode == 0
     may = json.loads((image / "ml/model/weights.safetensors").read_text())

@@ -94,10 +94,10 @@ def test_each_content_trains_or_judges_once() -> None:
     merged = run_round(batch_of({"d.png": 10, "e.png": 30}, ELSEWHERE, "two"), 1)
     card = storage.read_json(f"datasets/{merged['dataset_version']}/card.json")
     assert (card["images"], card["human"]) == (5, 5)
-    assert card["train"] + card["calibration"] + card["gold"] == 3, "contents 10, 20 and 30"
+    assert card["train"] + card["judge"] == 3, "contents 10, 20 and 30"
     counts = handle("assemble_dataset", job="job", dataset_version=merged["dataset_version"])
-    assert sum(counts[role] for role in ("train", "calibration", "gold")) == 3
-    lines = [line for role in ("train", "calibration", "gold") for line in storage.read_lines(of_job(role))]
+    assert sum(counts[role] for role in ("train", "judge")) == 3
+    lines = [line for role in ("train", "judge") for line in storage.read_lines(of_job(role))]
     assert all("same-as" not in line["provenance"] for line in lines)
 
 
@@ -287,7 +287,7 @@ def test_a_round_that_began_keeps_its_copies_whatever_is_published_meanwhile() -
     people.answer_round(second, 1)
     version = merge(second, 1)["dataset_version"]
     counts = datasets.count_labels(datasets.load(version).lines)
-    assert (counts["human"], counts["train"] + counts["calibration"] + counts["gold"]) == (2, 1)
+    assert (counts["human"], counts["train"] + counts["judge"]) == (2, 1)
 
 
 def test_a_round_of_an_older_version_knows_no_copies() -> None:

@@ -28,7 +28,7 @@ def test_before_the_first_publication_there_is_an_empty_dataset(aws) -> None:
 
 def test_a_version_is_complete_sorted_checksummed_and_tells_its_parent(aws) -> None:
     first = datasets.publish([line("b.jpg"), line("a.jpg", human=False)], {"batch": "one"})
-    second = datasets.publish([line("c.jpg", role="gold")], {"batch": "two"})
+    second = datasets.publish([line("c.jpg", role="judge")], {"batch": "two"})
     assert refs(second) == [reference("a.jpg"), reference("b.jpg"), reference("c.jpg")]
     assert refs(first) == refs(second)[:2]
     assert (first[:8], second[:8]) == ("v000001-", "v000002-")
@@ -43,8 +43,7 @@ def test_a_version_is_complete_sorted_checksummed_and_tells_its_parent(aws) -> N
         "auto": 1,
         "human": 2,
         "train": 1,
-        "calibration": 0,
-        "gold": 1,
+        "judge": 1,
     }
     assert card["sha256"].startswith(second[-8:])
     assert datasets.current().version == storage.read_pointer("datasets/current").value["version"] == second
@@ -122,7 +121,7 @@ def test_a_human_label_replaces_any_and_a_machine_label_never_a_human_one() -> N
 
 
 def test_a_label_of_a_replaced_image_gives_way_to_that_of_its_new_content_in_whatever_order_they_come() -> None:
-    before = line("a.jpg", role="gold", sha256="1" * 64)
+    before = line("a.jpg", role="judge", sha256="1" * 64)
     for human in (False, True):
         after = line("a.jpg", human=human, sha256="2" * 64).replace("2026-11-20T", "2026-11-21T")
         assert datasets.merge([before], [after]) == [after]
@@ -149,8 +148,8 @@ def test_merging_keeps_every_image_once_in_order_and_is_idempotent(parent, added
 
 
 def test_machine_labels_have_no_role() -> None:
-    counted = datasets.count_labels([line("a.jpg", role="calibration"), line("b.jpg", human=False)])
-    assert counted == {"images": 2, "auto": 1, "human": 1, "train": 0, "calibration": 1, "gold": 0}
+    counted = datasets.count_labels([line("a.jpg", role="judge"), line("b.jpg", human=False)])
+    assert counted == {"images": 2, "auto": 1, "human": 1, "train": 0, "judge": 1}
 
 
 def test_keys_with_line_separators_stay_one_line(aws) -> None:

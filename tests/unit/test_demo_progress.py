@@ -129,10 +129,10 @@ def test_a_kept_champion_and_a_failed_training_are_told_apart():
 
 def test_a_training_knows_its_round_its_sets_and_its_verdict():
     history = History().enter("Plan Training", {"round": 3}).leave("Plan Training")
-    history.visit("Assemble Dataset", {"dataset": {"train": 60, "gold": 30}})
+    history.visit("Assemble Dataset", {"dataset": {"train": 60, "judge": 30}})
     history.visit("Compare With Champion", {"comparison": {"better": True, "reason": "gain", "model_version": "v3"}})
     running = read_training("arn", "RUNNING", history.enter("Promote Model").events)
-    assert (running.round, running.train, running.gold, running.model) == (3, 60, 30, "v3")
+    assert (running.round, running.train, running.judge, running.model) == (3, 60, 30, "v3")
     assert running.better is True and running.promoted is None
     assert read_training("arn", "SUCCEEDED", history.leave("Promote Model").events).promoted
 

@@ -60,7 +60,7 @@ def truth():
 
 def outcome():
     """Uploads 0..39: 15 by people in round 1, 5 in round 2, 18 by the model in round 2, the last two are rejected."""
-    human = [label(n, True, (Box("head", 100, 80, 60, 80),), 1, role="gold" if n < 5 else "train") for n in range(15)]
+    human = [label(n, True, (Box("head", 100, 80, 60, 80),), 1, role="judge" if n < 5 else "train") for n in range(15)]
     human += [label(n, True, (Box("head", 100, 80, 60, 80),), 2, role="train") for n in range(15, 20)]
     # Half as wide: an overlap of exactly one half.
     auto = [label(n, False, (Box("head", 100, 80, 30, 80, 0.9),), 2) for n in range(20, 37)]
@@ -119,7 +119,7 @@ def outcome():
         labels=tuple(human + auto),
         trainings=trainings,
         promoted=("v000001-aa",),
-        gold=5,
+        judge=5,
         scores={"v000001-aa": 0.71234},
         failed_parts=(),
     )
@@ -158,7 +158,7 @@ def test_the_summary_has_the_documented_fields_first_and_adds_up():
     assert found["models_promoted"] == 1
     assert found["label_batch"] == {"arn": "arn:x", "status": "SUCCEEDED"}
     assert found["train_model"] == [{"arn": f"arn:t{n}", "status": "SUCCEEDED"} for n in (1, 2)]
-    assert [row["gold_map50"] for row in found["rounds"]] == [None, 0.7123]
+    assert [row["judge_map50"] for row in found["rounds"]] == [None, 0.7123]
     assert [row["model_version"] for row in found["rounds"]] == [None, "v000001-aa"]
     json.dumps(found)
 
@@ -277,7 +277,7 @@ def test_a_batch_without_any_model_is_told_plainly():
     labels = tuple(label(n, True, (), 1, role="train") for n in range(38))
     batch = {**outcome().batch, "auto": 0, "human": 38, "audit": [], "rounds": outcome().batch["rounds"][:1]}
     found = build(labels=labels, batch=batch, trainings=(), promoted=(), scores={})
-    assert found["auto_mean_iou"] is None and found["rounds"][0]["gold_map50"] is None
+    assert found["auto_mean_iou"] is None and found["rounds"][0]["judge_map50"] is None
     text = page.render(found, [])
     assert "no machine label was accepted" in text and "No model was trained" in text
 

@@ -1,4 +1,4 @@
-"""Every model on the same gold images: the script that runs in the container's environment, with a stand-in engine."""
+"""Every model on the same judge images: the script that runs in the container's environment, with a stand-in engine."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def picture():
     return out.getvalue()
 
 
-def gold():
+def judge():
     return Annotation(f"s3://b/{KEY}", None, 64, 48, (Box("head", 10, 10, 20, 20),), True, "x", "j").to_line(["head"])
 
 
@@ -50,7 +50,7 @@ class Bucket:
         self.read = objects.__getitem__
 
 
-def test_all_models_meet_the_same_gold_images_in_one_process(tmp_path):
+def test_all_models_meet_the_same_judge_images_in_one_process(tmp_path):
     (tmp_path / "stand_in.py").write_text(ENGINE)
     work = tmp_path / "work"
     (work / "models").mkdir(parents=True)
@@ -58,7 +58,7 @@ def test_all_models_meet_the_same_gold_images_in_one_process(tmp_path):
         (work / "models" / f"{version}.tar.gz").write_bytes(archive(weights))
     (work / "images" / KEY).parent.mkdir(parents=True)
     (work / "images" / KEY).write_bytes(picture())
-    (work / "gold.jsonl").write_text(gold() + "\n", "utf-8")
+    (work / "judge.jsonl").write_text(judge() + "\n", "utf-8")
     path = os.pathsep.join([str(stack.REPO_ROOT / "containers" / "yolo"), str(tmp_path)])
     command = [sys.executable, str(scores.SCRIPT), "--work", str(work)]
     subprocess.run(
@@ -71,12 +71,12 @@ def test_all_models_meet_the_same_gold_images_in_one_process(tmp_path):
 
 def test_without_gold_there_is_no_figure(tmp_path):
     assert scores.score_models(Bucket({}), ["v1"], [], tmp_path) == {"v1": None}
-    assert scores.score_models(Bucket({}), [], [gold()], tmp_path) == {}
+    assert scores.score_models(Bucket({}), [], [judge()], tmp_path) == {}
 
 
 def test_a_model_that_cannot_be_opened_is_told_with_its_log(tmp_path, monkeypatch):
     monkeypatch.setenv("LABELLOOP_CONTAINER_PYTHON", sys.executable)
     bucket = Bucket({"models/v1/model.tar.gz": b"no archive", KEY: picture()})
     with pytest.raises(DemoFailed, match=r"could not be scored \(log: .*scores.log\)"):
-        scores.score_models(bucket, ["v1"], [gold()], tmp_path)
+        scores.score_models(bucket, ["v1"], [judge()], tmp_path)
     assert "v1.tar.gz is not a whole tar.gz archive" in (tmp_path / "scores.log").read_text()

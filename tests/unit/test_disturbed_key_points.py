@@ -14,7 +14,7 @@ from labelloop.tasks import disturbed_key_points
 from labelloop.tasks.consolidation_key_points import same_place_tolerance
 
 NAMES = ("nose", "left ear", "tail")
-BOXES = annotation("a.jpg", role="gold", boxes=2)
+BOXES = annotation("a.jpg", role="judge", boxes=2)
 
 
 places = st.floats(0, 400, width=16)

@@ -1,4 +1,4 @@
-"""A model's thresholds: fitted on what it saw in the calibration images, and on nothing else."""
+"""A model's thresholds: fitted on what it saw in the judge images, and on nothing else."""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
 from labelloop.store import storage
 from labelloop.trust import fitting
-from training_files import JOB, assembled, calibration
+from training_files import JOB, assembled, judge
 
-TRUTHS = [annotation(f"{number}.jpg", role="calibration") for number in range(4)]
+TRUTHS = [annotation(f"{number}.jpg", role="judge") for number in range(4)]
 
 
 def seen(truth: Annotation, sure: float = 0.9, **changed: object) -> Prediction:
@@ -65,7 +65,7 @@ def test_the_order_of_predictions_and_truths_does_not_matter(one, other) -> None
 def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None:
     change_setting("KEEP_CONFIDENCE", "0.25")
     version = assembled()
-    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration())
+    storage.write_lines(f"training/{JOB}/scores/challenger-judge.jsonl", judge())
     places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
     told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
     assert storage.read_json(storage.own_key(told["thresholds_uri"]))["label_rule"]["keep_confidence"] == 0.25

@@ -20,11 +20,11 @@ from labelloop.tasks.proposals import proposal_line
 from labelloop.tasks.quality import image_quality
 from made_up_stack import SETTINGS
 
-GOLD = [annotation(f"{number:03d}.jpg", role="gold", boxes=number % 4) for number in range(40)]
+JUDGES = [annotation(f"{number:03d}.jpg", role="judge", boxes=number % 4) for number in range(40)]
 BOUND = float(SETTINGS["WORKER_MINIMUM_QUALITY"])
 
 
-def made(kind: str, seed: int = 7, images: Sequence[Annotation] = GOLD) -> list[Honeypot]:
+def made(kind: str, seed: int = 7, images: Sequence[Annotation] = JUDGES) -> list[Honeypot]:
     return honeypots.make("job-1", kind, images, CLASSES, "model-1", seed)
 
 
@@ -40,11 +40,11 @@ def shown(pot: Honeypot) -> tuple[Box, ...]:
 
 
 def test_only_gold_labels_of_people_are_honeypots_and_none_that_people_are_asked_about() -> None:
-    lines = [line("a.jpg", role="gold"), line("b.jpg", role="train"), line("c.jpg", human=False)]
-    lines.append(line("d.jpg", role="gold"))
-    found = honeypots.gold(lines, "boxes", {annotation("d.jpg").source_ref})
+    lines = [line("a.jpg", role="judge"), line("b.jpg", role="train"), line("c.jpg", human=False)]
+    lines.append(line("d.jpg", role="judge"))
+    found = honeypots.candidates(lines, "boxes", {annotation("d.jpg").source_ref})
     assert [image.source_ref for image in found] == [annotation("a.jpg").source_ref]
-    assert honeypots.gold(lines, "key-points") == [], "a label of another task says nothing about this one"
+    assert honeypots.candidates(lines, "key-points") == [], "a label of another task says nothing about this one"
 
 
 @given(st.integers(1, 100_000), st.floats(0, 0.5))
@@ -59,10 +59,10 @@ def test_the_rate_is_per_image_of_the_job(objects, rate, count) -> None:
 
 
 def test_no_honeypot_comes_twice_before_all_were_shown_and_a_job_has_each_once() -> None:
-    first, second, third = honeypots.chosen(GOLD, [15, 15, 200], 7, "batch/1")
+    first, second, third = honeypots.chosen(JUDGES, [15, 15, 200], 7, "batch/1")
     refs = [image.source_ref for image in (*first, *second)]
-    assert len(set(refs)) == 30 and len({image.source_ref for image in third}) == len(third) == len(GOLD)
-    assert honeypots.chosen(GOLD, [15], 7, "batch/1") != honeypots.chosen(GOLD, [15], 7, "batch/2")
+    assert len(set(refs)) == 30 and len({image.source_ref for image in third}) == len(third) == len(JUDGES)
+    assert honeypots.chosen(JUDGES, [15], 7, "batch/1") != honeypots.chosen(JUDGES, [15], 7, "batch/2")
     assert honeypots.chosen([], [3], 7, "batch/1") == [[]]
 
 
@@ -91,7 +91,7 @@ def test_what_is_to_be_adjusted_is_near_the_truth_and_never_the_truth() -> None:
 
 @pytest.mark.parametrize("count", range(1, 11))
 def test_who_gives_every_verdict_the_same_way_is_caught(count) -> None:
-    pots = made("verify", images=GOLD[:count])
+    pots = made("verify", images=JUDGES[:count])
     for said in VERDICTS:
         caught = is_caught(pots, [Choice(said)] * count)
         assert caught or (said, count) == ("reject", 1), "one wrong proposal cannot tell who always rejects"
@@ -121,7 +121,7 @@ def test_who_submits_what_is_shown_is_caught_and_who_corrects_it_with_care_is_no
 def gold_of_many_sizes(random: Random, number: int) -> Annotation:
     sides = [(random.randint(40, 180), random.randint(40, 180)) for _ in range(random.randint(1, 6))]
     boxes = tuple(Box("head", random.randint(0, 640 - w), random.randint(0, 480 - h), w, h) for w, h in sides)
-    return replace(GOLD[number], width=640, height=480, boxes=boxes)
+    return replace(JUDGES[number], width=640, height=480, boxes=boxes)
 
 
 def careful(box: Box, random: Random) -> Box:

@@ -121,7 +121,7 @@ def test_a_dataset_of_key_points_is_counted_and_merged():
     machine = line(metadata={**METADATA, "human-annotated": "no"})
     assert datasets.is_human(human) and not datasets.is_human(machine)
     assert datasets.merge([human], [machine]) == [human]
-    assert datasets.count_labels([human]) == {**dict.fromkeys(("auto", "calibration", "gold"), 0),
+    assert datasets.count_labels([human]) == {**dict.fromkeys(("auto", "judge"), 0),
                                               "images": 1, "human": 1, "train": 1}  # fmt: skip
 
 

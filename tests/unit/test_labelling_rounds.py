@@ -8,7 +8,7 @@ import people
 import pytest
 from batch_rounds import asked_in
 from handling import crown, handle, mark, registered, upload
-from labelling_rounds import end, gold_dataset, judged, lines_of, merged, people_at_work, pinned
+from labelling_rounds import end, judge_dataset, judged, lines_of, merged, people_at_work, pinned
 from labelloop.batch import batches
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.contracts.layout import Files
@@ -158,7 +158,7 @@ def test_an_unchanged_answer_is_exactly_the_proposal_and_counts_as_unadjusted() 
 def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(change_setting) -> None:
     change_setting("HONEYPOT_RATE", "0.5")
     change_setting("OBJECTS_PER_JOB", "3")
-    gold_dataset()
+    judge_dataset()
     batch = judged(4)
     assert [(job.objects, job.honeypots) for job in pinned(batch)] == [(2, 1), (2, 1)]
     older = storage.uri("incoming/older/")
@@ -169,12 +169,12 @@ def test_honeypots_are_mixed_in_and_kept_secret_and_never_become_labels_again(ch
     for index in (1, 2):
         end(batch, index, lambda line: people.boxes([Box("bag", 1, 1, 5, 5)]))
     assert len(merged(batch)) == 4 and not any(line["source-ref"].startswith(older) for line in merged(batch))
-    assert set(before) < set(datasets.current().lines), "the gold labels are as they were"
+    assert set(before) < set(datasets.current().lines), "the judge labels are as they were"
     report = handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
     assert (report["images"], report["human"]) == (4, 4)
 
 
-def test_a_job_without_gold_images_has_no_honeypots(change_setting) -> None:
+def test_a_job_without_judge_images_has_no_honeypots(change_setting) -> None:
     change_setting("HONEYPOT_RATE", "0.5")
     assert [job.honeypots for job in pinned(judged(3))] == [0]
 
@@ -219,12 +219,12 @@ def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_settin
 def test_people_who_place_key_points_are_measured_by_honeypots_too(change_setting) -> None:
     change_setting("TASK", "key-points")
     change_setting("HONEYPOT_RATE", "0.5")
-    gold_dataset()  # of boxes: no use here
+    judge_dataset()  # of boxes: no use here
     names = settings().key_points
     place = KeyPoint(names[0], 3, 4, "visible"), *(KeyPoint(name, None, None, "outside") for name in names[1:])
     label = Annotation(
         storage.uri("incoming/older/points.png"),
-        *(None, *SIZE, (), True, "2026-11-20T10:00:00", "job", {"role": "gold"}),
+        *(None, *SIZE, (), True, "2026-11-20T10:00:00", "job", {"role": "judge"}),
         key_points=place,
     )
     datasets.publish([label.to_line(names)], {})

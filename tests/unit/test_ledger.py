@@ -149,8 +149,14 @@ def test_a_batch_that_never_registered_is_named(aws) -> None:
 
 
 def test_a_role_is_fixed_at_the_first_label_and_never_changes(aws) -> None:
-    assert ledger.fix_roles({"a": "gold", "b": "train"}) == {"a": "gold", "b": "train"}
-    assert ledger.fix_roles({"a": "train", "c": "calibration"}) == {"a": "gold", "c": "calibration"}
+    assert ledger.fix_roles({"a": "judge", "b": "train"}) == {"a": "judge", "b": "train"}
+    assert ledger.fix_roles({"a": "train", "c": "judge"}) == {"a": "judge", "c": "judge"}
+
+
+@pytest.mark.parametrize("older", ["calibration", "gold"])
+def test_what_judged_in_version_0_1_judges(aws, older) -> None:
+    ledger.table().put_item(Item={"id": "role#a", "role": older})
+    assert ledger.fix_roles({"a": "train"}) == {"a": "judge"}
 
 
 def test_roles_are_fixed_several_at_a_time(environment, monkeypatch) -> None:
@@ -168,7 +174,7 @@ def test_over_fifty_growth_steps_no_content_changes_its_role_and_none_has_two(aw
     """Batches bring new contents and old ones, sampled or not, under whatever shares the stack has by then."""
     random, known = Random(seed), dict[str, str]()
     for _ in range(50):
-        shares = Shares(*(random.randint(1, 9) for _ in range(3)))
+        shares = Shares(*(random.randint(1, 9) for _ in range(2)))
         contents = {f"{random.randrange(400):064x}" for _ in range(8)}
         proposed = {each: role_of(each, random.random() < 0.7, shares, random.randrange(5)) for each in contents}
         fixed = ledger.fix_roles(proposed)
@@ -176,7 +182,7 @@ def test_over_fifty_growth_steps_no_content_changes_its_role_and_none_has_two(aw
             each: known[each] for each in contents & set(known)
         }
         known |= fixed
-    parts = [{each for each, role in known.items() if role == part} for part in ("train", "calibration", "gold")]
+    parts = [{each for each, role in known.items() if role == part} for part in ("train", "judge")]
     assert sum(map(len, parts)) == len(set.union(*parts)) == len(known) and all(parts)
     assert ledger.fix_roles(dict.fromkeys(known, "train")) == known
 

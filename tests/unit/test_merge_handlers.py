@@ -37,7 +37,7 @@ def test_human_and_machine_labels_become_one_dataset_version() -> None:
     assert (merged["auto"], merged["human"], merged["deferred"], merged["another_round"]) == (2, 3, 0, False)
     lines = storage.read_lines(f"datasets/{merged['dataset_version']}/manifest.jsonl")
     roles = [line["provenance"].get("role") for line in lines]
-    assert roles.count(None) == 2 and set(roles) <= {None, "train", "calibration", "gold"}
+    assert roles.count(None) == 2 and set(roles) <= {None, "train", "judge"}
     assert all(line["provenance"]["model"] == MODEL and line["provenance"]["batch"] == batch for line in lines)
 
 

@@ -84,7 +84,7 @@ def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_peo
     alone = {image.inspection.sha256 for image in everything if not image.item.sampled} & sampled
     origins = [json.loads(line)["provenance"] for line in merged[0]]
     assert alone, "some twin is sampled without the other"
-    assert {origin["role"] for origin in origins if origin["sha256"] in sampled} == {"gold"}
+    assert {origin["role"] for origin in origins if origin["sha256"] in sampled} == {"judge"}
     assert {origin["role"] for origin in origins if origin["sha256"] not in sampled} <= {"train"}
 
 
@@ -106,7 +106,7 @@ def test_all_twins_have_the_role_of_the_one_that_people_looked_at(change_setting
     sampled = {image.source_ref for image in batches.images(batch) if image.item.sampled}
     assert asked in sampled, "what was drawn is looked at"
     made = [label.provenance for label in batches.round_annotations(batch, 1)]
-    assert [each["role"] for each in made] == ["gold"] * 6 and sum(each["sampled"] for each in made) == len(sampled)
+    assert [each["role"] for each in made] == ["judge"] * 6 and sum(each["sampled"] for each in made) == len(sampled)
 
 
 def test_answers_nobody_asked_for_are_no_labels() -> None:

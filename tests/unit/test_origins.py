@@ -42,3 +42,20 @@ def test_a_copy_stays_as_it_is_while_nothing_was_corrected_or_the_image_has_othe
 
 def test_what_people_said_does_not_give_way_to_the_model() -> None:
     assert followed(replace(CORRECTED, human=False), COPY)["s3://b/2"].boxes[0].label == "head"
+
+
+def test_what_judged_in_version_0_1_judges():
+    assert [origins.role_of({"role": name}) for name in ("train", "calibration", "gold", "judge")] == [
+        "train", *["judge"] * 3
+    ]  # fmt: skip
+    assert origins.role_of({}) == ""
+    older = replace(LOOKED_AT, provenance={**LOOKED_AT.provenance, "role": "gold"})
+    assert origins.inherited(older)["role"] == "judge"
+
+
+def test_counts_of_version_0_1_are_counts_of_today():
+    card = {"version": "v1", "train": 3, "calibration": 2, "gold": 4}
+    assert origins.counts(card) == {"version": "v1", "train": 3, "judge": 6}
+    today = {"train": 3, "judge": 6}
+    assert origins.counts(today) == origins.counts({**today, "calibration": 0, "gold": 0}) == today
+    assert origins.counts({}) == {}

@@ -15,7 +15,7 @@ GATE = GateSettings(
 )  # fmt: skip
 
 
-def gold(images):
+def judge(images):
     return [Seen(f"s3://b/{index:04d}", (Box("head", 100, 100, 100, 100),)) for index in range(images)]
 
 
@@ -26,11 +26,11 @@ def model(name, truths, shift, random, miss=0.0):
         boxes = [replace(box, left=box.left + random.gauss(shift, 6), confidence=0.9) for box in truth.boxes]
         boxes = boxes if random.random() >= miss else []
         predictions.append(Prediction(truth.source_ref, "ok", 640, 480, name, tuple(boxes)))
-    return Contender(name, "gold-1", predictions, 0.9)
+    return Contender(name, "judge-1", predictions, 0.9)
 
 
 def test_a_clearly_better_challenger_is_promoted_with_its_figures():
-    random, truths = Random(1), gold(60)
+    random, truths = Random(1), judge(60)
     verdict = compare(model("new", truths, 0, random), model("old", truths, 25, random), truths, GATE)
     assert verdict.better
     assert 0 < verdict.lower_bound < verdict.difference < 1
@@ -42,7 +42,7 @@ def test_a_clearly_better_challenger_is_promoted_with_its_figures():
 @given(st.integers(0, 10**6), st.floats(0, 60), st.floats(0, 0.5))
 @settings(max_examples=25, deadline=None)
 def test_identical_models_are_never_promoted(seed, shift, miss):
-    truths = gold(25)
+    truths = judge(25)
     one = model("a", truths, shift, Random(seed), miss)
     verdict = compare(one, one, truths, GATE)
     assert not verdict.better
@@ -50,7 +50,7 @@ def test_identical_models_are_never_promoted(seed, shift, miss):
 
 
 def test_worse_challengers_are_rarely_promoted_and_good_ones_mostly():
-    truths = gold(40)
+    truths = judge(40)
 
     def promoted(trials, new_shift, old_shift):
         gate = replace(GATE, resamples=200)
@@ -66,21 +66,21 @@ def test_worse_challengers_are_rarely_promoted_and_good_ones_mostly():
 
 
 def test_the_same_comparison_in_any_order_gives_the_same_verdict():
-    truths = gold(30)
+    truths = judge(30)
     new, old = model("new", truths, 5, Random(1)), model("old", truths, 8, Random(2))
     shuffled = replace(new, predictions=Random(9).sample(new.predictions, 30))
     assert compare(shuffled, old, Random(4).sample(truths, 30), GATE) == compare(new, old, truths, GATE)
 
 
 def test_a_tolerance_is_asked_on_top():
-    truths = gold(60)
+    truths = judge(60)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 25, Random(2))
     bound = compare(new, old, truths, GATE).lower_bound
     assert not compare(new, old, truths, replace(GATE, tolerance=bound)).better
 
 
 def test_the_first_model_must_reach_the_minimum():
-    truths = gold(30)
+    truths = judge(30)
     good, poor = model("new", truths, 0, Random(1)), model("new", truths, 0, Random(1), miss=0.7)
     assert compare(good, None, truths, GATE).better
     verdict = compare(poor, None, truths, GATE)
@@ -93,7 +93,7 @@ def test_the_first_model_must_reach_the_minimum():
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("metric", [None, float("nan"), float("inf"), -0.1])
 def test_an_unusable_metric_fails_closed(metric, first):
-    truths = gold(30)
+    truths = judge(30)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 40, Random(2))
     assert compare(new, None if first else old, truths, GATE).better
     verdict = compare(replace(new, reported_map50=metric), None if first else old, truths, GATE)
@@ -103,29 +103,29 @@ def test_an_unusable_metric_fails_closed(metric, first):
 
 
 def test_incomparable_scores_fail_closed():
-    truths = gold(30)
+    truths = judge(30)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 40, Random(2))
     for verdict, reason in (
         (
-            compare(new, replace(old, gold_version="gold-0"), truths, GATE),
-            "gold version gold-1 and the champion old on",
+            compare(new, replace(old, judge_version="judge-0"), truths, GATE),
+            "judge version judge-1 and the champion old on",
         ),
-        (compare(new, old, truths[:19], GATE), "19 gold images and 20 are required"),
-        (compare(new, old, [], replace(GATE, minimum_images=0)), "0 gold images"),
+        (compare(new, old, truths[:19], GATE), "19 judge images and 20 are required"),
+        (compare(new, old, [], replace(GATE, minimum_images=0)), "0 judge images"),
         (
             compare(replace(new, predictions=new.predictions[1:]), old, truths, GATE),
             "new was not scored on 1 of the 30",
         ),
         (compare(new, replace(old, predictions=[]), truths, GATE), "old was not scored on 30"),
         (compare(new, old, [*truths, truths[0]], GATE), "twice"),
-        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no gold image has a true box"),
+        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no judge image has a true box"),
     ):
         assert not verdict.better
         assert reason in verdict.reason
 
 
 def test_a_refused_gold_image_counts_as_an_empty_label():
-    truths = gold(30)
+    truths = judge(30)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 0, Random(2))
     refused = [Prediction(p.source_ref, "rejected", None, None, "new", (), "truncated") for p in new.predictions]
     verdict = compare(replace(new, predictions=refused), old, truths, GATE)
@@ -144,7 +144,7 @@ def two_classes(rare, found_rare, common_shift, name, confidence=0.9):
         shifted = replace(box, left=100 + (common_shift if label == "head" else 0), confidence=confidence)
         boxes = (shifted,) if seen else ()
         predictions.append(Prediction(truths[-1].source_ref, "ok", 640, 480, name, boxes))
-    return Contender(name, "gold-1", predictions, 0.5), truths
+    return Contender(name, "judge-1", predictions, 0.5), truths
 
 
 @pytest.mark.fault("H10")
@@ -170,7 +170,7 @@ def test_a_challenger_that_loses_a_class_is_not_promoted_however_good_it_is_on_a
     assert verdict.lower_bound > 0, "on average it is better"
     assert verdict.better is better, verdict.reason
     if not better:
-        assert f"of the {rare} gold objects of class 'bag' it finds {after}, the champion {before}" in verdict.reason
+        assert f"of the {rare} judge objects of class 'bag' it finds {after}, the champion {before}" in verdict.reason
 
 
 def test_a_challenger_that_gives_a_rare_class_another_name_loses_the_class():
@@ -210,4 +210,4 @@ def test_many_classes_of_one_object_each_are_not_lost_together(lost, won, better
     verdict = compare(Contender("new", "g", new, 0.9), Contender("old", "g", old, 0.9), truths, GATE)
     assert verdict.better is better
     if not better:
-        assert f"of the {lost + won} gold objects of the rare classes" in verdict.reason
+        assert f"of the {lost + won} judge objects of the rare classes" in verdict.reason

@@ -1,4 +1,4 @@
-"""Compare With Champion, Calibrate, Register, Deploy, Scale and Promote: what becomes of a trained model."""
+"""Compare With Champion, Fit Thresholds, Register, Deploy, Scale and Promote: what becomes of a trained model."""
 
 import boto3
 import pytest
@@ -14,59 +14,57 @@ from labelloop.store import callbacks, immutable, storage, training_lock
 from labelloop.store.training_lock import LockLostError
 from made_up_models import model, tensors_sha256
 from outside_work import ENDPOINT, changed
-from training_files import JOB, archive, assembled, calibration, gold, label, metrics, results, trainer
+from training_files import JOB, archive, assembled, judge, label, metrics, results, trainer
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 
 
-# --- Compare With Champion, calibration
+# --- Compare With Champion, thresholds
 
 
 def test_the_first_model_is_better_than_none_when_it_is_good_enough() -> None:
     assembled()
-    verdict = handle(
-        "compare_with_champion", champion="", **results(metrics(), challenger_gold=gold(), challenger_calibration=[])
-    )
+    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_judge=judge()))
     assert verdict["better"] and verdict["model_version"].startswith("v000001-")
     told = storage.read_json(storage.own_key(verdict["comparison_uri"]))
     assert told["challenger_map50"] == 1.0 and told["images"] == 2
-    stored = storage.read_lines(f"training/{JOB}/scores/challenger-gold.jsonl")
-    assert [each["source-ref"] for each in stored] == [each["source-ref"] for each in gold()]
+    stored = storage.read_lines(f"training/{JOB}/scores/challenger-judge.jsonl")
+    assert [each["source-ref"] for each in stored] == [each["source-ref"] for each in judge()]
 
 
 def test_a_challenger_that_is_not_surely_better_does_not_win() -> None:
     assembled()
-    given = results(metrics(0.9, 0.9), challenger_gold=gold(shift=2), champion_gold=gold())
+    given = results(metrics(0.9, 0.9), challenger_judge=judge(shift=2), champion_judge=judge())
     verdict = handle("compare_with_champion", champion=MODEL, **given)
     assert not verdict["better"] and "is not shown to be better" in verdict["reason"]
 
 
 @pytest.mark.parametrize(
     "stated",
-    [metrics(None), {}, {"gold": {}}, b'{"gold": {"challenger": {"map50": NaN}}}', metrics(1.5), {"gold": None}],
+    [metrics(None), {}, {"judge": {}}, b'{"judge": {"challenger": {"map50": NaN}}}', metrics(1.5), {"judge": None}],
 )
 def test_a_missing_or_impossible_metric_fails_closed(stated) -> None:
     assembled()
-    verdict = handle("compare_with_champion", champion="", **results(stated, challenger_gold=gold()))
+    verdict = handle("compare_with_champion", champion="", **results(stated, challenger_judge=judge()))
     assert not verdict["better"] and "no usable mAP50" in verdict["reason"]
 
 
 def test_a_job_that_wrote_no_metrics_at_all_fails_closed() -> None:
     assembled()
     with pytest.raises(InvalidInputError, match=r"no metrics\.json"):
-        handle("compare_with_champion", champion="", **results(None, challenger_gold=gold()))
+        handle("compare_with_champion", champion="", **results(None, challenger_judge=judge()))
 
 
-def test_a_model_that_was_not_scored_on_every_gold_image_does_not_win() -> None:
+def test_a_model_that_was_not_scored_on_every_judge_image_does_not_win() -> None:
     assembled()
-    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_gold=gold()[:1]))
-    assert not verdict["better"] and "not scored on 1 of the 2 gold images" in verdict["reason"]
+    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_judge=judge()[:1]))
+    assert not verdict["better"] and "not scored on 1 of the 2 judge images" in verdict["reason"]
 
 
 def test_versions_are_numbered_on_from_what_exists() -> None:
     assembled()
     storage.write("models/v000041-ffffffff/card.json", b"{}")
-    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_gold=gold()))
+    verdict = handle("compare_with_champion", champion="", **results(metrics(), challenger_judge=judge()))
     assert verdict["model_version"].startswith("v000042-") and models.next_number() == 42
 
 
@@ -77,10 +75,10 @@ def calibrate(version: str, dataset: str) -> dict:
 
 def test_a_threshold_is_fitted_once_per_model_and_dataset() -> None:
     version = assembled()
-    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration(0.7))
+    storage.write_lines(f"training/{JOB}/scores/challenger-judge.jsonl", judge(0.7))
     first = calibrate(MODEL, version)
     assert first["threshold"] == 0.7
-    storage.write_lines(f"training/{JOB}/scores/challenger-calibration.jsonl", calibration(0.9))
+    storage.write_lines(f"training/{JOB}/scores/challenger-judge.jsonl", judge(0.9))
     assert calibrate(MODEL, version) == first
 
 
@@ -96,7 +94,7 @@ def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> 
 def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free() -> None:
     version, owner = assembled(), trainer("one")
     crown()
-    storage.write_lines(f"training/{JOB}/scores/champion-calibration.jsonl", calibration(0.6))
+    storage.write_lines(f"training/{JOB}/scores/champion-judge.jsonl", judge(0.6))
     recalibrate(owner, training_lock.take(owner, 60), version)
     now = models.champion().value
     assert now["version"] == MODEL and now["thresholds_uri"].endswith(f"{version}.json")
@@ -246,5 +244,5 @@ def test_a_pointer_that_moved_between_reading_and_flipping_is_decided_again(scal
 
 def test_the_truths_of_a_job_are_those_it_was_given() -> None:
     assembled()
-    truths = training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "gold")
-    assert [truth.source_ref for truth in truths] == [reference(f"gold ü+{number}.jpg") for number in range(2)]
+    truths = training.read_truths(storage.uri(f"training/{JOB}/dataset/"))
+    assert [truth.source_ref for truth in truths] == [reference(f"judge ü+{number}.jpg") for number in range(2)]

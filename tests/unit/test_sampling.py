@@ -24,7 +24,7 @@ def test_a_draw_is_in_range_and_repeats(seed, key, etag):
 def test_draws_are_pinned_for_ever():
     """A changed hash would redraw the sample of batches that are half done."""
     assert draw(7, "incoming/a.png", "e1") == 0.2332203788194258
-    assert role_of("ab" * 32, True, Shares(), 7) == "gold"
+    assert role_of("ab" * 32, True, Shares(), 7) == "judge"
 
 
 @pytest.mark.fault("E04")
@@ -71,17 +71,17 @@ def test_an_impossible_sample_is_refused(rate, minimum):
 
 @given(st.text(), st.integers())
 def test_what_was_not_sampled_only_trains(sha256, seed):
-    assert role_of(sha256, False, Shares(0, 1, 1), seed) == "train"
+    assert role_of(sha256, False, Shares(0, 1), seed) == "train"
 
 
 def test_roles_follow_their_shares_and_not_the_draw():
-    roles = [role_of(f"{index:064x}", True, Shares(50, 25, 25), 3) for index in range(4000)]
-    for role, share in (("train", 0.5), ("calibration", 0.25), ("gold", 0.25)):
+    roles = [role_of(f"{index:064x}", True, Shares(50, 50), 3) for index in range(4000)]
+    for role, share in (("train", 0.5), ("judge", 0.5)):
         assert abs(roles.count(role) / 4000 - share) < 4 * math.sqrt(share * (1 - share) / 4000)
-    assert {role_of(f"{index:064x}", True, Shares(0, 0, 1), 3) for index in range(50)} == {"gold"}
+    assert {role_of(f"{index:064x}", True, Shares(0, 1), 3) for index in range(50)} == {"judge"}
 
 
-@pytest.mark.parametrize("shares", [(0, 0, 0), (-1, 1, 1), (float("nan"), 1, 1), (math.inf, 1, 1)])
+@pytest.mark.parametrize("shares", [(0, 0), (-1, 1), (float("nan"), 1), (math.inf, 1)])
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(ValueError, match="shares"):
         Shares(*shares)

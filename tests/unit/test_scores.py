@@ -10,7 +10,7 @@ from handling import handle, write_otherwise
 from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
-from labelling_rounds import end, gold_dataset, judged, lines_of, people_at_work, pinned, respond
+from labelling_rounds import end, judge_dataset, judged, lines_of, people_at_work, pinned, respond
 from labelloop.contracts.layout import Files
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import settings
@@ -72,7 +72,7 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
     """F22: a worker who draws at random is found by honeypots, reported, and counts least."""
     change_setting("HONEYPOT_RATE", "0.5")
     change_setting("WORKERS_PER_OBJECT", "2")
-    gold_dataset()
+    judge_dataset()
     batch = judged(6)
     (job,) = pinned(batch)
     truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
@@ -97,7 +97,7 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
 
 def test_who_cannot_judge_anything_is_told_in_summary_and_report_and_flagged(change_setting) -> None:
     change_setting("HONEYPOT_RATE", "0.5")
-    gold_dataset()
+    judge_dataset()
     batch = judged(8)
     (job,) = pinned(batch)
     refs = [line["source-ref"] for line in lines_of(job)]

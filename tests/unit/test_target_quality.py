@@ -35,7 +35,7 @@ def test_a_threshold_needs_enough_images():
 
 
 @pytest.mark.parametrize("pair", [(float("nan"), 1), (0.5, float("nan")), (0.5, 1.2), (-0.1, 1)])
-def test_an_impossible_calibration_figure_is_refused(pair):
+def test_an_impossible_figure_is_refused(pair):
     with pytest.raises(InvalidInputError, match="quality"):
         fit_threshold([(0.5, 0.5), pair], 0.5)
 
@@ -61,6 +61,6 @@ def test_what_is_kept_beside_a_model_counts_what_its_threshold_accepts(pairs, ta
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
-def test_a_model_whose_calibration_never_reached_the_target_accepts_nothing(score):
+def test_a_model_whose_labels_never_reached_the_target_accepts_nothing(score):
     rule = TargetQuality().of_round({"model": "m"}, KNOBS, lambda: {"target": 0.8, "dataset": "", "accept": None})
     assert not rule.accepts(score) and rule.version == "target-quality/0.8@m/"

@@ -13,7 +13,7 @@ from labelloop.people import honeypots
 from labelloop.people.answers import BoxAnswer, KeyPointAnswer
 
 NAMES = ("nose", "left ear", "tail")
-BOXES = annotation("a.jpg", role="gold", boxes=2)
+BOXES = annotation("a.jpg", role="judge", boxes=2)
 
 
 def pointed(*marks: KeyPoint) -> Annotation:

@@ -7,6 +7,7 @@ import tarfile
 import pytest
 from annotation_lines import line, reference
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import settings
 from labelloop.engines import training
 from labelloop.engines.training import Scores
@@ -16,6 +17,7 @@ from made_up_models import model, safetensors, tensors_sha256
 from local.sagemaker.requests import check, service_model
 
 JOB = "labelloop-train-3-0123abcd"
+OLDER = ("calibration", "gold")  # as version 0.1 called the judge images
 PREDICTION = {
     "source-ref": reference("a.jpg"),
     "status": "ok",
@@ -79,33 +81,30 @@ def test_a_hundred_classes_fit_into_the_request(environment, change_setting) -> 
 
 @pytest.mark.parametrize("start", ["", "./"])
 def test_scores_are_read_from_the_archive_as_the_container_writes_them(aws, start) -> None:
-    metrics = {"gold": {"challenger": {"map50": 0.9}, "champion": None}}
+    metrics = {"judge": {"challenger": {"map50": 0.9}, "champion": None}}
     uri = archive(
         (f"{start}metrics.json", json.dumps(metrics).encode()),
-        (f"{start}scores/challenger-gold.jsonl", (json.dumps(PREDICTION) + "\n").encode()),
-        (f"{start}scores/challenger-calibration.jsonl", b""),
+        (f"{start}scores/challenger-judge.jsonl", (json.dumps(PREDICTION) + "\n").encode()),
     )
     scores = training.read_scores(uri)
     assert scores.metrics == metrics
-    assert [prediction.to_json()["source-ref"] for prediction in scores.of("challenger", "gold")] == [
-        PREDICTION["source-ref"]
-    ]
-    assert scores.of("challenger", "calibration") == scores.of("champion", "gold") == []
+    assert [prediction.to_json()["source-ref"] for prediction in scores.of("challenger")] == [PREDICTION["source-ref"]]
+    assert scores.of("champion") == []
 
 
 def test_a_job_without_metrics_broke_its_contract(aws) -> None:
     with pytest.raises(InvalidInputError, match=r"holds no metrics\.json"):
-        training.read_scores(archive(("scores/challenger-gold.jsonl", b"")))
+        training.read_scores(archive(("scores/challenger-judge.jsonl", b"")))
 
 
 def test_a_metric_that_is_no_number_is_missing(aws) -> None:
-    stated = b'{"gold": {"challenger": {"map50": NaN, "x": -Infinity}}}'
+    stated = b'{"judge": {"challenger": {"map50": NaN, "x": -Infinity}}}'
     scores = training.read_scores(archive(("metrics.json", stated)))
-    assert scores == Scores({"gold": {"challenger": {"map50": None, "x": None}}}, {})
+    assert scores == Scores({"judge": {"challenger": {"map50": None, "x": None}}}, {})
 
 
 def test_a_score_that_breaks_its_contract_names_its_file(aws) -> None:
-    uri = archive(("metrics.json", b"{}"), ("scores/challenger-gold.jsonl", b'{"source-ref": 1}\n'))
+    uri = archive(("metrics.json", b"{}"), ("scores/challenger-judge.jsonl", b'{"source-ref": 1}\n'))
     with pytest.raises(InvalidInputError, match="source-ref"):
         training.read_scores(uri)
 
@@ -149,8 +148,26 @@ def test_large_weights_do_not_hinder_reading_the_description(aws, monkeypatch) -
 
 
 def test_truths_are_the_labels_of_one_channel(aws) -> None:
-    storage.write(f"training/{JOB}/dataset/gold.jsonl", (line("a.jpg", role="gold") + "\n").encode())
-    (truth,) = training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "gold")
+    storage.write(f"training/{JOB}/dataset/judge.jsonl", (line("a.jpg", role="judge") + "\n").encode())
+    (truth,) = training.read_truths(storage.uri(f"training/{JOB}/dataset/"))
     assert truth.source_ref == reference("a.jpg")
-    with pytest.raises(storage.MissingObjectError, match=r"calibration\.jsonl is not there"):
-        training.read_truths(storage.uri(f"training/{JOB}/dataset/"), "calibration")
+    with pytest.raises(storage.MissingObjectError, match=r"judge\.jsonl is not there"):
+        training.read_truths(storage.uri(f"training/{JOB}/other/"))
+
+
+def test_what_a_job_of_version_0_1_was_given_and_wrote_judges_as_a_whole(aws) -> None:
+    place = storage.uri(f"training/{JOB}/dataset/")
+    for number, name in enumerate(OLDER):
+        with pytest.raises(storage.MissingObjectError, match=r"judge\.jsonl is not there"):
+            training.read_truths(place)
+        storage.write(f"training/{JOB}/dataset/{name}.jsonl", (line(f"{name}.jpg", role=name) + "\n").encode())
+        seen = {**PREDICTION, "source-ref": f"s3://b/{number}"}
+        storage.write_lines(f"training/{JOB}/scores/champion-{name}.jsonl", [seen])
+    assert [truth.source_ref.rpartition("/")[2] for truth in training.read_truths(place)] == [
+        f"{name}.jpg" for name in OLDER
+    ]
+    assert [each.source_ref for each in training.stored_scores(JOB, "champion")] == ["s3://b/0", "s3://b/1"]
+    assert training.stored_scores(JOB, "challenger") == []
+    seen = Prediction.from_json(PREDICTION)
+    scores = Scores({"gold": {"challenger": {"map50": 0.7}}}, {f"challenger-{name}": [seen] for name in OLDER})
+    assert (scores.of("challenger"), scores.map50("challenger"), scores.map50("champion")) == ([seen] * 2, 0.7, None)

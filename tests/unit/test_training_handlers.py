@@ -47,9 +47,9 @@ def test_planning_twice_plans_the_same_job() -> None:
 
 
 @pytest.mark.fault("H01")
-@pytest.mark.parametrize(("train", "gold"), [(1, 2), (3, 0)])
-def test_without_enough_new_labels_or_gold_nothing_is_trained_and_the_lock_is_free(train, gold) -> None:
-    label(gold=gold, train=train)
+@pytest.mark.parametrize(("train", "judge"), [(1, 2), (3, 0)])
+def test_without_enough_new_labels_or_judges_nothing_is_trained_and_the_lock_is_free(train, judge) -> None:
+    label(judge=judge, train=train)
     assert plan(trainer("one"))["status"] == "not-worth"
     assert training_lock.take(trainer("two"), 60) is not None
 
@@ -116,14 +116,14 @@ def test_each_role_is_its_own_file_and_machine_labels_never_train() -> None:
     label()
     version = datasets.publish([line("auto.jpg", human=False)], {})
     answer = handle("assemble_dataset", job=JOB, dataset_version=version)
-    assert (answer["train"], answer["calibration"], answer["gold"]) == (3, 2, 2)
-    names = {role: storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl") for role in ("train", "gold")}
+    assert (answer["train"], answer["judge"]) == (3, 2)
+    names = {role: storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl") for role in ("train", "judge")}
     assert all(f"/{role} " in each["source-ref"] for role, records in names.items() for each in records)
     head, *images = json.loads(storage.read(f"training/{JOB}/images.manifest"))
     assert head == {"prefix": "s3://data-bucket/"}
     assert sorted(head["prefix"] + image for image in images) == sorted(
         record["training-ref"]
-        for role in ("train", "calibration", "gold")
+        for role in ("train", "judge")
         for record in storage.read_lines(f"training/{JOB}/dataset/{role}.jsonl")
     )
 

@@ -24,7 +24,7 @@ from made_up_stack import BUCKET
 from refusing_s3 import counted, refuse
 
 JOB = "labelloop-train-1-0123abcd"
-ROLES = ("train", "calibration", "gold")
+ROLES = ("train", "judge")
 # S3 allows them all, a file system does not: too long, a file that is a folder, characters, or one name for two.
 HARD_KEYS = [
     "long/" + "x" * 300 + ".jpg",
@@ -87,7 +87,7 @@ def published(*keys: str) -> str:
     for number, name in enumerate(keys):
         body = picture(number % 250)
         version = boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=body)["VersionId"]
-        told = {"role": ROLES[number % 3], "sha256": hashlib.sha256(body).hexdigest(), "version-id": version}
+        told = {"role": ROLES[number % 2], "sha256": hashlib.sha256(body).hexdigest(), "version-id": version}
         lines.append(Annotation(storage.uri(name), None, 64, 48, (), True, "", "job", told).to_line(("head", "bag")))
     return datasets.publish(lines, {})
 
@@ -214,7 +214,7 @@ def test_an_image_that_s3_does_not_hand_out_does_not_cost_the_training(code) -> 
         told = handle("assemble_dataset", job=JOB, dataset_version=version)
     except Exception as error:
         told["error"] = str(error)
-    assert told.get("left_out") == 1 and told["train"] + told["calibration"] + told["gold"] == 4, told
+    assert told.get("left_out") == 1 and told["train"] + told["judge"] == 4, told
     (left_out,) = storage.read_lines(f"training/{JOB}/left-out.jsonl")
     assert left_out["source-ref"] == storage.uri(keys[3])
     assert f"{code}: the words of S3" in left_out["why"] and "put the marker again" in left_out["why"]

@@ -10,9 +10,9 @@ from made_up_models import model, packed
 JOB = "labelloop-train-1-0123abcd"
 
 
-def label(gold: int = 2, train: int = 3, calibration: int = 2) -> str:
+def label(judge: int = 2, train: int = 3) -> str:
     """Publishes a dataset of human labels, whose images are there; its version."""
-    counts = {"gold": gold, "train": train, "calibration": calibration}
+    counts = {"judge": judge, "train": train}
     names = {f"{role} ü+{number}.jpg": role for role, count in counts.items() for number in range(count)}
     for name in names:
         storage.write(storage.own_key(reference(name)), b"picture")
@@ -32,7 +32,7 @@ def prediction(name: str, sure: float = 0.9, shift: float = 0.0) -> dict:
 
 
 def results(metrics: object = None, **scores: list[dict]) -> dict:
-    """Writes what a training job leaves; the places Compare With Champion gets. `scores`: challenger_gold=[...]."""
+    """Writes what a training job leaves; the places Compare With Champion gets. `scores`: challenger_judge=[...]."""
     files = {f"scores/{name.replace('_', '-')}.jsonl": lines(records) for name, records in scores.items()}
     files["metrics.json"] = json.dumps(metrics).encode() if not isinstance(metrics, bytes) else metrics
     places = {
@@ -57,13 +57,9 @@ def assembled() -> str:
     return version
 
 
-def gold(sure: float = 0.9, shift: float = 0.0) -> list[dict]:
-    return [prediction(f"gold ü+{number}.jpg", sure, shift) for number in range(2)]
-
-
-def calibration(sure: float = 0.9) -> list[dict]:
-    return [prediction(f"calibration ü+{number}.jpg", sure) for number in range(2)]
+def judge(sure: float = 0.9, shift: float = 0.0) -> list[dict]:
+    return [prediction(f"judge ü+{number}.jpg", sure, shift) for number in range(2)]
 
 
 def metrics(challenger: object = 0.9, champion: object = None) -> dict:
-    return {"gold": {"challenger": {"map50": challenger}, "champion": {"map50": champion} if champion else None}}
+    return {"judge": {"challenger": {"map50": challenger}, "champion": {"map50": champion} if champion else None}}

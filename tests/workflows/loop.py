@@ -103,10 +103,10 @@ class Loop(Account):
         """A prefix whose random draw puts some of each role among the pictures that people see first.
 
         Those are the first round's, or the first `labelled` pictures where labels are supplied. The prefix takes part
-        in the draw: without this, some batches would have too few gold or calibration pictures to judge a model by.
+        in the draw: without this, some batches would have too few judge pictures to judge a model by.
         `train`: how many the first model learns from, at least.
         """
-        wanted = {"train": train, "calibration": 3, "gold": 3}
+        wanted = {"train": train, "judge": 6}
         for prefix in (f"{stem} {number}" for number in itertools.count()):
             roles = roles_seen_first(f"incoming/{prefix}/", drawn, labelled)
             if all(roles[role] >= least for role, least in wanted.items()):

@@ -46,7 +46,7 @@ PARAMETERS = {
 
 
 def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
-    """How many of each role (train, calibration, gold) are among the pictures that people see first, or among the first
+    """How many of each role (train, judge) are among the pictures that people see first, or among the first
     `labelled` pictures where labels are supplied.
     """
     seed, items, hashes = ADVANCED["Seed"], [], {}
@@ -58,6 +58,6 @@ def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None
     if labelled is None:
         first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
         items = sorted(items, key=lambda item: item.draw)[:first]
-    calibration, gold = ADVANCED["CalibrationShare"], ADVANCED["GoldShare"]
-    shares = Shares(1 - calibration - gold, calibration, gold)
+    judge = ADVANCED["CalibrationShare"] + ADVANCED["GoldShare"]
+    shares = Shares(1 - judge, judge)
     return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])

@@ -26,7 +26,7 @@ def no_faults(lab: Lab) -> Iterator[None]:
 
 def test_a_training_job_runs_the_container_on_its_channels(lab: Lab) -> None:
     lab.put("ds/v1/train.jsonl", "t")
-    lab.put("ds/v1/sub/gold.jsonl", "g")
+    lab.put("ds/v1/sub/judge.jsonl", "g")
     odd = "imgs/a b+%20é.jpg"
     lab.put(odd, "i")
     manifest = lab.put("images.manifest", json.dumps([{"prefix": f"s3://{lab.bucket}/"}, odd]))
@@ -63,7 +63,7 @@ def test_a_training_job_runs_the_container_on_its_channels(lab: Lab) -> None:
     report = json.loads(unpacked(lab.get(f"{prefix}/output.tar.gz"))["report.json"])
     assert report["files"] == {
         "dataset/train.jsonl": "t",
-        "dataset/sub/gold.jsonl": "g",
+        "dataset/sub/judge.jsonl": "g",
         f"images/{odd}": "i",
         "champion/champion.tar.gz": "c",
     }

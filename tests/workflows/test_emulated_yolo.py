@@ -37,7 +37,7 @@ def lab() -> Iterator[Lab]:
 
 def test_a_trained_model_is_deployed_and_labels_a_shard(lab: Lab) -> None:
     records = [labelled(lab, n) for n in range(6)]
-    for role, lines in (("train", records[:4]), ("calibration", records[4:5]), ("gold", records[5:])):
+    for role, lines in (("train", records[:4]), ("judge", records[4:])):
         lab.put(f"training/ds/{role}.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     keys = [record["source-ref"].removeprefix(f"s3://{lab.bucket}/") for record in records]
     manifest = lab.put("training/images.manifest", json.dumps([{"prefix": f"s3://{lab.bucket}/"}, *keys]))
@@ -46,7 +46,7 @@ def test_a_trained_model_is_deployed_and_labels_a_shard(lab: Lab) -> None:
         AlgorithmSpecification={
             "TrainingImage": IMAGE,
             "TrainingInputMode": "File",
-            "MetricDefinitions": [{"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"}],
+            "MetricDefinitions": [{"Name": "judge:mAP50", "Regex": "judge_mAP50=([0-9.]+)"}],
         },
         HyperParameters={"classes": '["head"]', "image-size": str(SIDE), "steps": "2", "batch-size": "4"},
         InputDataConfig=[
@@ -59,7 +59,7 @@ def test_a_trained_model_is_deployed_and_labels_a_shard(lab: Lab) -> None:
     lab.sagemaker.create_training_job(**request)
     job = lab.trained("yolo", seconds=180)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["gold:mAP50"]
+    assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["judge:mAP50"]
 
     container = {
         "Image": IMAGE,

@@ -226,7 +226,7 @@ def test_a_photograph_that_decoders_turn_differently_is_one_picture_to_people_mo
     (job,) = (row["id"].partition("#")[2] for row in callbacks(deployed, "training"))
     used = [
         each["source-ref"]
-        for role in ("train", "calibration", "gold")
+        for role in ("train", "judge")
         for each in deployed.lines(f"training/{job}/dataset/{role}.jsonl")
     ]
     assert reference in used and original not in used
@@ -315,7 +315,7 @@ def test_the_training_job_found_every_image_it_was_given(deployed: Loop, by_peop
     assert metrics["train"]["skipped_images"] == 0
     assert metrics["train"]["images"] == training.output["dataset"]["train"] > 0
     contents = {each.body for each in FILES if each.name not in REJECTED}
-    roles = ("train", "calibration", "gold")
+    roles = ("train", "judge")
     assert sum(training.output["dataset"][role] for role in roles) == len(contents), "twins train or judge once"
     deployed.assert_conserved(by_people)
 

@@ -93,11 +93,11 @@ def test_sure_labels_are_verified_and_what_people_reject_is_adjusted_in_the_same
 @pytest.mark.fault("F22")
 def test_a_bad_worker_is_found_by_honeypots_outvoted_and_reported(loop: Loop) -> None:
     """F22: a worker who draws at random."""
-    older = pictures(24, seed="gold")
+    older = pictures(24, seed="judge")
     with loop.settings("JudgeBatch", HUMAN_BUDGET="100"):
-        loop.assert_sound(loop.label(loop.well_mixed("gold", older), older))
-    gold = {line["source-ref"] for line in loop.dataset() if line["provenance"]["role"] == "gold"}
-    assert len(gold) >= 3
+        loop.assert_sound(loop.label(loop.well_mixed("judge", older), older))
+    judge = {line["source-ref"] for line in loop.dataset() if line["provenance"]["role"] == "judge"}
+    assert len(judge) >= 3
     before = {line["source-ref"]: line for line in loop.dataset()}
 
     drawn = pictures(8, seed="watched")
@@ -112,13 +112,13 @@ def test_a_bad_worker_is_found_by_honeypots_outvoted_and_reported(loop: Loop) ->
     jobs = loop.jobs(run.batch, 1)
     assert [(job["objects"], job["honeypots"]) for job in jobs] == [(4, 2), (4, 2)]
     asked = loop.asked(run.batch, 1)
-    assert len([line for line in asked if line["source-ref"] in gold]) == 4
+    assert len([line for line in asked if line["source-ref"] in judge]) == 4
     assert len({frozenset(line) for line in asked}) == 1, "no line tells that it is a honeypot"
     assert loop.summary(run.batch)["human"] == len(loop.manifest(run.batch)) == 8
     for line in loop.manifest(run.batch):
         assert edges(line) == truth_of(drawn, line)
         assert line["provenance"]["workers"] == 3 and line["provenance"]["agreement"] < 1
-    assert before.items() <= {line["source-ref"]: line for line in loop.dataset()}.items(), "gold is left alone"
+    assert before.items() <= {line["source-ref"]: line for line in loop.dataset()}.items(), "judge is left alone"
 
     bad = worker_names(3)[2]
     workers = {row["worker"]: row for row in loop.summary(run.batch)["workers"]}

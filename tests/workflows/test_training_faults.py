@@ -142,8 +142,8 @@ def test_a_worse_challenger_is_not_promoted_and_the_champion_is_recalibrated(loo
 @pytest.mark.parametrize(
     ("what", "files", "said"),
     [
-        ("no metrics", {"scores/challenger-gold.jsonl": ""}, "holds no metrics.json"),
-        ("not a number", {"metrics.json": '{"gold": {"challenger": {"map50": NaN}}}'}, "no usable mAP50"),
+        ("no metrics", {"scores/challenger-judge.jsonl": ""}, "holds no metrics.json"),
+        ("not a number", {"metrics.json": '{"judge": {"challenger": {"map50": NaN}}}'}, "no usable mAP50"),
         ("nothing", {"other.txt": ""}, "holds no metrics.json"),
     ],
 )

@@ -223,12 +223,12 @@ def assert_machine_labels_can_be_traced(loop: Loop, run: Run) -> None:
 
 
 def assert_roles_are_kept(loop: Loop, run: Run) -> None:
-    """Gold and calibration images never train, are all of the random sample, and keep their role for ever."""
+    """Judge images never train, are all of the random sample, and keep their role for ever."""
     role_of: dict[str, str] = {}
     jobs = {match[1] for key in loop.keys("training/") if (match := re.match(r"training/([^/]+)/dataset/", key))}
     assert jobs
     for job in sorted(jobs):
-        for role in ("train", "calibration", "gold"):
+        for role in ("train", "judge"):
             for line in loop.lines(f"training/{job}/dataset/{role}.jsonl"):
                 origin = line["provenance"]
                 assert origin["role"] == role == role_of.setdefault(origin["sha256"], role)

@@ -187,7 +187,7 @@ def _place(image: Image) -> tuple[str, str | None, int, int]:
 def _roles(contents: set[str], everything: list[Image]) -> dict[str, str]:
     """The role that each content would get. Identical files have one: all count as sampled where one of them is."""
     knobs = settings()
-    shares = Shares(knobs.train_share, knobs.calibration_share, knobs.gold_share)
+    shares = Shares(knobs.train_share, knobs.judge_share)
     sampled = {_sha256(image) for image in everything if image.readable and image.item.sampled}
     return {sha256: sampling.role_of(sha256, sha256 in sampled, shares, knobs.seed) for sha256 in sorted(contents)}
 

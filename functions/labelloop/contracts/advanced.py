@@ -113,11 +113,11 @@ LIMITS = {
         100_000,
     ),
     "CALIBRATION_SHARE": Knob(
-        "0.25", "Share of the human-labelled sample that fits thresholds and never trains.", 0.05, 0.45, kind=float
+        "0.25", "Share of the human-labelled sample that judges and never trains.", 0.05, 0.45, kind=float
     ),
     "GOLD_SHARE": Knob(
         "0.25",
-        "Share of the human-labelled sample that compares models and never trains. The rest of the sample trains.",
+        "Share of the human-labelled sample that judges as well. The rest of the sample trains.",
         0.05,
         0.45,
         kind=float,
@@ -130,8 +130,8 @@ LIMITS = {
         0.95,
         kind=float,
     ),
-    "CALIBRATION_MINIMUM": Knob("10", "With fewer calibration images target-quality accepts nothing.", 1, 10_000),
-    "GOLD_MINIMUM": Knob("20", "With fewer gold images no model is promoted.", 1, 100_000),
+    "CALIBRATION_MINIMUM": Knob("10", "With fewer judge images target-quality accepts nothing.", 1, 10_000),
+    "GOLD_MINIMUM": Knob("20", "With fewer judge images no model is promoted.", 1, 100_000),
     "PROMOTION_TOLERANCE": Knob(
         "0",
         "A later model serves when the lower bound of its paired gain over the champion is above this tolerance.",

@@ -1,6 +1,5 @@
-"""Where the label of a copy comes from, an image with the same bytes: as people correct that, the copy follows.
-
-Pure.
+"""What the provenance of a label says: its role, and where the label of a copy comes from, which is an image with the
+same bytes. As people correct that, the copy follows. Pure.
 """
 
 from __future__ import annotations
@@ -16,6 +15,25 @@ from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
 
 SAME_AS = "same-as"
+TRAIN, JUDGE = "train", "judge"
+JUDGES_OF_0_1 = ("calibration", "gold")
+
+
+def role(name: str) -> str:
+    """The role that is recorded so: version 0.1 had two for images that judge."""
+    return JUDGE if name in JUDGES_OF_0_1 else name
+
+
+def counts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record that counts labels by role (a card, the state of a training), with the roles of today."""
+    older = {name: record[name] for name in JUDGES_OF_0_1 if name in record}
+    kept = {name: value for name, value in record.items() if name not in older}
+    return kept if JUDGE in record or not older else {**kept, JUDGE: sum(older.values())}
+
+
+def role_of(provenance: Mapping[str, Any]) -> str:
+    """train | judge for a human label, otherwise empty: what the machine said itself never trains it."""
+    return role(str(provenance.get("role", "")))
 
 
 def origin(label: Annotation) -> dict[str, Any]:
@@ -27,8 +45,9 @@ def origin(label: Annotation) -> dict[str, Any]:
 
 def inherited(label: Annotation) -> dict[str, Any]:
     """What of the provenance of a label is true of its copies, too, and where they have it from."""
-    kept: dict[str, Any] = {name: label.provenance[name] for name in ("role", "model") if name in label.provenance}
-    return {**kept, SAME_AS: origin(label)}
+    roles = {"role": role_of(label.provenance)} if "role" in label.provenance else {}
+    model = {"model": label.provenance["model"]} if "model" in label.provenance else {}
+    return {**roles, **model, SAME_AS: origin(label)}
 
 
 def followed(lines: Mapping[str, str]) -> dict[str, str]:

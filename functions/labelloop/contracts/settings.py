@@ -189,7 +189,11 @@ class Settings:
 
     @property
     def train_share(self) -> float:
-        return 1.0 - self.calibration_share - self.gold_share
+        return 1.0 - self.judge_share
+
+    @property
+    def judge_share(self) -> float:
+        return self.calibration_share + self.gold_share
 
 
 # Where things are: never pinned, because what runs must find them where they are now.

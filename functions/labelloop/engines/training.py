@@ -4,7 +4,7 @@ containers/yolo/README.md.
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from labelloop.contracts import fields, naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.origins import JUDGE, JUDGES_OF_0_1
 from labelloop.contracts.records import Prediction, parse_lines
 from labelloop.contracts.settings import Settings
 from labelloop.engines import archives, model_archives
@@ -20,6 +21,7 @@ from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.store import aws, immutable, storage
 from labelloop.store.callbacks import Outcome
 from labelloop.store.observability import logger
+from labelloop.store.storage import MissingObjectError
 
 MOST_METRICS_BYTES = 50_000_000
 MOST_FILES_BYTES = 200_000_000
@@ -27,21 +29,27 @@ MOST_ARCHIVE_BYTES = 550_000_000  # of model.tar.gz: the most that its weights m
 _NOTHING_TO_STOP = ("ValidationException", "ResourceNotFound")  # it has ended, or there is none
 LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
-    {"Name": "gold:mAP50", "Regex": "gold_mAP50=([0-9.]+)"},
-    {"Name": "gold:mAP50-95", "Regex": "gold_mAP50_95=([0-9.]+)"},
+    {"Name": "judge:mAP50", "Regex": "judge_mAP50=([0-9.]+)"},
+    {"Name": "judge:mAP50-95", "Regex": "judge_mAP50_95=([0-9.]+)"},
 ]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a training job measured: predictions on gold and calibration, of both models, and its metrics file."""
+    """What a training job measured: predictions on the judge images, of both models, and its metrics file."""
 
     metrics: dict[str, Any]
     predictions: dict[str, list[Prediction]]
 
-    def of(self, model: str, images: str) -> list[Prediction]:
-        """`model`: challenger | champion; `images`: gold | calibration. Empty where the job scored none."""
-        return self.predictions.get(f"{model}-{images}", [])
+    def of(self, model: str) -> list[Prediction]:
+        """Of `challenger` or `champion`. Empty where the job scored none."""
+        return [each for name in _names(model, self.predictions) for each in self.predictions[name]]
+
+    def map50(self, model: str) -> float | None:
+        """What the job itself says of `challenger` or `champion`; None where it says nothing of use."""
+        figures = self.metrics.get(JUDGE) or self.metrics.get("gold")  # as version 0.1 called it
+        reported: float | None = ((figures or {}).get(model) or {}).get("map50")
+        return reported
 
 
 def folder(job: str) -> str:
@@ -132,10 +140,27 @@ def read_model(model_uri: str) -> tuple[bytes, ModelDescription]:
     return body, model_archives.describe(model_archives.read(io.BytesIO(body), model_uri), model_uri)
 
 
-def read_truths(dataset_uri: str, images: str) -> list[Annotation]:
-    """The human labels a job was given as `gold` or `calibration`."""
-    key = f"{storage.own_key(dataset_uri).rstrip('/')}/{images}.jsonl"
-    return [Annotation.from_line(line) for line in immutable.read_text_lines(key)]
+def read_truths(dataset_uri: str) -> list[Annotation]:
+    """The human labels a job judges its models by."""
+    place = storage.own_key(dataset_uri).rstrip("/")
+    try:
+        lines = immutable.read_text_lines(f"{place}/{JUDGE}.jsonl")
+    except MissingObjectError:  # version 0.1 gave the job its dataset
+        older = [f"{place}/{name}.jsonl" for name in JUDGES_OF_0_1]
+        if not all(map(storage.exists, older)):
+            raise
+        lines = [line for key in older for line in immutable.read_text_lines(key)]
+    return [Annotation.from_line(line) for line in lines]
+
+
+def stored_scores(job: str, model: str) -> list[Prediction]:
+    """What `challenger` or `champion` saw in the judge images of a job whose scores were stored; nothing otherwise."""
+    found = [storage.find_lines(f"{folder(job)}/scores/{model}-{images}.jsonl") for images in (JUDGE, *JUDGES_OF_0_1)]
+    return [Prediction.from_json(record) for records in found for record in records or ()]
+
+
+def _names(model: str, known: Container[str]) -> list[str]:
+    return [name for name in (f"{model}-{images}" for images in (JUDGE, *JUDGES_OF_0_1)) if name in known]
 
 
 def _metrics(body: bytes, where: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Honeypots: gold-labelled images mixed into labelling jobs, whose answers measure the people.
+"""Honeypots: judge images mixed into labelling jobs, whose answers measure the people.
 
 Pure. In a job's manifest a honeypot has the keys of the job's other lines; which ones they are, and what is true of
 them, stands in another file. Their answers never become labels. Every choice is seeded by the job's name, so doing the
@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from labelloop import tasks
+from labelloop.contracts import origins
 from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.naming import digest
@@ -75,8 +76,8 @@ class Honeypot:
         )
 
 
-def gold(lines: Iterable[str], attribute: str, taken: Collection[str] = ()) -> list[Annotation]:
-    """The gold-labelled human images of a dataset that are not in `taken`, the images that people are asked about.
+def candidates(lines: Iterable[str], attribute: str, taken: Collection[str] = ()) -> list[Annotation]:
+    """The judge images of a dataset that are not in `taken`, the images that people are asked about.
 
     `attribute` is `boxes` or `key-points`: what people are asked for now.
     """
@@ -86,7 +87,11 @@ def gold(lines: Iterable[str], attribute: str, taken: Collection[str] = ()) -> l
         if own_attribute(record) != attribute:
             continue
         human = record[f"{attribute}-metadata"]["human-annotated"] == "yes"
-        if human and record.get("provenance", {}).get("role") == "gold" and record["source-ref"] not in taken:
+        if (
+            human
+            and origins.role_of(record.get("provenance", {})) == origins.JUDGE
+            and record["source-ref"] not in taken
+        ):
             found.append(Annotation.from_line(line))
     return found
 

@@ -75,10 +75,10 @@ def _honeypots(files: Files, number: int, planned: Sequence[_Part], model: str) 
         return []
     taken = {line["source-ref"] for part in planned for line in part.lines}
     evidence = [line for _, line in datasets.evidence(datasets.current().lines)]
-    known = honeypots.gold(evidence, knobs.task, taken)
+    known = honeypots.candidates(evidence, knobs.task, taken)
     counts = [honeypots.share(len(part.lines), knobs.honeypot_rate) for part in planned]
     salt = f"{files.batch_id}/{number}"
-    # Only as many as are needed are looked up: a gold image that was overwritten since has another truth by now.
+    # Only as many as are needed are looked up: a judge image that was overwritten since has another truth by now.
     candidates = honeypots.in_order(known, knobs.seed, salt)
     same = (each for each in candidates if training_images.as_labelled(each.source_ref, each.provenance))
     shown = honeypots.chosen(list(itertools.islice(same, sum(counts))), counts, knobs.seed, salt)

@@ -65,7 +65,7 @@ def versions() -> list[str]:
 
 def card_of(version: str) -> dict[str, Any]:
     """What was noted of a version when it was published: its parent, its hash, its labels by kind."""
-    return immutable.read_json(f"datasets/{version}/card.json")
+    return origins.counts(immutable.read_json(f"datasets/{version}/card.json"))
 
 
 def go_back(version: str, seen: Pointer, facts: Mapping[str, Any]) -> None:
@@ -150,7 +150,7 @@ def merge(parent: Iterable[str], added: Iterable[str]) -> list[str]:
 
 
 def count_labels(lines: Iterable[str]) -> dict[str, int]:
-    counts, lines = dict.fromkeys(("images", "auto", "human", "train", "calibration", "gold"), 0), list(lines)
+    counts, lines = dict.fromkeys(("images", "auto", "human", origins.TRAIN, origins.JUDGE), 0), list(lines)
     for line in lines:
         counts["images"] += 1
         counts["human" if is_human(line) else "auto"] += 1
@@ -167,7 +167,7 @@ def evidence(lines: Iterable[str]) -> list[tuple[str, str]]:
     for number, line in enumerate(lines):
         record = json.loads(line)
         provenance = record.get("provenance", {})
-        if role := str(provenance.get("role", "")):
+        if role := origins.role_of(provenance):
             content, ranked = provenance.get("sha256") or f"line {number}", rank(record)
             if content not in found or ranked > found[content][0]:
                 found[content] = ranked, number, role, line
@@ -185,11 +185,6 @@ def rank(record: Mapping[str, Any]) -> tuple[bool, str]:
 def is_human(line: str) -> bool:
     record = json.loads(line)
     return bool(record[f"{own_attribute(record)}-metadata"]["human-annotated"] == "yes")
-
-
-def role_of(line: str) -> str:
-    """train | calibration | gold for a human label, otherwise empty: what the machine said itself never trains it."""
-    return str(json.loads(line).get("provenance", {}).get("role", ""))
 
 
 def _replaces(line: str, known: str) -> bool:

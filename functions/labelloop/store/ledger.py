@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop.contracts import origins
 from labelloop.contracts.errors import InvalidInputError, NotTheOwnerError, TransientError
 from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
@@ -310,7 +311,7 @@ def rounds_done(batch_id: str) -> int:
 
 
 def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
-    """Fixes the role of each content (sha256 -> train | calibration | gold) at its first human label.
+    """Fixes the role of each content (sha256 -> train | judge) at its first human label.
 
     Returns the role that each content has from then on.
     """
@@ -382,7 +383,7 @@ def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
         row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
         if row is None:
             raise TransientError(f"the role of {sha256} vanished while it was read") from error
-        return str(row["role"])
+        return origins.role(str(row["role"]))
     return role
 
 

@@ -107,7 +107,7 @@ class Boxes:
         last factor for an object the label may have missed. With no box kept the label says "nothing here": nothing
         vouches for that, so it is trusted half (trusted fully, everything a weak model overlooks would be accepted
         first). A dropped candidate on top of a kept box of its class is a second opinion on the same object and not a
-        missed one, so it does not count. The score only ranks; a rule's threshold, fitted on calibration images, gives
+        missed one, so it does not count. The score only ranks; a rule's threshold, fitted on judge images, gives
         it a meaning.
         """
         kept = self.label(prediction, rule)

@@ -195,16 +195,16 @@ class Estimate:
 
 
 def audited_images(
-    gold: Iterable[tuple[Truth, float, int]],
+    judges: Iterable[tuple[Truth, float, int]],
     predictions: Mapping[str, Prediction],
     rule: Rule,
     label_rule: LabelRule,
 ) -> list[Audited]:
-    """What the rule would accept of the sampled gold contents, given as (human label, chance that one of its images
+    """What the rule would accept of the sampled judging contents, given as (human label, chance that one of its images
     was drawn, how many it has).
     """
     audited = []
-    for truth, inclusion_probability, images in gold:
+    for truth, inclusion_probability, images in judges:
         prediction = predictions.get(truth.source_ref)
         if prediction is None or prediction.status != "ok":
             continue

@@ -1,4 +1,4 @@
-"""The one random draw of a batch, and who of the humanly labelled may train, calibrate or judge.
+"""The one random draw of a batch, and who of the humanly labelled may train or judge.
 
 Both are hashes, not generator states: the same seed, key and content give the same draw on every machine, in every
 order and on every replay. `draw` and `role` are salted differently, so the role says nothing about the draw.
@@ -19,12 +19,11 @@ from labelloop.contracts.records import InventoryItem
 class Shares:
     """How the sampled images are divided among the roles: any non-negative numbers with a positive sum."""
 
-    train: float = 0.50
-    calibration: float = 0.25
-    gold: float = 0.25
+    train: float = 0.5
+    judge: float = 0.5
 
     def __post_init__(self) -> None:
-        shares = (self.train, self.calibration, self.gold)
+        shares = (self.train, self.judge)
         if not all(0 <= share < math.inf for share in shares) or sum(shares) <= 0:
             raise ValueError(f"the role shares must be non-negative and not all zero, but are {shares}")
 
@@ -59,16 +58,14 @@ def draw_sample(
 
 
 def role_of(sha256: str, sampled: bool, shares: Shares, seed: int) -> str:
-    """`train`, `calibration` or `gold` for content with this hash (or its near-duplicate group's hash).
+    """`train` or `judge` for content with this hash (or its near-duplicate group's hash).
 
-    Only sampled content may be gold or calibration: what judges the machine must not have been picked by the machine.
+    Only sampled content may judge: what judges the machine must not have been picked by the machine.
     """
     if not sampled:
         return "train"
-    point = _uniform("role", seed, sha256) * (shares.train + shares.calibration + shares.gold)
-    if point < shares.gold:
-        return "gold"
-    return "calibration" if point < shares.gold + shares.calibration else "train"
+    point = _uniform("role", seed, sha256) * (shares.train + shares.judge)
+    return "judge" if point < shares.judge else "train"
 
 
 def _uniform(salt: str, *parts: int | str) -> float:

@@ -1,6 +1,6 @@
 """The policy `target-quality`: Ground Truth's rule for automated labelling.
 
-A label stands from the smallest score on whose calibration images reach the target in the mean.
+A label stands from the smallest score on whose judge images reach the target in the mean.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class TargetQuality:
 
 
 def fit_threshold(scored: Sequence[tuple[float, float]], target: float, minimum: int = 20) -> float | None:
-    """The smallest score threshold whose accepted calibration images reach `target` mean quality.
+    """The smallest score threshold whose accepted judge images reach `target` mean quality.
 
-    `scored` holds (score, quality) per calibration image; at least `minimum` of them must be accepted, else one lucky
+    `scored` holds (score, quality) per judge image; at least `minimum` of them must be accepted, else one lucky
     image would set the threshold. None when no threshold does it: then nothing may be accepted. Raises
     InvalidInputError for a score or quality outside 0..1 or NaN.
     """
     for score, quality in scored:
         if not (0 <= score <= 1 and 0 <= quality <= 1):
-            raise InvalidInputError(f"calibration: fields 'score' and 'quality' lie in 0..1, not {score}, {quality}")
+            raise InvalidInputError(f"judge images: fields 'score' and 'quality' lie in 0..1, not {score}, {quality}")
     ranked = sorted(scored, reverse=True)
     threshold, total = None, 0.0
     for accepted, (score, quality) in enumerate(ranked, start=1):
