@@ -44,6 +44,10 @@ from local import stack
 BUILD = stack.REPO_ROOT / "build" / "demo"
 STACK_NAME = "labelloop"
 SECONDS_BETWEEN_LOOKS = 1.0
+FIGURES = (
+    *("target", "auto_share", "auto_mean_iou", "human_mean_iou", "people_agreement", "models_promoted", "saving"),
+    "peak_memory_mib",
+)
 
 
 def main() -> int:
@@ -99,6 +103,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             shown = gallery.examples(judged, outcome.batch["rejected_reasons"], results.reader())
         told = summary.Run(
             source=batch.source,
+            target=float(_parameter(server, "TargetMeanIou")),
             workers=int(_parameter(server, "WorkersPerObject")),
             cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
             seconds=clock.parts,
@@ -223,8 +228,10 @@ def _conclude(console: Console, found: Mapping[str, Any], out: Path) -> None:
         counts = (str(row[name]) for name in ("human", "auto", "deferred"))
         table.add_row(str(row["round"]), row["model_version"] or "none yet", *counts, score)
     console.print(table)
-    for name in ("auto_share", "auto_mean_iou", "human_mean_iou", "models_promoted", "saving", "peak_memory_mib"):
+    for name in FIGURES:
         console.print(f"  {name:18} {found[name]}")
+    for sentence in page.sentences(found):
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     if found["by_hand"]:
         console.print(f"  {'by your hand':18} {page.by_hand(found['by_hand'])}")
     for name in ("first_labels_seconds", "wall_seconds"):

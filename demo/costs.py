@@ -18,6 +18,7 @@ class Prices:
 
     human_object: float
     human_worker: float
+    human_verdict: float
     machine_image: float
     gpu_hour: float
     inference_images_per_second: float
@@ -27,9 +28,15 @@ class Prices:
 
 @dataclass(frozen=True)
 class Work:
-    """What was done. `inferred` counts images seen by a model over all rounds, `inference_rounds` the wake-ups."""
+    """What was done. `labelled` images have a label that was made for them, `drawn` were drawn or corrected by people,
+    `twice` of those by two where one is usual; `verdicts` were given on proposed labels, audits among them. `inferred`
+    counts images seen by a model over all rounds, `inference_rounds` the wake-ups.
+    """
 
-    human: int
+    labelled: int
+    drawn: int
+    twice: int
+    verdicts: int
     auto: int
     workers: int
     inferred: int
@@ -60,17 +67,30 @@ def read_prices(path: Path = PRICES) -> Prices:
 
 
 def price(work: Work, prices: Prices) -> Cost:
-    """All-human is the same labelled images (auto and human), each by as many workers; rejected files cost nothing."""
+    """All-human is the same images, each drawn by as many workers; rejected files cost nothing. A second opinion costs
+    its worker; Ground Truth's fee is for the object.
+    """
     per_image = prices.human_object + work.workers * prices.human_worker
+    per_verdict = prices.human_object + work.workers * prices.human_verdict
     hours = (
         work.inferred / prices.inference_images_per_second + work.inference_rounds * prices.inference_idle_seconds
     ) / SECONDS_PER_HOUR
     trained = work.trainings * prices.training_minutes / MINUTES_PER_HOUR
-    each = f"${prices.human_object:.3f} + {work.workers} × ${prices.human_worker:.3f}"
+    fee, workers = f"${prices.human_object:.3f}", work.workers
     parts = (
-        ("people", f"{work.human} images × ({each})", work.human * per_image),
+        ("people", f"{work.drawn} images × ({fee} + {workers} × ${prices.human_worker:.3f})", work.drawn * per_image),
+        (
+            "second opinions",
+            f"{work.twice} images × ${prices.human_worker:.3f}",
+            work.twice * prices.human_worker,
+        ),
+        (
+            "verdicts and audits",
+            f"{work.verdicts} images × ({fee} + {workers} × ${prices.human_verdict:.3f})",
+            work.verdicts * per_verdict,
+        ),
         ("machine labels", f"{work.auto} images × ${prices.machine_image:.3f}", work.auto * prices.machine_image),
         ("inference", f"{hours:.2f} GPU hours × ${prices.gpu_hour:.2f}", hours * prices.gpu_hour),
         ("training", f"{trained:.2f} GPU hours × ${prices.gpu_hour:.2f}", trained * prices.gpu_hour),
     )
-    return Cost(parts, (work.human + work.auto) * per_image)
+    return Cost(parts, work.labelled * per_image)

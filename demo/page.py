@@ -20,6 +20,7 @@ OUTCOMES = (
     ("rejected", "rejected"),
     ("deferred", "waiting for the next round"),
 )
+CHARGED = {"machine labels": "auto", "inference": "machine", "training": "machine"}  # the rest is people's work
 Summary = Mapping[str, Any]
 
 
@@ -42,6 +43,18 @@ def headline(summary: Summary) -> str:
     if summary["saving"] < 0:
         return f"{counted}, which costs {-summary['saving']:.0%} more than all-human labelling."
     return f"{counted}, saving {summary['saving']:.0%} against all-human labelling."
+
+
+def sentences(summary: Summary) -> list[str]:
+    """What a person reads before trusting the figures: promise, estimates, and what became of the second training."""
+    said = [summary["promise"] or summary["why_nothing"]]
+    said += [each["sentence"] for each in summary["audit"] if each["auto_labels"]]
+    return [*said, _second(summary)]
+
+
+def _second(summary: Summary) -> str:
+    second = summary["second_training"]
+    return f"{'A' if second['trained'] else 'No'} second model was trained: {second['why']}."
 
 
 def _head(summary: Summary) -> str:
@@ -143,6 +156,8 @@ def _models(summary: Summary) -> str:
         for model in summary["models"]
     ]
     kept = [f"Round {each['round']}: {each['said']}" for each in summary["trainings"]]
+    if not summary["second_training"]["trained"]:
+        kept.append(_second(summary))
     listed = "".join(f"<li>{escape(text)}</li>" for text in kept)
     judge = summary["judge_images"]
     body = bars(drawn, 1.0) if drawn else "<p>No model was trained.</p>"
@@ -156,7 +171,8 @@ def _models(summary: Summary) -> str:
 
 def _quality(summary: Summary) -> str:
     if summary["auto_mean_iou"] is None:
-        return "<h2>How good are the machine's labels?</h2><p>No machine label was accepted.</p>"
+        why = escape(summary["why_nothing"])
+        return f"<h2>How good are the machine's labels?</h2><p>No machine label was accepted. {why}</p>"
     ticks = [f"{place / BINS:.1f}–{(place + 1) / BINS:.1f}" for place in range(BINS)]
     used = [each for each in summary["audit"] if each["auto_labels"]]
     audit = [
@@ -173,9 +189,22 @@ def _quality(summary: Summary) -> str:
         f"{columns(summary['auto_iou_histogram'], ticks, 'auto')}"
         "<p class='small soft'>Accepted images by their IoU with the truth.</p>"
         "<h3>Would you have known without the truth?</h3>"
-        "<p class=soft>The loop estimates this quality itself, from the sampled judge images that people labelled.</p>"
+        f"<p>What was promised: {escape(summary['promise']) or 'nothing'}</p>{_looked_at(summary)}"
         f"{table(header, audit)}{_sentences(used)}"
     )
+
+
+def _looked_at(summary: Summary) -> str:
+    """What the loop's own estimate rests on, and how far people agree."""
+    told = "The loop estimates this quality itself, from the sampled judge images that people labelled"
+    if summary["audited"]:
+        told += (
+            f", and from {summary['audited']} of the accepted labels, which people looked at before any was published; "
+            f"they corrected {summary['corrected']} of these, which count as theirs"
+        )
+    if summary["people_agreement"] is not None:
+        told += f". Two people who label the same image agree at {summary['people_agreement']:.2f}"
+    return f"<p class=soft>{told}.</p>"
 
 
 def _estimate(each: Mapping[str, Any]) -> str:
@@ -199,8 +228,7 @@ def _sentences(audit: Iterable[Mapping[str, Any]]) -> str:
 
 def _cost(summary: Summary) -> str:
     whole = max(summary["cost_all_human"], summary["cost"])
-    css = {"people": "human", "machine labels": "auto", "inference": "machine", "training": "machine"}
-    parts = [(css[part["what"]], part["amount"]) for part in summary["cost_parts"]]
+    parts = [(CHARGED.get(part["what"], "human"), part["amount"]) for part in summary["cost_parts"]]
     total, all_human = f"${summary['cost']:.2f}", f"${summary['cost_all_human']:.2f}"
     rows = [
         ("this loop", "people, GPU hours", parts, total),

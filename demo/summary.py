@@ -8,7 +8,7 @@ from typing import Any
 
 from labelloop.contracts.manifests import Annotation
 
-from demo import evaluate
+from demo import evaluate, promises
 from demo.annotators import Truth
 from demo.costs import Prices, Work, price
 from demo.follow import FailedPart
@@ -38,11 +38,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """What the demo measured and was told about itself. by_hand: what the person at this machine was asked and did;
-    notes: what was mended or left out of people's own truth.
+    """What the demo measured and was told about itself. target: the stack's TargetMeanIou; by_hand: what the person at
+    this machine was asked and did; notes: what was mended or left out of people's own truth.
     """
 
     source: str
+    target: float
     workers: int
     cores: int
     seconds: Mapping[str, float]
@@ -87,6 +88,7 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "truth_notes": list(run.notes),
         "classes": list(truth.classes),
         "cores": run.cores,
+        **promises.told(batch, outcome.trainings, run.target),
         "human_mean_iou": _rounded(evaluate.mean_quality(human)),
         "auto_iou_histogram": evaluate.histogram(auto),
         "judge_images": outcome.judge,
@@ -117,8 +119,14 @@ def problems(outcome: Outcome, counts: Mapping[str, int]) -> list[str]:
 
 def _work(batch: Mapping[str, Any], counts: Mapping[str, int], outcome: Outcome, workers: int) -> Work:
     inferring = [row for row in batch["rounds"] if row["inferred"]]
+    drawing = [job for job in batch["jobs"] if job["kind"] != "verify"]
+    verdicts = [job for job in batch["jobs"] if job["kind"] == "verify"]
+    copies = batch.get("copies", {})
     return Work(
-        human=counts["human"] - batch.get("copies", {}).get("human", 0),
+        labelled=counts["human"] + counts["auto"] - copies.get("human", 0),
+        drawn=sum(job["labelled"] + job.get("unusable", 0) for job in drawing),
+        twice=sum(job.get("double-labelled", 0) for job in drawing) if workers == 1 else 0,
+        verdicts=sum(job["labelled"] + job["rejected"] + job.get("unusable", 0) for job in verdicts),
         auto=counts["auto"],
         workers=workers,
         inferred=sum(row["inferred"] for row in inferring),

@@ -23,7 +23,7 @@ from demo.progress import Training
 
 PREFIX = "incoming/demo/"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PRICES = Prices(0.08, 0.04, 0.0, 0.72, 20.0, 900.0, 15.0)
+PRICES = Prices(0.08, 0.04, 0.01, 0.0, 0.72, 20.0, 900.0, 15.0)
 FIELDS = [
     "images",
     "auto",
@@ -83,6 +83,8 @@ def outcome():
             "rejected": 0,
             "deferred": 0,
             "inferred": 23,
+            "audited": 10,
+            "corrected": 1,
         },
     ]
     batch = {
@@ -94,6 +96,15 @@ def outcome():
         "deferred": 0,
         "sampled": 15,
         "rounds": rows,
+        "jobs": [
+            {"kind": "annotate", "labelled": 15, "rejected": 0, "double-labelled": 2},
+            {"kind": "adjust", "labelled": 5, "rejected": 0, "unusable": 1},
+            {"kind": "verify", "labelled": 9, "rejected": 1},
+        ],
+        "promises": [
+            {"round": 2, "promise": "Accepted labels reach 0.45.", "missing": "", "attainable": [[0.45, 0.5]]}
+        ],
+        "people_agreement": {"images": 2, "quality": 0.91},
         "rejected_reasons": {key(38): "empty: no bytes", key(39): "not-an-image: <b>text</b>"},
         "audit": [
             {
@@ -127,7 +138,7 @@ def outcome():
 
 def run():
     files = {"build/demo/summary.json": "every figure"}
-    return summary.Run("40 drawn scenes", 1, 2, {"loop": 61.2}, 20.04, 123.44, 2222.4, files)
+    return summary.Run("40 drawn scenes", 0.45, 1, 2, {"loop": 61.2}, 20.04, 123.44, 2222.4, files)
 
 
 def build(**changed):
@@ -187,11 +198,21 @@ def test_a_rendition_is_judged_by_the_truth_of_its_original():
 
 def test_the_cost_is_people_plus_machines_and_all_human_the_same_images():
     found = build()
-    # 20 by people at 0.12; 23 images seen in one wake-up; two trainings of a quarter of an hour at 0.72 an hour.
+    # 21 drawings at 0.12, one of no use; two second opinions at 0.04; ten verdicts at 0.09; 23 images in one wake-up;
+    # two trainings of a quarter of an hour at 0.72 an hour.
+    people = 21 * 0.12 + 2 * 0.04 + 10 * 0.09
     inference, training = (23 / 20 + 900) / 3600 * 0.72, 2 * 0.25 * 0.72
-    assert found["cost"] == pytest.approx(20 * 0.12 + inference + training, abs=0.006)
+    assert found["cost"] == pytest.approx(people + inference + training, abs=0.006)
     assert found["cost_all_human"] == pytest.approx(38 * 0.12)
-    assert found["saving"] == pytest.approx(1 - (2.4 + inference + training) / 4.56, abs=1e-4)
+    assert found["saving"] == pytest.approx(1 - (people + inference + training) / 4.56, abs=1e-4)
+    assert sum(part["amount"] for part in found["cost_parts"]) == pytest.approx(found["cost"], abs=0.006)
+
+
+def test_where_several_people_label_everything_no_opinion_is_a_second_one():
+    twice = build()["cost_parts"][1]
+    assert (twice["what"], twice["amount"]) == ("second opinions", 0.08)
+    found = summary.build(outcome(), truth(), PRICES, replace(run(), workers=3))
+    assert found["cost_parts"][1]["amount"] == 0
 
 
 @pytest.mark.parametrize(
@@ -266,6 +287,9 @@ def test_the_page_says_the_claim_and_shows_what_was_asked_for():
     assert "not-an-image: &lt;b&gt;text&lt;/b&gt;" in text and "<b>text" not in text
     assert "prefers-color-scheme: dark" in text
     assert "v000002-bb not promoted. not surely better" in text
+    assert "What was promised: Accepted labels reach 0.45." in text
+    assert "from 10 of the accepted labels" in text and "they corrected 1 of these" in text
+    assert "agree at 0.91" in text
 
 
 def test_failures_and_problems_stand_at_the_top():
