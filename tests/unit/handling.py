@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from acting import acting_as
 from labelloop.batch import batches
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.records import Prediction
 from labelloop.store import storage
@@ -94,9 +95,8 @@ def registered(trigger: dict[str, Any] | None = None, name: str = "one") -> dict
 
 def crown(version: str = MODEL, threshold: float | None = 0.5, previous: str = "") -> None:
     """Makes a champion with its thresholds."""
-    storage.write_json(
-        THRESHOLDS, {"model": version, "dataset": "none", "target": 0.8, "accept": threshold, "images": 9}
-    )
+    fitted = {"model": version, "dataset": "none", "target": 0.8, "accept": threshold, "images": 9}
+    storage.write_json(THRESHOLDS, {**fitted, "label_rule": LabelRule(0.25).to_json()})
     value = {
         "version": version,
         "endpoint": f"labelloop-{version}",

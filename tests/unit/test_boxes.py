@@ -13,6 +13,7 @@ from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Prediction
 from labelloop.people.answers import BoxAnswer
 from labelloop.tasks.boxes import Boxes
+from labelloop.tasks.quality import image_quality
 from labelloop.trust.judgement import image_score, label_boxes
 from seen_boxes import seen
 
@@ -46,19 +47,22 @@ def test_surer_boxes_raise_the_score_and_surer_doubts_lower_it(confidences, data
 
 
 @pytest.mark.fault("C16")
-def test_a_picture_in_which_nothing_was_seen_is_never_surer_than_a_sure_box():
-    assert image_score(seen(), KEEP) < image_score(seen(0.9), KEEP)
+def test_a_picture_in_which_nothing_was_seen_is_never_surer_than_a_box_until_judge_images_say_so():
+    assert image_score(seen(), KEEP) == 0.2 < image_score(seen(0.4), KEEP)
+    proved = replace(KEEP, empty_good=8.0, empty_images=8)
+    refuted = replace(KEEP, empty_images=8)
+    assert image_score(seen(), refuted) < 0.2 < 0.8 < image_score(seen(), proved)
+    assert image_score(seen(0.3), proved) == round(image_score(seen(), proved) * 0.85, 6), "but something was there"
 
 
 def test_known_scores():
-    assert image_score(seen(), KEEP) == 0.5
-    assert image_score(seen(0.3), KEEP) == 0.35
-    assert image_score(seen(0.9, 0.5), KEEP) == 0.6
-    assert image_score(seen(0.9, 0.5, 0.2), KEEP) == 0.48
+    assert image_score(seen(0.9, 0.5), KEEP) == 0.7
+    assert image_score(seen(0.9, 0.5, 0.2), KEEP) == 0.63, "the sure ones leave room for what is expected to be missing"
+    assert image_score(seen(0.9, 0.9, 0.3, 0.3), KEEP) == 0.6375, "1.8 / 2.4 * 0.85"
     kept, repeated = Box("head", 0, 0, 40, 40, 0.9), Box("head", 2, 0, 40, 40, 0.3)
     on_top = Prediction("a", "ok", 640, 480, "v1", (kept, repeated))
     assert image_score(on_top, KEEP) == 0.9
-    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.63
+    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.6375
 
 
 @given(strategies.predictions(), strategies.confidences)
@@ -66,6 +70,22 @@ def test_the_label_is_what_is_confident_enough(prediction, keep):
     kept = label_boxes(prediction, LabelRule(keep))
     assert all(box.confidence >= keep for box in kept)
     assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
+
+
+def test_a_box_on_top_of_a_surer_one_of_its_class_is_no_part_of_the_label_where_the_rule_says_so():
+    sure, twice = Box("head", 0, 0, 40, 40, 0.9), Box("head", 5, 0, 40, 40, 0.8)
+    other = replace(twice, label="hand")
+    prediction = Prediction("a", "ok", 640, 480, "v1", (twice, other, sure))
+    assert label_boxes(prediction, LabelRule(0.4, 0.5)) == (other, sure), "in their order"
+    assert label_boxes(prediction, LabelRule(0.4, 0.8)) == (twice, other, sure), "they overlap by less"
+    assert image_score(replace(prediction, boxes=(twice, sure)), LabelRule(0.4, 0.5)) == 0.9
+
+
+@given(strategies.predictions(), strategies.boxes(), st.lists(strategies.confidences, max_size=4))
+def test_qualities_by_several_rules_are_those_of_the_labels(prediction, truth, keeps):
+    rules = [LabelRule(keep, nms_iou) for keep in keeps for nms_iou in (1.0, 0.5)]
+    one_by_one = [image_quality(label_boxes(prediction, rule), truth) for rule in rules]
+    assert TASK.qualities(prediction, truth, rules) == one_by_one
 
 
 def test_the_gate_measures_average_precision_and_nothing_where_there_is_no_truth() -> None:

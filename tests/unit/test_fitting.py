@@ -1,17 +1,21 @@
 """A model's thresholds: fitted on what it saw in the judge images, and on nothing else."""
 
 from dataclasses import replace
+from math import fsum
+from random import Random
 
 import pytest
 from accept_policies import KNOBS
 from annotation_lines import annotation
 from handling import MODEL, handle
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
 from labelloop.store import storage
 from labelloop.trust import fitting
+from labelloop.trust.judgement import label_quality
 from training_files import JOB, assembled, judge
 
 TRUTHS = [annotation(f"{number}.jpg", role="judge") for number in range(4)]
@@ -48,9 +52,60 @@ def test_images_that_the_model_did_not_see_or_refused_count_for_nothing() -> Non
 
 def test_quality_is_that_of_the_label_which_the_machine_would_give_not_of_all_that_it_saw() -> None:
     doubted = [replace(seen(truth), boxes=(*seen(truth).boxes, Box("bag", 80, 40, 9, 9, 0.3))) for truth in TRUTHS]
-    assert fitted(doubted, keep_confidence=0.4)["mean_quality"] == 1
-    told = fitted(doubted, keep_confidence=0.3, target_mean_iou=0.5)
-    assert (told["mean_quality"], told["label_rule"]["keep_confidence"]) == (0.5, 0.3)
+    told = fitted(doubted, keep_confidence=0.25)
+    assert told["mean_quality"] == 1 and told["label_rule"]["keep_confidence"] == 0.35, "the first that drops the bag"
+
+
+def test_what_the_stack_says_is_the_rule_where_no_other_is_better_or_nothing_was_judged() -> None:
+    assert fitted([seen(truth) for truth in TRUTHS], keep_confidence=0.33)["label_rule"]["keep_confidence"] == 0.33
+    usual = LabelRule(0.33)
+    assert fitting.label_rule([], usual) == usual == LabelRule.from_json(fitted([], keep_confidence=0.33)["label_rule"])
+
+
+def test_a_model_that_sees_things_twice_gets_a_rule_that_drops_the_second() -> None:
+    def twice(truth: Annotation) -> Prediction:
+        (box,) = seen(truth).boxes
+        return replace(seen(truth), boxes=(box, replace(box, width=box.width * 0.9, confidence=0.89)))
+
+    told = fitted([twice(truth) for truth in TRUTHS])
+    assert told["label_rule"]["nms_iou"] == 0.5 and told["mean_quality"] == 1
+
+
+def test_the_rule_knows_how_good_empty_labels_are() -> None:
+    nothing_there = [replace(truth, boxes=()) for truth in TRUTHS[:1]]
+    overlooked = [seen(truth, boxes=()) for truth in TRUTHS[:3]]
+    pairs = fitting.seen([*overlooked, seen(TRUTHS[3])], [*nothing_there, *TRUTHS[1:]])
+    rule = fitting.label_rule(pairs, LabelRule(0.25))
+    assert (rule.empty_good, rule.empty_images) == (1.0, 3) and rule.empty_score == 0.25
+
+
+def judged(random: Random, images: int) -> list[tuple[Prediction, Annotation]]:
+    truths = [annotation(f"{number}.jpg", role="judge") for number in range(images)]
+    return fitting.seen([blurred(truth, random) for truth in truths], truths)
+
+
+def blurred(truth: Annotation, random: Random) -> Prediction:
+    boxes = [
+        replace(box, left=box.left + random.uniform(0, 9), confidence=round(random.random(), 4))
+        for box in truth.boxes
+        for _ in range(3)
+    ]
+    return seen(truth, boxes=tuple(boxes))
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_no_rule_of_the_grid_labels_the_judge_images_better(seed) -> None:
+    pairs = judged(Random(seed), 6)
+
+    def mean(rule: LabelRule) -> float:
+        return fsum(label_quality(prediction, truth, rule) for prediction, truth in pairs) / len(pairs)
+
+    best = fitting.label_rule(pairs, LabelRule(0.25))
+    tried = [LabelRule(percent / 100, nms) for percent in range(10, 85, 5) for nms in (1.0, 0.5)]
+    assert mean(best) >= max(map(mean, [LabelRule(0.25), *tried]))
+    if mean(best) == mean(LabelRule(0.25)):
+        assert (best.keep_confidence, best.nms_iou) == (0.25, 1.0)
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))

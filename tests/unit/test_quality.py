@@ -16,6 +16,8 @@ from labelloop.tasks.quality import (
     map50_95,
     match_boxes,
     mean_average_precision,
+    qualities_of_parts,
+    surest_of_each,
 )
 
 from tests.support import strategies
@@ -55,6 +57,28 @@ def test_matches_are_one_to_one_and_of_one_class(some, others):
     matches = match_boxes(some, others)
     assert len({i for _, i, _ in matches}) == len({j for _, _, j in matches}) == len(matches)
     assert all(some[i].label == others[j].label and iou(some[i], others[j]) == overlap for overlap, i, j in matches)
+
+
+@given(strategies.boxes(), strategies.boxes(), st.data())
+def test_the_quality_of_a_part_is_that_of_the_boxes_alone(some, others, data):
+    parts = data.draw(st.lists(st.sets(st.sampled_from(range(len(some))) if some else st.nothing()), max_size=4))
+    alone = [image_quality([some[place] for place in sorted(part)], others) for part in parts]
+    assert list(qualities_of_parts(some, others, parts)) == alone
+
+
+@given(strategies.boxes(), strategies.confidences, strategies.confidences, st.randoms())
+def test_suppression_leaves_the_surest_of_boxes_that_overlap_whichever_faint_ones_are_dropped(some, most, keep, random):
+    left = [some[place] for place in surest_of_each(some, most)]
+    for box in some:
+        surer = [other for other in left if other.confidence >= box.confidence and other.label == box.label]
+        assert box in left or any(iou(box, other) > most for other in surer)
+    assert not any(
+        iou(one, other) > most and one.label == other.label for n, one in enumerate(left) for other in left[:n]
+    )
+    sure = [box for box in some if box.confidence >= keep]
+    assert [sure[place] for place in surest_of_each(sure, most)] == [box for box in left if box.confidence >= keep]
+    mixed = random.sample(some, len(some))
+    assert sorted(map(repr, (mixed[place] for place in surest_of_each(mixed, most)))) == sorted(map(repr, left))
 
 
 def test_image_quality_of_known_labels():

@@ -32,11 +32,10 @@ def test_a_round_without_a_model_has_no_rule() -> None:
 def test_what_a_round_pinned_holds_when_the_stack_changes_its_settings(thresholds_uri, change_setting, policy) -> None:
     change_setting("ACCEPT_POLICY", policy)
     change_setting("ACCEPT_THRESHOLD", "0.6")
-    change_setting("KEEP_CONFIDENCE", "0.3")
     pin = pinned(thresholds_uri)
     before = rounds.rule(pin), rounds.label_rule(pin)
     assert before[0] == Rule(0.6, f"fixed/0.6@{MODEL}") if policy == "fixed" else before[0].threshold == 0.5
-    assert before[1] == LabelRule(0.3)
+    assert before[1] == LabelRule(0.25)
     change_setting("ACCEPT_POLICY", "fixed" if policy == "target-quality" else "target-quality")
     change_setting("ACCEPT_THRESHOLD", "0.9")
     change_setting("KEEP_CONFIDENCE", "0.8")
@@ -59,13 +58,15 @@ def test_a_round_pins_the_label_rule_that_was_fitted_to_its_model() -> None:
 
 @given(strategies.confidences)
 @hypothesis_settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_boxes_that_count_are_those_that_the_threshold_was_fitted_with(change_setting, confidence) -> None:
+def test_what_version_0_1_fitted_says_what_a_label_is_and_accepts_none_because_scores_were_others(
+    change_setting, confidence
+) -> None:
     change_setting("ACCEPT_POLICY", "target-quality")
     fitted = {"target": 0.8, "dataset": "d1", "accept": 0.55, "keep_confidence": confidence}
     write_otherwise(THRESHOLDS, [fitted])
     pin = pinned(storage.uri(THRESHOLDS))
     assert rounds.label_rule(pin) == LabelRule(confidence)
-    assert rounds.rule(pin) == Rule(0.55, f"target-quality/0.8@{MODEL}/d1")
+    assert rounds.rule(pin) == Rule(None, f"target-quality/0.8@{MODEL}/d1")
 
 
 def test_what_version_0_1_did_not_pin_is_the_stacks(thresholds_uri, change_setting) -> None:

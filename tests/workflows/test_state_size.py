@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from labelloop.batch.batches import shard_name
+from labelloop.contracts.label_rules import LabelRule
 from loop import Loop
 
 from tests.support.pictures import CLASS, SIDE, Picture, pictures
@@ -85,7 +86,8 @@ def write_round(loop: Loop, batch: str, keys: list[str]) -> None:
     ]
     write_lines(loop, f"batches/{batch}/predictions/1/earlier.jsonl", predictions)
     thresholds = f"models/{MODEL}/thresholds/none.json"
-    loop.put(thresholds, json.dumps({"accept": 0.9, "target": 0.75, "dataset": "none"}).encode())
+    fitted = {"accept": 0.9, "target": 0.75, "dataset": "none", "label_rule": LabelRule(0.25).to_json()}
+    loop.put(thresholds, json.dumps(fitted).encode())
     pin = {"round": 1, "endpoint": "labelloop-gone", "thresholds_uri": f"s3://{loop.bucket}/{thresholds}"}
     pin |= {"model": MODEL, "predictions_round": 1}
     loop.put(f"batches/{batch}/rounds/1.json", json.dumps(pin).encode())

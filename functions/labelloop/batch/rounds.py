@@ -38,4 +38,8 @@ def label_rule(pinned: Mapping[str, Any]) -> LabelRule:
 
 
 def _fitted(thresholds_uri: str) -> Fitted:
-    return immutable.read_json(storage.own_key(thresholds_uri))
+    """What was fitted before there were label rules fits another score than today's: then nothing is accepted, until
+    the next training has fitted the model again.
+    """
+    fitted = immutable.read_json(storage.own_key(thresholds_uri))
+    return fitted if "label_rule" in fitted else {**fitted, "accept": None}

@@ -124,8 +124,8 @@ LIMITS = {
     ),
     "KEEP_CONFIDENCE": Knob(
         "0.25",
-        "Confidence from which a predicted box is part of a label. Fainter ones, from 0.05, only lower the score of "
-        "the image.",
+        "Confidence from which a predicted box is part of a label, until judge images show another one to be better "
+        "for the model. Fainter boxes, from 0.05, only lower the score of the image.",
         0.05,
         0.95,
         kind=float,

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelloop.contracts import naming
 from labelloop.contracts.augmented import label_value
-from labelloop.contracts.label_rules import LabelRule
+from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, Prediction
@@ -19,12 +19,11 @@ from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
 from labelloop.tasks.port import Answer, Form, Page
 from labelloop.tasks.proposals import proposal_line
-from labelloop.tasks.quality import Truth, image_quality, iou, map50, match_boxes
+from labelloop.tasks.quality import Truth, image_quality, iou, map50, match_boxes, qualities_of_parts, surest_of_each
 
 ANSWER_ATTRIBUTE = "human-boxes"
 SAME_OBJECT_IOU = 0.5
 FOUND_IOU = 0.5
-NOTHING_SEEN = 0.5
 
 
 class Boxes:
@@ -96,33 +95,33 @@ class Boxes:
         return Page(list(names), shown, shown, "One tight box around every " + naming.listed(names))
 
     def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
-        """The boxes that are at least as confident as the rule asks, in their order."""
-        return tuple(box for box in prediction.boxes if (box.confidence or 0.0) >= rule.keep_confidence)
+        """The boxes that are confident enough and that are not dropped for a surer one, in their order."""
+        return tuple(prediction.boxes[place] for place in _kept(_left(prediction, rule.nms_iou), prediction, rule))
+
+    def qualities(self, prediction: Prediction, truth: Sequence[Box], rules: Sequence[LabelRule]) -> list[float]:
+        left = {nms_iou: _left(prediction, nms_iou) for nms_iou in {rule.nms_iou for rule in rules}}
+        parts = [frozenset(_kept(left[rule.nms_iou], prediction, rule)) for rule in rules]
+        return list(qualities_of_parts(prediction.boxes, truth, parts))
 
     def score(self, prediction: Prediction, rule: LabelRule) -> float:
         """
-            score = (mean + minimum of the kept confidences) / 2 * (1 - strongest dropped candidate)
+            score = S / max(kept, S + D) * (1 - m / 2)
 
-        The mean speaks for the label as a whole, the minimum for its weakest box (one wrong box spoils a label), the
-        last factor for an object the label may have missed. With no box kept the label says "nothing here": nothing
-        vouches for that, so it is trusted half (trusted fully, everything a weak model overlooks would be accepted
-        first). A dropped candidate on top of a kept box of its class is a second opinion on the same object and not a
-        missed one, so it does not count. The score only ranks; a rule's threshold, fitted on judge images, gives
-        it a meaning.
+        S is the sum of the kept confidences: the boxes that one may expect to be right of `kept`. D is that of the
+        dropped candidates: the objects that one may expect to be missing; m is the largest of them. A candidate on top
+        of a kept box of its class is a second opinion on the same object and not a missed one, so it does not count.
+        With no box kept the label says "nothing here", and that is trusted as far as it proved right on judge images:
+        `LabelRule.empty_score * (1 - m / 2)`. Compared with other formulas: docs/measurements.md, "The score".
+        The score only ranks; a policy that is fitted on judge images gives it a meaning.
         """
-        kept = self.label(prediction, rule)
-        missed = max(
-            (
-                box.confidence or 0.0
-                for box in prediction.boxes
-                if (box.confidence or 0.0) < rule.keep_confidence and not _repeats(box, kept)
-            ),
-            default=0.0,
-        )
-        confidences = [box.confidence or 0.0 for box in kept]
+        places = frozenset(_kept(_left(prediction, rule.nms_iou), prediction, rule))
+        kept = [box for place, box in enumerate(prediction.boxes) if place in places]
+        others = [box for place, box in enumerate(prediction.boxes) if place not in places]
+        dropped = [box.confidence or 0.0 for box in others if not _repeats(box, kept)]
         # fsum, because its result does not depend on the order of the boxes.
-        trust = (math.fsum(confidences) / len(confidences) + min(confidences)) / 2 if confidences else NOTHING_SEEN
-        return round(trust * (1 - missed), 6)
+        sure, missing = math.fsum(box.confidence or 0.0 for box in kept), math.fsum(dropped)
+        trust = sure / max(len(kept), sure + missing) if kept else rule.empty_score
+        return round(trust * (1 - max(dropped, default=0.0) / 2), 6)
 
     def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
         """COCO's mean average precision at an overlap of one half."""
@@ -130,6 +129,17 @@ class Boxes:
 
     def found(self, marks: Sequence[Box], truth: Sequence[Box]) -> set[int]:
         return {index for overlap, _, index in match_boxes(marks, truth) if overlap >= FOUND_IOU}
+
+
+def _left(prediction: Prediction, nms_iou: float) -> Sequence[int]:
+    """The places of the boxes that are dropped for no surer one."""
+    if nms_iou >= NO_SUPPRESSION:
+        return range(len(prediction.boxes))
+    return surest_of_each(prediction.boxes, nms_iou)
+
+
+def _kept(left: Iterable[int], prediction: Prediction, rule: LabelRule) -> list[int]:
+    return [place for place in left if (prediction.boxes[place].confidence or 0.0) >= rule.keep_confidence]
 
 
 def _repeats(box: Box, kept: Iterable[Box]) -> bool:

@@ -146,6 +146,10 @@ class TrainedTask(Task, Protocol):
         """How likely the machine's label of this image is acceptable as it stands, rounded to 6 decimals."""
         ...
 
+    def qualities(self, prediction: Prediction, truth: Sequence[Any], rules: Sequence[LabelRule]) -> list[float]:
+        """How good its label of this image would be by each of these rules."""
+        ...
+
     def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
         """What the first model must reach; None where the truth holds nothing to measure it with."""
         ...

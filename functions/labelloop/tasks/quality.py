@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from labelloop.contracts.errors import InvalidInputError
@@ -70,27 +70,40 @@ def image_quality(predicted: Sequence[Box], truth: Sequence[Box]) -> float:
     return sum(overlaps) / max(len(predicted), len(truth))
 
 
+def qualities_of_parts(
+    predicted: Sequence[Box], truth: Sequence[Box], parts: Iterable[Collection[int]]
+) -> Iterator[float]:
+    """The `image_quality` of each part of the predicted boxes, given by their places; overlaps are computed once."""
+    pairs = _overlapping(predicted, truth)
+    for part in parts:
+        if not part and not truth:
+            yield 1.0
+            continue
+        overlaps = (overlap for overlap, _, _ in _matched(pair for pair in pairs if pair[2] in part))
+        yield sum(overlaps) / max(len(part), len(truth))
+
+
 def match_boxes(predicted: Sequence[Box], truth: Sequence[Box]) -> list[tuple[float, int, int]]:
     """One-to-one matches of boxes of the same class as (overlap, index of predicted, index of truth), best first.
 
     Greedy by descending overlap: what a person would pair, one pass, and at least half of the optimal assignment's
     sum (equal to it unless several boxes of a class crowd on one another). Ties are settled by the coordinates.
     """
-    pairs = []
-    for i, box in enumerate(predicted):
-        for j, other in enumerate(truth):
-            if box.label == other.label and (overlap := iou(box, other)) > 0:
-                corners = sorted((_corner(box), _corner(other)))
-                pairs.append((-overlap, corners, i, j))
-    matched: list[tuple[float, int, int]] = []
-    used_predicted: set[int] = set()
-    used_truth: set[int] = set()
-    for negative_overlap, _, i, j in sorted(pairs):
-        if i not in used_predicted and j not in used_truth:
-            used_predicted.add(i)
-            used_truth.add(j)
-            matched.append((-negative_overlap, i, j))
-    return matched
+    return list(_matched(_overlapping(predicted, truth)))
+
+
+def surest_of_each(boxes: Sequence[Box], nms_iou: float) -> list[int]:
+    """The places of the boxes that greedy non-maximum suppression leaves: those that no surer box of their class, which
+    is left itself, overlaps by more than `nms_iou`. Ties are settled by the coordinates.
+
+    Whether a box is left depends on surer boxes alone: so it may be asked before the faint ones are dropped.
+    """
+    left: list[int] = []
+    for place in sorted(range(len(boxes)), key=lambda place: (_rank(boxes[place]), _corner(boxes[place]))):
+        box = boxes[place]
+        if not any(boxes[other].label == box.label and iou(boxes[other], box) > nms_iou for other in left):
+            left.append(place)
+    return sorted(left)
 
 
 def iou(one: Box, other: Box) -> float:
@@ -109,6 +122,29 @@ def iou(one: Box, other: Box) -> float:
 
 Predictions = Mapping[str, Prediction] | Iterable[Prediction]
 _ImageOfClass = tuple[list[Box], list[Box]]
+_Pair = tuple[float, list[tuple[float, float, float, float]], int, int]
+
+
+def _overlapping(predicted: Sequence[Box], truth: Sequence[Box]) -> list[_Pair]:
+    """(-overlap, corners, index of predicted, index of truth) of the pairs of one class that overlap, in the order in
+    which they are matched.
+    """
+    pairs = []
+    for i, box in enumerate(predicted):
+        for j, other in enumerate(truth):
+            if box.label == other.label and (overlap := iou(box, other)) > 0:
+                pairs.append((-overlap, sorted((_corner(box), _corner(other))), i, j))
+    return sorted(pairs)
+
+
+def _matched(pairs: Iterable[_Pair]) -> Iterator[tuple[float, int, int]]:
+    used_predicted: set[int] = set()
+    used_truth: set[int] = set()
+    for negative_overlap, _, i, j in pairs:
+        if i not in used_predicted and j not in used_truth:
+            used_predicted.add(i)
+            used_truth.add(j)
+            yield -negative_overlap, i, j
 
 
 def _corner(box: Box) -> tuple[float, float, float, float]:

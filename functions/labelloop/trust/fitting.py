@@ -1,14 +1,23 @@
 """Fits label rule and accept policy to a model: on judge images, which people labelled and which did not train it."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from labelloop.contracts.label_rules import LabelRule
+from labelloop import tasks
+from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import Settings
+from labelloop.tasks.quality import Truth
 from labelloop.trust import policies
-from labelloop.trust.judgement import image_score, label_quality
+from labelloop.trust.judgement import image_score, label_boxes, label_quality
+
+KEEP_CONFIDENCES = tuple(percent / 100 for percent in range(10, 85, 5))
+NMS_IOUS = (NO_SUPPRESSION, 0.5)
 
 
 def thresholds(
@@ -23,12 +32,10 @@ def thresholds(
     `scored` holds (score, quality of the model's label) for each judge image, in order: what a policy may need that is
     settled only when a round begins.
     """
-    seen = {prediction.source_ref: prediction for prediction in predictions if prediction.status == "ok"}
-    rule = LabelRule(settings.keep_confidence)
+    judge_images = seen(predictions, truths)
+    rule = label_rule(judge_images, LabelRule(settings.keep_confidence))
     scored = sorted(
-        (image_score(seen[truth.source_ref], rule), label_quality(seen[truth.source_ref], truth, rule))
-        for truth in truths
-        if truth.source_ref in seen
+        (image_score(prediction, rule), label_quality(prediction, truth, rule)) for prediction, truth in judge_images
     )
     fitted = policies.of(settings.accept_policy).fit(scored, settings)
     return {
@@ -38,3 +45,31 @@ def thresholds(
         **fitted,
         "scored": [list(pair) for pair in scored],
     }
+
+
+def label_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
+    """The rule whose labels have the best mean quality on these images, and how good its empty ones are there. `usual`
+    stays where no other is better.
+    """
+    if not judge_images:
+        return usual
+    others = [replace(usual, keep_confidence=keep, nms_iou=nms) for nms in NMS_IOUS for keep in KEEP_CONFIDENCES]
+    rules = [usual, *others]
+    qualities = [
+        tasks.of_prediction(prediction).qualities(prediction, truth.boxes, rules) for prediction, truth in judge_images
+    ]
+    sums = [math.fsum(of_one_rule) for of_one_rule in zip(*qualities, strict=True)]
+    best = rules[sums.index(max(sums))]
+    empty = [
+        label_quality(prediction, truth, best)
+        for prediction, truth in judge_images
+        if not label_boxes(prediction, best)
+    ]
+    return replace(best, empty_good=math.fsum(empty), empty_images=len(empty))
+
+
+def seen(predictions: Iterable[Prediction], truths: Iterable[Truth]) -> list[tuple[Prediction, Truth]]:
+    """What the model saw in the images of these truths, in the order of their source-refs."""
+    usable = {prediction.source_ref: prediction for prediction in predictions if prediction.status == "ok"}
+    ordered = sorted(truths, key=lambda truth: truth.source_ref)
+    return [(usable[truth.source_ref], truth) for truth in ordered if truth.source_ref in usable]
