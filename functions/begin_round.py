@@ -23,7 +23,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not storage.exists(files.decisions(number)) and pinned_bytes.secure(files, number, open_images):
         everything, open_images = _open(files, number)
     pin_uninspected(files.batch_id, number, everything)
-    pinned = immutable.find_json(files.round(number)) or immutable.create_json(files.round(number), _pin(number))
+    pinned = immutable.find_json(files.round(number)) or immutable.create_json(
+        files.round(number), _pin(files, number, open_images)
+    )
     known = copies.among(copies.pin(files, number, open_images), open_images)
     unknown = [image for image in open_images if image.item.key not in known]
     unseen = _unseen(files, number, pinned["model"], everything, unknown)
@@ -61,14 +63,20 @@ def _open(files: Files, number: int) -> tuple[list[Image], list[Image]]:
     return everything, [image for image in everything if image.readable and before[image.source_ref] == "deferred"]
 
 
-def _pin(number: int) -> dict[str, Any]:
+def _pin(files: Files, number: int, open_images: list[Image]) -> dict[str, Any]:
     """What the round works with, written once: no promotion and no restart mixes models within a round."""
     champion = models.champion() if tasks.of(settings().task).trained else None
     if champion is None:
-        return {"round": number, "model": "", "endpoint": "", "thresholds_uri": ""}
-    pin = {key: champion.value[key] for key in ("endpoint", "thresholds_uri")}
-    pin["engine"] = champion.value.get("engine", "yolo")
-    return {"round": number, "model": champion.value["version"], **pin, **rounds.pin(pin["thresholds_uri"])}
+        accepting = rounds.accepting_rounds(files, number)
+        return {"round": number, "model": "", "endpoint": "", "thresholds_uri": "", "accepting_rounds": accepting}
+    acceptable = sum(not image.item.sampled for image in open_images)
+    return {
+        "round": number,
+        "model": champion.value["version"],
+        "endpoint": champion.value["endpoint"],
+        "engine": champion.value.get("engine", "yolo"),
+        **rounds.pin(files, number, champion.value["thresholds_uri"], acceptable),
+    }
 
 
 def _unseen(files: Files, number: int, model: str, everything: list[Image], open_images: list[Image]) -> list[Image]:

@@ -23,9 +23,10 @@ def _of_challenger(event: dict[str, Any]) -> dict[str, Any]:
     thresholds = _fit(
         "challenger", event["model_version"], event["job"], event["dataset_version"], event["dataset_uri"]
     )
-    logger.info("thresholds calibrated", **thresholds)
+    logger.info("thresholds fitted", **_brief(thresholds))
     key = models.thresholds_key(event["model_version"], event["dataset_version"])
-    return {"thresholds_uri": storage.uri(key), "threshold": thresholds["accept"]}
+    outlook = thresholds.get("outlook", "")  # before that was told, a repeated call found no such field
+    return {"thresholds_uri": storage.uri(key), "threshold": thresholds["accept"], "outlook": outlook}
 
 
 def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
         training_lock.check(execution, int(event["fence"]))
         thresholds = _fit("champion", version, event["job"], dataset, event["dataset_uri"])
         models.flip(seen, {**seen.value, "thresholds_uri": storage.uri(models.thresholds_key(version, dataset))})
-        logger.info("champion recalibrated", **thresholds)
+        logger.info("champion's thresholds fitted", **_brief(thresholds))
     training_lock.note_training(dataset, int(event["train"]), event["job"])
     training_lock.release(execution)
     return {"champion": version}
@@ -48,3 +49,8 @@ def _fit(which: str, version: str, job: str, dataset: str, dataset_uri: str) -> 
     return immutable.create_json(
         models.thresholds_key(version, dataset), fitting.thresholds(version, dataset, seen, truths, settings())
     )
+
+
+def _brief(thresholds: dict[str, Any]) -> dict[str, Any]:
+    """Without the figures of thousands of judge images."""
+    return {name: value for name, value in thresholds.items() if name != "scored"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from labelloop import engines
 from labelloop.engines import models
-from labelloop.store import notices, training_lock
+from labelloop.store import immutable, notices, storage, training_lock
 from labelloop.store.observability import count, entry, logger
 
 
@@ -39,8 +39,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             f"promoted/{version}/{event['fence']}",
             "A better model serves",
             f"Model {version} replaced {previous or 'nothing: it is the first'}. "
-            f"Trained on dataset {event['dataset_version'] or 'elsewhere'}.",
+            f"Trained on dataset {event['dataset_version'] or 'elsewhere'}. {_outlook(event['thresholds_uri'])}",
         )
     training_lock.note_training(event["dataset_version"], int(event["train"]), event["job"])
     training_lock.release(execution)
     return {"champion": version}
+
+
+def _outlook(thresholds_uri: str) -> str:
+    """Whether labels of this model can be accepted, at once: people may want to choose another target."""
+    fitted = immutable.find_json(storage.own_key(thresholds_uri)) or {}
+    return str(fitted.get("outlook", ""))

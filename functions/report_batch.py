@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from labelloop.batch import batches, copies, pinned_bytes, report, rounds
+from labelloop.batch import batches, copies, pinned_bytes, promises, report, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins, predictions
 from labelloop.contracts.label_rules import LabelRule
@@ -42,6 +42,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current_version(),
         "audit": _audit(files, everything, rows, annotations),
+        "promises": promises.of_rounds(files, [row["round"] for row in rows]),
         "copies": _copies(annotations),
         "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
@@ -57,7 +58,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
         flagged = [row["worker"] for row in workers if row["flagged"]]
-        left = "\n".join(filter(None, (report.copies(summary), report.left_behind(summary))))
+        told = (promises.sentence(summary["promises"]), report.copies(summary), report.left_behind(summary))
+        left = "\n".join(filter(None, told))
         _notify(files.batch_id, last, counts, flagged, left, report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)

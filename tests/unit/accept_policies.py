@@ -6,7 +6,13 @@ from typing import Any
 from labelloop.contracts.settings import Settings
 from made_up_stack import SETTINGS
 
-KNOBS = replace(Settings.from_environment(SETTINGS), accept_threshold=0.6, keep_confidence=0.4, calibration_minimum=2)
+KNOBS = replace(
+    Settings.from_environment(SETTINGS),
+    accept_policy="target-quality",
+    accept_threshold=0.6,
+    keep_confidence=0.4,
+    calibration_minimum=2,
+)
 
 
 def nothing() -> Any:

@@ -27,5 +27,6 @@ def test_what_the_stack_says_meanwhile_changes_nothing_in_a_round_that_was_begun
 
 def test_labels_are_accepted_from_the_threshold_on_however_badly_the_model_did_on_judge_images():
     fitted = Fixed().fit([(0.9, 0.0)] * 9, KNOBS)
-    assert fitted["accept"] is None, "for a stack that takes the other policy later"
+    assert (fitted["accept"], fitted["accepted"], fitted["mean_quality"]) == (0.6, 9, 0.0)
+    assert "no promise" in fitted["outlook"] and fitted["attainable"] == []
     assert Fixed().of_round({"model": "m"}, KNOBS, lambda: fitted).accepts(0.6)

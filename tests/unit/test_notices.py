@@ -55,7 +55,12 @@ def test_a_promotion_a_report_and_failures_are_told_once(sns) -> None:
     run_round(batch, 1)
     owner, trainer = ledger.owner_of(batch), execution("t", "TRAIN_MODEL_ARN")
     fence = training_lock.take(trainer, 600)
-    given = {"model_version": MODEL, "endpoint": "e", "thresholds_uri": "u", "dataset_version": "v000001-aa"}
+    given = {
+        "model_version": MODEL,
+        "endpoint": "e",
+        "thresholds_uri": storage.uri("models/t.json"),
+        "dataset_version": "v000001-aa",
+    }
     for _ in range(3):
         handle("report_batch", batch_id=batch, execution=owner)
         handle("promote_model", **given, job="j", train=1, fence=fence, execution=trainer)

@@ -5,7 +5,7 @@ import pytest
 from annotation_lines import reference
 from botocore.exceptions import ClientError
 from fake_service import refused
-from handling import MODEL, crown, handle, handle_event
+from handling import MODEL, THRESHOLDS, crown, handle, handle_event
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.contracts.settings import settings
@@ -73,7 +73,8 @@ def calibrate(version: str, dataset: str) -> dict:
     return handle("fit_thresholds", **given, dataset_uri=storage.uri(f"training/{JOB}/dataset/"))
 
 
-def test_a_threshold_is_fitted_once_per_model_and_dataset() -> None:
+def test_a_threshold_is_fitted_once_per_model_and_dataset(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "target-quality")
     version = assembled()
     storage.write_lines(f"training/{JOB}/scores/challenger-judge.jsonl", judge(0.7))
     first = calibrate(MODEL, version)
@@ -82,8 +83,10 @@ def test_a_threshold_is_fitted_once_per_model_and_dataset() -> None:
     assert calibrate(MODEL, version) == first
 
 
-def test_without_scores_nothing_may_be_accepted() -> None:
-    assert calibrate(MODEL, assembled())["threshold"] is None
+def test_without_scores_nothing_may_be_accepted_and_it_is_said(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "certified")
+    told = calibrate(MODEL, assembled())
+    assert told["threshold"] is None and told["outlook"].startswith("Nothing is accepted: 0 judge images")
 
 
 def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> dict:
@@ -91,7 +94,8 @@ def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> 
     return handle("fit_thresholds", execution=owner, dataset_uri=storage.uri(f"training/{JOB}/dataset/"), **given)
 
 
-def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free() -> None:
+def test_the_champion_that_won_is_recalibrated_and_the_lock_is_free(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "target-quality")
     version, owner = assembled(), trainer("one")
     crown()
     storage.write_lines(f"training/{JOB}/scores/champion-judge.jsonl", judge(0.6))
@@ -182,7 +186,7 @@ def scaling(fake_service):
 
 
 def promote(owner: str, fence: int, version: str = MODEL) -> dict:
-    given = {"model_version": version, "endpoint": f"labelloop-{version}", "thresholds_uri": "s3://data-bucket/t"}
+    given = {"model_version": version, "endpoint": f"labelloop-{version}", "thresholds_uri": storage.uri(THRESHOLDS)}
     more = {"dataset_version": "v000001-aaaaaaaa", "job": JOB, "train": 3, "fence": fence}
     return handle("promote_model", execution=owner, **given, **more)
 
@@ -194,6 +198,16 @@ def test_a_new_endpoint_is_scaled_before_it_serves(fake_service, scaling) -> Non
     (target,) = scaling.requests_of("register_scalable_target")
     assert target["MaxCapacity"] == settings().max_instances and target["ResourceId"].startswith(
         f"endpoint/labelloop-{MODEL}/"
+    )
+
+
+def test_people_are_told_at_once_what_the_new_model_can_promise(fake_service, scaling) -> None:
+    owner, sns = trainer("one"), fake_service("sns")
+    immutable.create_json(THRESHOLDS, {"outlook": "Nothing is accepted: the target is out of reach."})
+    promote(owner, training_lock.take(owner, 60))
+    (message,) = sns.requests_of("publish")
+    assert message["Message"].endswith(
+        "Trained on dataset v000001-aaaaaaaa. Nothing is accepted: the target is out of reach."
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from labelloop.batch import promises
 from labelloop.contracts.naming import READY
 
 _STYLE = """
@@ -86,13 +87,14 @@ def _trust(summary: Mapping[str, Any]) -> str:
         f"<p>{summary['sampled']} images were drawn at random before any judgement and labelled by people. "
         "Those of them that never train judge the machine's labels:</p>"
     )
+    promised = promises.html(summary.get("promises", ()))
     if not summary["audit"]:
-        return sample + "<p>No model labelled in this batch: people made every label.</p>"
+        return sample + promised + "<p>No model labelled in this batch: people made every label.</p>"
     rows = "".join(
         f"<li><code>{escape(row['model'])}</code>, {row['auto_labels']} labels accepted: {escape(row['sentence'])}</li>"
         for row in summary["audit"]
     )
-    return f"{sample}<ul>{rows}</ul>"
+    return f"{promised}{sample}<ul>{rows}</ul>"
 
 
 def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:

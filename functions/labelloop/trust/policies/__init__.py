@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.trust.policies.certified import Certified
 from labelloop.trust.policies.fixed import Fixed
 from labelloop.trust.policies.port import Fitted as Fitted
 from labelloop.trust.policies.port import Policy as Policy
 from labelloop.trust.policies.port import Rule as Rule
+from labelloop.trust.policies.strict import Strict
 from labelloop.trust.policies.target_quality import TargetQuality
 
-_KNOWN: dict[str, Policy] = {policy.name: policy for policy in (Fixed(), TargetQuality())}
+_KNOWN: dict[str, Policy] = {policy.name: policy for policy in (Certified(), Strict(), TargetQuality(), Fixed())}
 
 
 def of(name: str) -> Policy:

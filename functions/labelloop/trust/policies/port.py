@@ -8,7 +8,7 @@ settings say is pinned by the round, so a round that is begun accepts by the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from labelloop.contracts.settings import Settings
@@ -20,10 +20,16 @@ Fitted = Mapping[str, Any]
 class Rule:
     """What a policy accepts of one model: labels from a score on, none where `threshold` is None. `version` names it
     in decisions, with everything that the threshold came from.
+
+    For people: `promise` says what holds of the accepted labels, or why none are; `missing` what it would take to
+    accept more. `target` is the mean quality that is promised, None where none is.
     """
 
     threshold: float | None
     version: str
+    target: float | None = None
+    promise: str = field(default="", compare=False)
+    missing: str = field(default="", compare=False)
 
     def accepts(self, score: float) -> bool:
         return self.threshold is not None and score >= self.threshold

@@ -1,57 +1,70 @@
-"""The policy `target-quality`: Ground Truth's rule for automated labelling.
+"""The policy `target-quality`: Ground Truth's rule for automated labelling, under its name.
 
-A label stands from the smallest score on whose judge images reach the target in the mean.
+A label stands from the smallest score on whose judge images reach the target in the mean. That is no promise: a mean
+that just reaches the target lies above the true one as often as below, and here it is the luckiest of many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import Settings
+from labelloop.trust.policies import evidence
+from labelloop.trust.policies.evidence import Accepted, Scored
 from labelloop.trust.policies.port import Fitted, Rule
+
+# Ten qualities of 0.9 do not miss a target of 0.9 by a rounding error.
+ROUNDING = 1e-12
+NO_PROMISE = "in repeats on photographs, labels accepted by this rule missed its target about every second time"
 
 
 class TargetQuality:
     name = "target-quality"
 
-    def fit(self, scored: Sequence[tuple[float, float]], settings: Settings) -> dict[str, Any]:
+    def fit(self, scored: Scored, settings: Settings) -> dict[str, Any]:
         """`accept` None: no threshold reaches the target, nothing is accepted."""
-        accept = fit_threshold(scored, settings.target_mean_iou, settings.calibration_minimum)
-        accepted = [quality for score, quality in scored if accept is not None and score >= accept]
+        evidence.check(scored)
+        minimum = settings.calibration_minimum
+        target = settings.target_mean_iou
+        reached = loosest(scored, target, minimum)
         return {
             "policy": self.name,
-            "target": settings.target_mean_iou,
-            "accept": accept,
+            "target": target,
+            "accept": reached.score if reached else None,
             "images": len(scored),
-            "accepted": len(accepted),
-            "mean_quality": sum(accepted) / len(accepted) if accepted else None,
+            "accepted": reached.images if reached else 0,
+            "mean_quality": reached.mean if reached else None,
+            "attainable": evidence.curve(lambda each: loosest(scored, each, minimum)),
+            "outlook": _told(reached.score if reached else None, reached, target),
         }
 
     def of_round(self, pinned: Mapping[str, Any], settings: Settings, fitted: Callable[[], Fitted]) -> Rule:
-        """A model whose thresholds were never fitted accepts nothing."""
-        thresholds = fitted()
-        version = f"{self.name}/{thresholds['target']}@{pinned['model']}/{thresholds['dataset']}"
-        return Rule(thresholds["accept"], version)
+        """A model whose thresholds were never fitted accepts nothing. A round that pinned no target, of version 0.1,
+        takes the threshold that was fitted.
+        """
+        record = fitted()
+        scored = evidence.of_record(record)
+        if "target" not in pinned or scored is None:
+            target, reached, accept = float(record["target"]), None, record["accept"]
+        else:
+            target = float(pinned["target"])
+            reached = loosest(scored, target, settings.calibration_minimum)
+            accept = reached.score if reached else None
+        version = f"{self.name}/{target}@{pinned['model']}/{record['dataset']}"
+        return Rule(accept, version, target, _told(accept, reached, target))
 
 
-def fit_threshold(scored: Sequence[tuple[float, float]], target: float, minimum: int = 20) -> float | None:
-    """The smallest score threshold whose accepted judge images reach `target` mean quality.
-
-    `scored` holds (score, quality) per judge image; at least `minimum` of them must be accepted, else one lucky
-    image would set the threshold. None when no threshold does it: then nothing may be accepted. Raises
-    InvalidInputError for a score or quality outside 0..1 or NaN.
+def loosest(scored: Scored, target: float, minimum: int) -> Accepted | None:
+    """The smallest score whose labels reach `target` mean quality, and what they are like. At least `minimum` judge
+    images must have it, else one lucky image would set the threshold. None where no score does: nothing is accepted.
     """
-    for score, quality in scored:
-        if not (0 <= score <= 1 and 0 <= quality <= 1):
-            raise InvalidInputError(f"judge images: fields 'score' and 'quality' lie in 0..1, not {score}, {quality}")
-    ranked = sorted(scored, reverse=True)
-    threshold, total = None, 0.0
-    for accepted, (score, quality) in enumerate(ranked, start=1):
-        total += quality
-        whole_tie = accepted == len(ranked) or ranked[accepted][0] < score
-        # The tolerance keeps ten qualities of 0.9 from missing a target of 0.9 by a rounding error.
-        if whole_tie and accepted >= minimum and total / accepted >= target - 1e-12:
-            threshold = score
-    return threshold
+    enough = [step for step in evidence.walk(scored) if step.images >= minimum and step.mean >= target - ROUNDING]
+    return enough[-1] if enough else None
+
+
+def _told(accept: float | None, reached: Accepted | None, target: float) -> str:
+    if accept is None:
+        return f"Nothing is accepted: no score's judge images reach the target of {target:.2f} in the mean."
+    seen = f" ({reached.mean:.2f} from {reached.images})" if reached else ""
+    return f"The judge images that are accepted here reach {target:.2f} in the mean{seen}. No promise: {NO_PROMISE}."
