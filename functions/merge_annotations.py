@@ -3,7 +3,7 @@
 from typing import Any
 
 from labelloop import tasks
-from labelloop.batch import batches, merging
+from labelloop.batch import batches, merging, rounds
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.store import datasets, immutable, ledger, training_lock
@@ -24,11 +24,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     version = (
         datasets.publish(added, {"batch": files.batch_id, "round": number}) if added else datasets.current_version()
     )
-    retrain = _time_to_retrain(version)
     done = ledger.rounds_done(files.batch_id)
     # A resumed batch gets as many rounds again. Labels that were supplied are imported again, and say nothing.
     progress = counts["deferred"] < open_before or number == 0
     another = counts["deferred"] > 0 and progress and number < done + knobs.max_rounds
+    # What could accept nothing more in this batch is trained after it, for the next.
+    retrain = _time_to_retrain(version) and (not another or rounds.may_accept(files, number))
     count("ImagesDeferred", counts["deferred"])
     logger.info(
         "annotations merged", round=number, dataset=version, retrain=retrain, another_round=another, extra=counts

@@ -79,6 +79,21 @@ def test_retraining_waits_for_enough_new_labels() -> None:
     assert merge(batch, 2)["retrain"]
 
 
+@pytest.mark.parametrize(("policy", "within"), [("certified", False), ("fixed", True)])
+def test_a_model_that_could_accept_nothing_more_is_trained_after_the_batch(change_setting, policy, within) -> None:
+    for name, value in {"ACCEPT_POLICY": policy, "MAX_ROUNDS": "2", "RETRAIN_MINIMUM": "0"}.items():
+        change_setting(name, value)
+    upload(6)
+    batch = registered()["batch"]["id"]
+    estimate = storage.read_json(Files(batch).estimate)
+    storage.write_json(Files(batch).estimate, {**estimate, "accepting_rounds": 1})
+    crown(threshold=None)
+    first = run_round(batch, 1, answered=1)
+    assert first["another_round"] and first["retrain"] == within
+    last = run_round(batch, 2, answered=1)
+    assert not last["another_round"] and last["retrain"]
+
+
 def test_an_image_that_would_get_two_outcomes_stops_the_merge_and_nothing_is_published() -> None:
     upload(5)
     batch = registered()["batch"]["id"]

@@ -115,3 +115,15 @@ def test_the_same_model_and_judge_images_are_asked_for_nothing(change_setting) -
     assert (again["alpha"], again["open"]) == (0.025, 99)
     change_setting("TARGET_MEAN_IOU", "0.6")
     assert rounds.pin(FILES, 2, first["thresholds_uri"], 40)["open"] == 40, "another target is another question"
+
+
+def test_what_is_no_promise_may_accept_in_every_round(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "certified")
+    for number in (1, 2):
+        begun(number, f"v{number}")
+    assert not rounds.may_accept(FILES, 2)
+    change_setting("JUDGE_FUNCTION_ARN", "arn:aws:lambda:us-east-1:123456789012:function:mine")
+    assert rounds.may_accept(FILES, 2)
+    change_setting("JUDGE_FUNCTION_ARN", "")
+    change_setting("ACCEPT_POLICY", "target-quality")
+    assert rounds.may_accept(FILES, 2)

@@ -50,6 +50,7 @@ class Terms:
 
 class Bounded(ABC):
     name: str
+    spends = True
 
     def fit(self, scored: Scored, settings: Settings) -> dict[str, Any]:
         """What one of two rounds would accept in a batch without end: `accept` from which score on, `attainable` which

@@ -13,6 +13,7 @@ from labelloop.trust.policies.port import Fitted, Rule
 
 class Fixed:
     name = "fixed"
+    spends = False
 
     def fit(self, scored: Scored, settings: Settings) -> dict[str, Any]:
         """Nothing is fitted. What is told is how good the labels of judge images are from the set score on."""

@@ -40,10 +40,15 @@ class Rule:
 
 
 class Policy(Protocol):
-    """`name` is the value of the parameter AcceptPolicy."""
+    """`name` is the value of the parameter AcceptPolicy. `spends`: only so many rounds of a batch may accept by it, see
+    spending.py.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def spends(self) -> bool: ...
 
     def fit(self, scored: Sequence[tuple[float, float]], settings: Settings) -> dict[str, Any]:
         """What is kept beside a model: what `of_round` reads, and what people are told.

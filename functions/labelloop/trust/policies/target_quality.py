@@ -21,6 +21,7 @@ NO_PROMISE = "in repeats on photographs, labels accepted by this rule missed its
 
 class TargetQuality:
     name = "target-quality"
+    spends = False
 
     def fit(self, scored: Scored, settings: Settings) -> dict[str, Any]:
         """`accept` None: no threshold reaches the target, nothing is accepted."""
