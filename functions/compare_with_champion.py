@@ -32,6 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             knobs.promotion_tolerance,
             LabelRule(knobs.keep_confidence),
             knobs.seed,
+            knobs.gate_rule,
         ),
     )
     for name, scored in scores.predictions.items():

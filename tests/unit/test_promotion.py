@@ -11,8 +11,9 @@ from labelloop.trust.promotion import Contender, GateSettings, compare
 from tests.support.strategies import Seen
 
 GATE = GateSettings(
-    minimum_images=20, minimum_map50=0.5, tolerance=0.0, label_rule=LabelRule(0.4), seed=3, resamples=400,
+    minimum_images=20, minimum_map50=0.5, tolerance=-0.05, usual_rule=LabelRule(0.25), seed=3, resamples=400,
 )  # fmt: skip
+STRICT = replace(GATE, rule="strict")
 
 
 def judge(images):
@@ -49,20 +50,33 @@ def test_identical_models_are_never_promoted(seed, shift, miss):
     assert verdict.difference == verdict.lower_bound == 0
 
 
-def test_worse_challengers_are_rarely_promoted_and_good_ones_mostly():
+def promoted(trials, new_shift, old_shift, rule="better", images=40):
+    truths, gate = judge(images), replace(GATE, resamples=200, rule=rule)
+    return sum(
+        compare(model("new", truths, new_shift, Random(2 * trial)),
+                model("old", truths, old_shift, Random(2 * trial + 1)), truths, gate).better
+        for trial in range(trials)
+    )  # fmt: skip
+
+
+def test_worse_challengers_are_rarely_promoted_and_better_ones_mostly():
+    """Two pixels to the side cost .02 to .03 of quality here, eight .10."""
+    assert promoted(40, 10, 12) >= 34
+    assert promoted(40, 12, 10) <= 6
+    assert promoted(40, 20, 10) == 0
+
+
+def test_of_equal_models_either_may_serve():
+    assert 30 <= promoted(100, 10, 10) <= 70
+
+
+def test_a_strict_gate_asks_for_a_higher_map50():
+    assert promoted(10, 10, 60, "strict") == 10
+    assert promoted(20, 10, 10, "strict") <= 3
     truths = judge(40)
-
-    def promoted(trials, new_shift, old_shift):
-        gate = replace(GATE, resamples=200)
-        return sum(
-            compare(model("new", truths, new_shift, Random(2 * trial)),
-                    model("old", truths, old_shift, Random(2 * trial + 1)), truths, gate).better
-            for trial in range(trials)
-        )  # fmt: skip
-
-    # 5 % of 200 is 10; 20 lies more than three standard deviations above.
-    assert promoted(200, 10.5, 10) <= 20
-    assert promoted(40, 10, 20) >= 36
+    sharper = compare(model("new", truths, 0, Random(1)), model("old", truths, 9, Random(2)), truths, STRICT)
+    assert not sharper.better and "GateRule strict" in sharper.reason, "both find everything"
+    assert compare(model("new", truths, 0, Random(1)), model("old", truths, 9, Random(2)), truths, GATE).better
 
 
 def test_the_same_comparison_in_any_order_gives_the_same_verdict():
@@ -72,11 +86,23 @@ def test_the_same_comparison_in_any_order_gives_the_same_verdict():
     assert compare(shuffled, old, Random(4).sample(truths, 30), GATE) == compare(new, old, truths, GATE)
 
 
-def test_a_tolerance_is_asked_on_top():
+def test_a_tolerance_bounds_what_may_be_lost_and_the_mean_must_be_higher_whatever_it_is():
     truths = judge(60)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 25, Random(2))
     bound = compare(new, old, truths, GATE).lower_bound
     assert not compare(new, old, truths, replace(GATE, tolerance=bound)).better
+    worse = compare(old, new, truths, replace(GATE, tolerance=-1.0))
+    assert not worse.better and worse.difference < 0
+
+
+def test_each_model_is_compared_with_the_label_rule_that_fits_it():
+    """Fainter boxes of a model that is as good are no worse labels."""
+    truths = judge(40)
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 8, Random(2))
+    faint = [
+        replace(each, boxes=tuple(replace(box, confidence=0.15) for box in each.boxes)) for each in new.predictions
+    ]
+    assert compare(replace(new, predictions=faint), old, truths, GATE) == compare(new, old, truths, GATE)
 
 
 def test_the_first_model_must_reach_the_minimum():
@@ -133,81 +159,18 @@ def test_a_refused_gold_image_counts_as_an_empty_label():
     assert verdict.challenger_map50 == 0
 
 
-def two_classes(rare, found_rare, common_shift, name, confidence=0.9):
-    """60 pictures, one object each; the last `rare` are bags, of which the model finds so many."""
-    truths, predictions = [], []
-    for index in range(60):
-        label = "bag" if index >= 60 - rare else "head"
-        box = Box(label, 100, 100, 100, 100)
-        truths.append(Seen(f"s3://b/{index:04d}", (box,)))
-        seen = label == "head" or index < 60 - rare + found_rare
-        shifted = replace(box, left=100 + (common_shift if label == "head" else 0), confidence=confidence)
-        boxes = (shifted,) if seen else ()
-        predictions.append(Prediction(truths[-1].source_ref, "ok", 640, 480, name, boxes))
-    return Contender(name, "judge-1", predictions, 0.5), truths
-
-
-@pytest.mark.fault("H10")
-@pytest.mark.parametrize(
-    ("rare", "before", "after", "better"),
-    [
-        (6, 6, 0, False),  # misses the class altogether
-        (2, 2, 0, False),
-        (12, 12, 6, False),  # six lost, none won: p = 1/64
-        (12, 7, 2, False),  # five lost: p = 1/32
-        (6, 3, 0, False),
-        (1, 1, 0, True),  # a single object proves nothing
-        (6, 6, 5, True),
-        (12, 12, 8, True),  # four lost: p = 1/16
-        (6, 0, 0, True),
-        (6, 2, 6, True),
-    ],
-)
-def test_a_challenger_that_loses_a_class_is_not_promoted_however_good_it_is_on_average(rare, before, after, better):
-    new, truths = two_classes(rare, after, 0, "new")
-    old, _ = two_classes(rare, before, 60 if rare > 6 else 30, "old")
-    verdict = compare(new, old, truths, GATE)
-    assert verdict.lower_bound > 0, "on average it is better"
-    assert verdict.better is better, verdict.reason
-    if not better:
-        assert f"of the {rare} judge objects of class 'bag' it finds {after}, the champion {before}" in verdict.reason
-
-
-def test_a_challenger_that_gives_a_rare_class_another_name_loses_the_class():
-    new, truths = two_classes(6, 6, 0, "new")
-    mistaken = [
-        replace(each, boxes=tuple(replace(box, label="head") for box in each.boxes)) for each in new.predictions
+def test_a_class_that_would_be_lost_keeps_the_champion_however_good_the_challenger_is_on_average():
+    """60 pictures, one object each; the last six are bags."""
+    truths = [
+        Seen(f"s3://b/{index:04d}", (Box("bag" if index >= 54 else "head", 100, 100, 100, 100),)) for index in range(60)
     ]
-    old, _ = two_classes(6, 6, 30, "old")
-    verdict = compare(replace(new, predictions=mistaken), old, truths, GATE)
-    assert not verdict.better and "class 'bag'" in verdict.reason
-
-
-def test_a_class_below_the_keep_confidence_is_not_found():
-    new, truths = two_classes(6, 6, 0, "new")
-    faint = [
-        replace(
-            each, boxes=tuple(replace(box, confidence=0.1) for box in each.boxes if box.label == "bag") or each.boxes
-        )
-        for each in new.predictions
-    ]
-    old, _ = two_classes(6, 6, 30, "old")
-    assert not compare(replace(new, predictions=faint), old, truths, GATE).better
-
-
-@pytest.mark.parametrize(
-    ("lost", "won", "better"), [(1, 0, True), (4, 0, True), (5, 0, False), (10, 0, False), (5, 3, True)]
-)
-def test_many_classes_of_one_object_each_are_not_lost_together(lost, won, better):
-    """No class alone proves anything; together they do."""
-    truths, new, old = [], [], []
-    for index in range(60):
-        common, rare = Box("head", 100, 100, 100, 100), Box(f"rare {index}", 300, 100, 100, 100)
-        truths.append(Seen(f"s3://b/{index:04d}", (common, rare) if index < lost + won else (common,)))
-        for seen, has_rare, left in ((new, lost <= index < lost + won, 100), (old, index < lost, 150)):
-            boxes = [replace(common, left=left, confidence=0.9)] + [replace(rare, confidence=0.9)] * has_rare
-            seen.append(Prediction(truths[-1].source_ref, "ok", 640, 480, "m", tuple(boxes)))
-    verdict = compare(Contender("new", "g", new, 0.9), Contender("old", "g", old, 0.9), truths, GATE)
-    assert verdict.better is better
-    if not better:
-        assert f"of the {lost + won} judge objects of the rare classes" in verdict.reason
+    new, old = model("new", truths, 0, Random(1)), model("old", truths, 30, Random(2))
+    assert compare(new, old, truths, GATE).better
+    without = [replace(each, boxes=()) if n >= 54 else each for n, each in enumerate(new.predictions)]
+    for gate in (GATE, STRICT):
+        verdict = compare(replace(new, predictions=without), old, truths, gate)
+        assert not verdict.better
+    verdict = compare(replace(new, predictions=without), old, truths, GATE)
+    assert verdict.difference > 0, "on average it is better"
+    assert "although its labels are better on average" in verdict.reason
+    assert "of the 6 judge objects of class 'bag' it finds 0, the champion" in verdict.reason

@@ -133,9 +133,10 @@ LIMITS = {
     "CALIBRATION_MINIMUM": Knob("10", "With fewer judge images target-quality accepts nothing.", 1, 10_000),
     "GOLD_MINIMUM": Knob("20", "With fewer judge images no model is promoted.", 1, 100_000),
     "PROMOTION_TOLERANCE": Knob(
-        "0",
-        "A later model serves when the lower bound of its paired gain over the champion is above this tolerance.",
-        0,
+        "-0.05",
+        "With GateRule better a later model serves when its labels are better in the mean and the lower bound of its "
+        "paired gain over the champion is above this tolerance, too.",
+        -0.5,
         0.5,
         kind=float,
     ),

@@ -73,6 +73,7 @@ class Settings:
     retrain_minimum: int
     gold_minimum: int
     first_model_map50: float
+    gate_rule: str
     promotion_tolerance: float
     image_size: int
     training_steps: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -20,6 +20,7 @@ from labelloop.tasks.label_values import consolidated
 from labelloop.tasks.port import Answer, Form, Page
 from labelloop.tasks.proposals import proposal_line
 from labelloop.tasks.quality import Truth, image_quality, iou, map50, match_boxes, qualities_of_parts, surest_of_each
+from labelloop.tasks.resampled_precision import ResampledPrecision
 
 ANSWER_ATTRIBUTE = "human-boxes"
 SAME_OBJECT_IOU = 0.5
@@ -126,6 +127,11 @@ class Boxes:
     def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
         """COCO's mean average precision at an overlap of one half."""
         return map50(predictions, truths)
+
+    def class_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth]
+    ) -> Callable[[Sequence[int]], dict[str, float]]:
+        return ResampledPrecision(predictions, truths)
 
     def found(self, marks: Sequence[Box], truth: Sequence[Box]) -> set[int]:
         return {index for overlap, _, index in match_boxes(marks, truth) if overlap >= FOUND_IOU}

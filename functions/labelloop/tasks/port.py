@@ -5,7 +5,7 @@ Marks are boxes or the key points of one object, in canonical pixels; scores, qu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -152,6 +152,14 @@ class TrainedTask(Task, Protocol):
 
     def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
         """What the first model must reach; None where the truth holds nothing to measure it with."""
+        ...
+
+    def class_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth]
+    ) -> Callable[[Sequence[int]], dict[str, float]]:
+        """A function of how often each image is drawn, in the order of the truths' source-refs: the gate's metric of
+        each class that the drawn images hold.
+        """
         ...
 
     def found(self, marks: Sequence[Any], truth: Sequence[Any]) -> set[int]:

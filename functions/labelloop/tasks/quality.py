@@ -99,7 +99,7 @@ def surest_of_each(boxes: Sequence[Box], nms_iou: float) -> list[int]:
     Whether a box is left depends on surer boxes alone: so it may be asked before the faint ones are dropped.
     """
     left: list[int] = []
-    for place in sorted(range(len(boxes)), key=lambda place: (_rank(boxes[place]), _corner(boxes[place]))):
+    for place in sorted(range(len(boxes)), key=lambda place: (by_confidence(boxes[place]), _corner(boxes[place]))):
         box = boxes[place]
         if not any(boxes[other].label == box.label and iou(boxes[other], box) > nms_iou for other in left):
             left.append(place)
@@ -176,44 +176,48 @@ def _average_precisions(images: list[_ImageOfClass], iou_thresholds: Sequence[fl
     true_boxes = sum(len(truth) for _, truth in images)
     if not true_boxes:
         return [None] * len(iou_thresholds)
-    ranked = [(sorted(predicted, key=_rank)[:MOST_DETECTIONS], truth) for predicted, truth in images]
+    ranked = [(sorted(predicted, key=by_confidence)[:MOST_DETECTIONS], truth) for predicted, truth in images]
     overlaps = [[[iou(box, true) for true in truth] for box in predicted] for predicted, truth in ranked]
-    confidences = [_rank(box) for predicted, _ in ranked for box in predicted]
+    confidences = [by_confidence(box) for predicted, _ in ranked for box in predicted]
     order = sorted(range(len(confidences)), key=confidences.__getitem__)
     averages: list[float | None] = []
     for threshold in iou_thresholds:
-        hits = [hit for image in overlaps for hit in _hits(image, threshold)]
-        averages.append(_interpolated([hits[index] for index in order], true_boxes))
+        of_images = [hit for image in overlaps for hit in hits(image, threshold)]
+        averages.append(_average_precision([of_images[index] for index in order], true_boxes))
     return averages
 
 
-def _rank(box: Box) -> float:
+def by_confidence(box: Box) -> float:
     """Most confident first; a box without a confidence comes last."""
     return -(box.confidence or 0.0)
 
 
-def _hits(overlaps: list[list[float]], threshold: float) -> list[bool]:
+def hits(overlaps: list[list[float]], threshold: float) -> list[bool]:
     """Which of an image's detections, most confident first, find a true box that no earlier one has taken."""
     taken: set[int] = set()
-    hits = []
+    found = []
     for row in overlaps:
         best, best_overlap = -1, min(threshold, 1 - 1e-10)
         for index, overlap in enumerate(row):
             if overlap >= best_overlap and index not in taken:
                 best, best_overlap = index, overlap
-        hits.append(best >= 0)
+        found.append(best >= 0)
         if best >= 0:
             taken.add(best)
-    return hits
+    return found
 
 
-def _interpolated(hits: list[bool], true_boxes: int) -> float:
-    """The mean over 101 recalls of the best precision at that recall or a higher one."""
+def _average_precision(ranked: list[bool], true_boxes: int) -> float:
     recalls, precisions, found = [], [], 0
-    for rank, hit in enumerate(hits, start=1):
+    for rank, hit in enumerate(ranked, start=1):
         found += hit
         recalls.append(found / true_boxes)
         precisions.append(found / rank)
+    return interpolated(recalls, precisions)
+
+
+def interpolated(recalls: list[float], precisions: list[float]) -> float:
+    """The mean over 101 recalls of the best precision at that recall or a higher one; changes `precisions`."""
     for index in range(len(precisions) - 2, -1, -1):
         precisions[index] = max(precisions[index], precisions[index + 1])
     positions = (bisect_left(recalls, recall) for recall in RECALL_POINTS)

@@ -1,27 +1,31 @@
 """The gate (promise I5): may the challenger replace the champion?
 
-Both are scored on the same judge images, which never train. The per-image differences in label quality are
-bootstrapped in pairs (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13: percentile interval), and
-the challenger wins only when the one-sided 95 % lower bound of the mean difference lies above a tolerance.
-A mean hides a rare class, so no class may be lost for it: see `_lost_class`.
+Both are scored on the same judge images, which never train, each with the label rule that fits it best there: one
+confidence for both favours the weaker one. Images are drawn with replacement, in pairs (Efron and Tibshirani, An
+Introduction to the Bootstrap, 1993, ch. 13: percentile interval). The rule `better` promotes a challenger whose mean
+label quality is higher and, at 95 %, not lower by more than a tolerance; `strict` one whose mAP50 surely is higher.
+A mean hides a rare class, so no class may be lost for it: see `trust/lost_classes.py`.
 Everything that is missing, not a number or not comparable keeps the champion: the gate fails closed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean
 
 from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
+from labelloop.tasks.port import TrainedTask
 from labelloop.tasks.quality import Truth
-from labelloop.trust.judgement import label_boxes, label_quality
+from labelloop.trust import fitting, lost_classes
+from labelloop.trust.judgement import label_quality
+from labelloop.trust.lost_classes import Labelled
 
-SURELY_FEWER = 0.05  # one-sided
-FEW_OBJECTS = 5  # of fewer the test alone can never be sure: 0.5 ** 4 > 0.05
+RESAMPLES_OF_MAP50 = 500  # a resample of it costs a hundred times one of the mean quality
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,25 @@ class Contender:
 
 @dataclass(frozen=True)
 class GateSettings:
-    """`tolerance` and `minimum_map50` are in units of quality (0..1); `label_rule` as in the judgement."""
+    """`tolerance` and `minimum_map50` are in units of quality (0..1); `usual_rule` is the label rule of a model that
+    none fits better; `rule` one of RULES.
+    """
 
     minimum_images: int
     minimum_map50: float
     tolerance: float
-    label_rule: LabelRule
+    usual_rule: LabelRule
     seed: int
+    rule: str = "better"
     confidence: float = 0.95
     resamples: int = 2000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`reason` is a sentence for people; a figure is None where it could not be had or there is no champion."""
+    """`reason` is a sentence for people; a figure is None where it could not be had or there is no champion.
+    `difference` and `lower_bound` are of what the gate's rule looks at.
+    """
 
     better: bool
     reason: str
@@ -63,64 +72,133 @@ class Verdict:
 def compare(
     challenger: Contender, champion: Contender | None, truths: Iterable[Truth], settings: GateSettings
 ) -> Verdict:
-    """The verdict on `challenger` over the truths of the judge images; `champion` is None for the first model."""
-    judged = sorted(truths, key=lambda truth: truth.source_ref)
-    refusal = _refusal(challenger, champion, judged, settings)
+    """The verdict on `challenger` over these judge images; `champion` is None for the first model."""
+    judges = sorted(truths, key=lambda truth: truth.source_ref)
+    refusal = _refusal(challenger, champion, judges, settings)
     if refusal:
-        return Verdict(False, f"The challenger {challenger.model} is not promoted: {refusal}.", images=len(judged))
+        return Verdict(False, f"The challenger {challenger.model} is not promoted: {refusal}.", images=len(judges))
     task = tasks.of_prediction(challenger.predictions[0])
-    challenger_map50 = task.gate_metric(challenger.predictions, judged)
-    champion_map50 = task.gate_metric(champion.predictions, judged) if champion else None
+    challenger_map50 = task.gate_metric(challenger.predictions, judges)
     if challenger_map50 is None:
         reason = (
             f"The challenger {challenger.model} is not promoted: no judge image has a true box to measure mAP50 with."
         )
-        return Verdict(False, reason, images=len(judged))
+        return Verdict(False, reason, images=len(judges))
     if champion is None:
         better = challenger_map50 >= settings.minimum_map50
         reason = (
             f"The first model {challenger.model} {'reaches' if better else 'does not reach'} the required mAP50 of "
-            f"{settings.minimum_map50:.3f} on {len(judged)} judge images: {challenger_map50:.3f}."
+            f"{settings.minimum_map50:.3f} on {len(judges)} judge images: {challenger_map50:.3f}."
         )
-        return Verdict(better, reason, challenger_map50, images=len(judged))
+        return Verdict(better, reason, challenger_map50, images=len(judges))
+    return _of_two(challenger, champion, judges, settings, task, challenger_map50)
 
-    new, old = _qualities(challenger, judged, settings), _qualities(champion, judged, settings)
-    differences = [one - other for one, other in zip(new, old, strict=True)]
-    difference = math.fsum(differences) / len(differences)
-    lower_bound = _lower_bound(differences, settings)
-    better = lower_bound > settings.tolerance
-    lost = _lost_class(challenger, champion, judged, settings) if better else None
+
+def _of_two(
+    challenger: Contender,
+    champion: Contender,
+    judges: Sequence[Truth],
+    settings: GateSettings,
+    task: TrainedTask,
+    challenger_map50: float,
+) -> Verdict:
+    champion_map50 = task.gate_metric(champion.predictions, judges)
+    new, old = (_labelled(contender, judges, settings) for contender in (challenger, champion))
+    measured = RULES[settings.rule](new, old, judges, settings, task)
+    figures = challenger_map50, champion_map50, measured.difference, measured.lower_bound, len(judges)
+    if not measured.promotes:
+        reason = (
+            f"The challenger {challenger.model} is not shown to be better than the champion {champion.model}: "
+            f"{measured.sentence} (mAP50 {challenger_map50:.3f} against {_shown(champion_map50)})."
+        )
+        return Verdict(False, reason, *figures)
+    lost = lost_classes.first(new, old, judges, task)
     if lost:
         reason = (
             f"The challenger {challenger.model} is not promoted, although its labels are better on average "
-            f"({difference:+.4f}, at least {lower_bound:+.4f}): {lost}."
+            f"({measured.difference:+.4f}, at least {measured.lower_bound:+.4f}): {lost}."
         )
-        return Verdict(False, reason, challenger_map50, champion_map50, difference, lower_bound, len(judged))
+        return Verdict(False, reason, *figures)
     reason = (
-        f"The challenger {challenger.model} is {'' if better else 'not shown to be '}better than the champion "
-        f"{champion.model}: mean label quality on {len(judged)} judge images differs by {difference:+.4f}, at least "
-        f"{lower_bound:+.4f} at {settings.confidence:.0%}, where more than {settings.tolerance:+.4f} is required "
+        f"The challenger {challenger.model} is better than the champion {champion.model}: {measured.sentence} "
         f"(mAP50 {challenger_map50:.3f} against {_shown(champion_map50)})."
     )
-    return Verdict(better, reason, challenger_map50, champion_map50, difference, lower_bound, len(judged))
+    return Verdict(True, reason, *figures)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """`sentence` says what was measured and what was required, for people."""
+
+    promotes: bool
+    difference: float
+    lower_bound: float
+    sentence: str
+
+
+def _better(
+    new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: TrainedTask
+) -> _Measured:
+    qualities = (
+        [label_quality(labelled.predicted[truth.source_ref], truth, labelled.rule) for truth in judges]
+        for labelled in (new, old)
+    )
+    differences = [one - other for one, other in zip(*qualities, strict=True)]
+    difference = math.fsum(differences) / len(differences)
+    random, count = Random(settings.seed), len(differences)
+    bound = _lower_bound(
+        (math.fsum(random.choices(differences, k=count)) / count for _ in range(settings.resamples)), settings
+    )
+    sentence = (
+        f"mean label quality on {count} judge images differs by {difference:+.4f}, at least {bound:+.4f} at "
+        f"{settings.confidence:.0%}, where more than 0 and at least more than {settings.tolerance:+.4f} are required"
+    )
+    return _Measured(difference > 0 and bound > settings.tolerance, difference, bound, sentence)
+
+
+def _strict(
+    new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: TrainedTask
+) -> _Measured:
+    metrics = [task.class_metric(labelled.predicted.values(), judges) for labelled in (new, old)]
+
+    def of(drawn: Sequence[int]) -> float:
+        one, other = (metric(drawn) for metric in metrics)
+        return fmean(one[label] - other[label] for label in one) if one else 0.0
+
+    random, count = Random(settings.seed), len(judges)
+    difference = of([1] * count)
+    bound = _lower_bound(
+        (of(_draw(random, count)) for _ in range(min(settings.resamples, RESAMPLES_OF_MAP50))), settings
+    )
+    sentence = (
+        f"mAP50 on {count} judge images differs by {difference:+.4f}, at least {bound:+.4f} at "
+        f"{settings.confidence:.0%}, where more than 0 is required (GateRule strict)"
+    )
+    return _Measured(difference > 0 and bound > 0, difference, bound, sentence)
+
+
+RULES: dict[str, Callable[[Labelled, Labelled, Sequence[Truth], GateSettings, TrainedTask], _Measured]] = {
+    "better": _better,
+    "strict": _strict,
+}
 
 
 def _refusal(
-    challenger: Contender, champion: Contender | None, judged: Sequence[Truth], settings: GateSettings
+    challenger: Contender, champion: Contender | None, judges: Sequence[Truth], settings: GateSettings
 ) -> str | None:
     """Why the two cannot be compared at all, None when they can."""
-    refs = {truth.source_ref for truth in judged}
-    if len(refs) < len(judged):
+    refs = {truth.source_ref for truth in judges}
+    if len(refs) < len(judges):
         return "a judge image occurs twice"
-    if not judged or len(judged) < settings.minimum_images:
-        return f"there are {len(judged)} judge images and {settings.minimum_images} are required; label more images"
+    if not judges or len(judges) < settings.minimum_images:
+        return f"there are {len(judges)} judge images and {settings.minimum_images} are required; label more images"
     for contender in filter(None, (challenger, champion)):
         reported = contender.reported_map50
         if reported is None or not 0 <= reported <= 1:
             return f"the training job reported no usable mAP50 for {contender.model} ({_shown(reported)})"
         missing = len(refs - {prediction.source_ref for prediction in contender.predictions})
         if missing:
-            return f"{contender.model} was not scored on {missing} of the {len(judged)} judge images"
+            return f"{contender.model} was not scored on {missing} of the {len(judges)} judge images"
     if champion and challenger.judge_version != champion.judge_version:
         return (
             f"it was scored on judge version {challenger.judge_version} "
@@ -129,62 +207,23 @@ def _refusal(
     return None
 
 
-def _qualities(contender: Contender, judged: Sequence[Truth], settings: GateSettings) -> list[float]:
-    """The label quality of each judge image."""
-    predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
-    return [label_quality(predicted[truth.source_ref], truth, settings.label_rule) for truth in judged]
+def _labelled(contender: Contender, judges: Sequence[Truth], settings: GateSettings) -> Labelled:
+    rule = fitting.label_rule(fitting.seen(contender.predictions, judges), settings.usual_rule)
+    return Labelled({prediction.source_ref: prediction for prediction in contender.predictions}, rule)
 
 
-def _lost_class(
-    challenger: Contender, champion: Contender, judged: Sequence[Truth], settings: GateSettings
-) -> str | None:
-    """The first class, by name, whose objects the challenger surely finds less often than the champion; else None.
-
-    Surely: none of at least two that the champion finds, or fewer by the exact sign test on the objects that only one
-    of the two finds (McNemar, Psychometrika 12, 1947; one-sided 5 %). A class with one object proves nothing, but all
-    classes that have too few objects for the test are tested together: several rare classes are not lost either.
-    """
-    new, old = _found(challenger, judged, settings), _found(champion, judged, settings)
-    for label in sorted(old):
-        pairs = list(zip(new[label], old[label], strict=True))
-        found, before = sum(new[label]), sum(old[label])
-        lost, won = pairs.count((False, True)), pairs.count((True, False))
-        if (before >= 2 and not found) or (lost > won and _tail(lost, lost + won) < SURELY_FEWER):
-            return f"of the {len(pairs)} judge objects of class '{label}' it finds {found}, the champion {before}"
-    rare = [label for label in sorted(old) if len(old[label]) < FEW_OBJECTS]
-    pairs = [pair for label in rare for pair in zip(new[label], old[label], strict=True)]
-    lost, won = pairs.count((False, True)), pairs.count((True, False))
-    if lost > won and _tail(lost, lost + won) < SURELY_FEWER:
-        return (
-            f"of the {len(pairs)} judge objects of the rare classes ({', '.join(rare)}) it finds "
-            f"{sum(one for one, _ in pairs)}, the champion {sum(other for _, other in pairs)}"
-        )
-    return None
+def _draw(random: Random, count: int) -> list[int]:
+    """How often each of so many images is drawn, when as many are drawn with replacement."""
+    drawn = [0] * count
+    for image in random.choices(range(count), k=count):
+        drawn[image] += 1
+    return drawn
 
 
-def _found(contender: Contender, judged: Sequence[Truth], settings: GateSettings) -> dict[str, list[bool]]:
-    """Per class, for each true box in the order of `judged`: whether the model's label has it."""
-    predicted = {prediction.source_ref: prediction for prediction in contender.predictions}
-    found: dict[str, list[bool]] = {}
-    for truth in judged:
-        prediction = predicted[truth.source_ref]
-        label = label_boxes(prediction, settings.label_rule)
-        hits = tasks.of_prediction(prediction).found(label, truth.boxes)
-        for index, box in enumerate(truth.boxes):
-            found.setdefault(box.label, []).append(index in hits)
-    return found
-
-
-def _tail(successes: int, trials: int) -> float:
-    """The chance of at least so many heads of a fair coin."""
-    return math.fsum(math.comb(trials, count) * 0.5**trials for count in range(successes, trials + 1))
-
-
-def _lower_bound(differences: Sequence[float], settings: GateSettings) -> float:
-    """The lower end of the one-sided percentile interval of the mean difference."""
-    random, count = Random(settings.seed), len(differences)
-    means = sorted(sum(random.choices(differences, k=count)) / count for _ in range(settings.resamples))
-    return means[math.floor((1 - settings.confidence) * settings.resamples)]
+def _lower_bound(resampled: Iterable[float], settings: GateSettings) -> float:
+    """The lower end of the one-sided percentile interval."""
+    values = sorted(resampled)
+    return values[math.floor((1 - settings.confidence) * len(values))]
 
 
 def _shown(value: float | None) -> str:
