@@ -25,7 +25,9 @@ for _document in BEFORE["documents"].values():
 KNOBS = advanced.TRAINING | advanced.LIMITS
 LATER = {"BASE_STEPS": "0", "BASE_LEARNING_RATE": "0.001", "START": "base"}  # knobs that never were parameters
 for _document in BEFORE["documents"].values():
-    _document.update(LATER, BASE_WEIGHTS="")
+    _document.update(LATER, BASE_WEIGHTS="", GATE_RULE="better", PROMOTION_TOLERANCE="-0.05")
+BEFORE["parameters"]["PromotionTolerance"].update(Default="-0.05", MinValue=-0.5)
+BEFORE["parameters"]["AcceptPolicy"].update(AllowedValues=["certified", "strict", "target-quality", "fixed"])
 PLACES = {
     "TrainingRecipeOverrides": [advanced.parameter_of(name) for name in advanced.TRAINING],
     "AdvancedSettings": [advanced.parameter_of(name) for name in advanced.LIMITS],
