@@ -51,21 +51,33 @@ def label_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRul
     """The rule whose labels have the best mean quality on these images, and how good its empty ones are there. `usual`
     stays where no other is better.
     """
-    if not judge_images:
-        return usual
-    others = [replace(usual, keep_confidence=keep, nms_iou=nms) for nms in NMS_IOUS for keep in KEEP_CONFIDENCES]
-    rules = [usual, *others]
+    rules = candidates(usual)
     qualities = [
         tasks.of_prediction(prediction).qualities(prediction, truth.boxes, rules) for prediction, truth in judge_images
     ]
+    return best(rules, qualities, [prediction for prediction, _ in judge_images])
+
+
+def candidates(usual: LabelRule) -> list[LabelRule]:
+    """The rules that are tried, `usual` first, which wins where others are as good."""
+    others = [replace(usual, keep_confidence=keep, nms_iou=nms) for nms in NMS_IOUS for keep in KEEP_CONFIDENCES]
+    return [usual, *others]
+
+
+def best(
+    rules: Sequence[LabelRule], qualities: Sequence[Sequence[float]], predictions: Sequence[Prediction]
+) -> LabelRule:
+    """The first of the rules with the best mean quality; `qualities` holds, for each judge image, one per rule."""
+    if not qualities:
+        return rules[0]
     sums = [math.fsum(of_one_rule) for of_one_rule in zip(*qualities, strict=True)]
-    best = rules[sums.index(max(sums))]
+    place = sums.index(max(sums))
     empty = [
-        label_quality(prediction, truth, best)
-        for prediction, truth in judge_images
-        if not label_boxes(prediction, best)
+        of_image[place]
+        for of_image, prediction in zip(qualities, predictions, strict=True)
+        if not label_boxes(prediction, rules[place])
     ]
-    return replace(best, empty_good=math.fsum(empty), empty_images=len(empty))
+    return replace(rules[place], empty_good=math.fsum(empty), empty_images=len(empty))
 
 
 def seen(predictions: Iterable[Prediction], truths: Iterable[Truth]) -> list[tuple[Prediction, Truth]]:
