@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelloop import tasks
-from labelloop.batch import batches, copies, judge_function, pinned_bytes, rounds
+from labelloop.batch import auditing, batches, copies, judge_function, pinned_bytes, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
@@ -41,6 +41,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     counts = {name: sum(decision.decision == name for decision in decisions) for name in DECISIONS}
     count("AutoAccepted", counts["auto"])
     count("SentToHuman", len(asked))
+    count("AuditsRequested", sum(decision.audit for decision in decisions))
     count("PredictionsRefused", len(seen.refused))
     if seen.refused and not seen.usable:
         count("InferenceGaveNothing")
@@ -64,8 +65,11 @@ def _decide(
         if image.item.key not in known
     ]
     rule, label_rule = rounds.rule(pinned), rounds.label_rule(pinned)
-    candidates = judge_function.with_verdicts(files, number, candidates, rule, label_rule)
+    rule, contradicted = auditing.standing(files, number, pinned["model"], rule)
+    if not contradicted:
+        candidates = judge_function.with_verdicts(files, number, candidates, rule, label_rule)
     judged = judgement.judge(candidates, rule, settings().human_budget, number, label_rule)
+    judged = auditing.explained(judged) if contradicted else auditing.draw(files, number, judged, open_images)
     return copies.decide(judged, known, open_images, moved, number)
 
 

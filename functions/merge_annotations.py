@@ -3,7 +3,7 @@
 from typing import Any
 
 from labelloop import tasks
-from labelloop.batch import batches, merging, rounds
+from labelloop.batch import auditing, batches, merging, rounds
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.store import datasets, immutable, ledger, training_lock
@@ -21,6 +21,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         files.round_annotations(number), merging.lines(files, number, everything)
     )
     counts = batches.check_conservation(files.batch_id, everything, number)
+    auditing.tell(files, number)
     version = (
         datasets.publish(added, {"batch": files.batch_id, "round": number}) if added else datasets.current_version()
     )

@@ -1,9 +1,10 @@
 """Report Batch: the merged manifest, the summary and the report; marks the batch finished and says so."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from labelloop.batch import batches, copies, pinned_bytes, promises, report, rounds
+from labelloop.batch import auditing, batches, copies, pinned_bytes, promises, report, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins, predictions
 from labelloop.contracts.label_rules import LabelRule
@@ -12,7 +13,7 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision, Prediction
 from labelloop.contracts.settings import settings
 from labelloop.engines import training
-from labelloop.people import scores, supplied, worker_rows
+from labelloop.people import agreement, scores, supplied, worker_rows
 from labelloop.store import datasets, immutable, ledger, notices, storage
 from labelloop.store.observability import count, entry, logger
 from labelloop.trust import audit, own_verdicts
@@ -29,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     annotations = [annotation for row in rows for annotation in batches.round_annotations(files.batch_id, row["round"])]
     storage.write(files.annotations, _manifest(annotations), "application/jsonlines")
     jobs = scores.of_batch(files, [row["round"] for row in rows])
-    workers = _workers(jobs)
+    workers, agreeing = _workers(jobs), agreement.over_jobs(jobs)
     summary = {
         "batch": files.batch_id,
         "images": len(everything),
@@ -41,8 +42,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "workers": workers,
         "rejected_reasons": _rejections(files, everything, last),
         "dataset": datasets.current_version(),
-        "audit": _audit(files, everything, rows, annotations),
+        "audit": _audit(files, everything, rows, annotations, agreeing),
         "promises": promises.of_rounds(files, [row["round"] for row in rows]),
+        "people_agreement": agreeing,
         "copies": _copies(annotations),
         "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
@@ -84,6 +86,7 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 "auto": labelled["auto"],
                 "human": labelled["human"],
                 "asked": sum(map(copies.asks_people, decisions)),
+                **auditing.counts(files, number, annotations),
                 "rejected": decided["rejected"],
                 "deferred": sum(decided.values()) - decided["rejected"] - sum(labelled.values()),
                 "thresholds_uri": pinned["thresholds_uri"],
@@ -145,9 +148,27 @@ def _rejections(files: Files, everything: list[Image], last: int) -> dict[str, s
 
 
 def _audit(
+    files: Files,
+    everything: list[Image],
+    rows: list[dict[str, Any]],
+    annotations: list[Annotation],
+    agreeing: Mapping[str, Any] | None,
+) -> list[dict[str, Any]]:
+    """What people said of the labels that each round accepted; and, of what nobody looked at, per model and rule that
+    accepted its labels: what the random sample says about labels accepted so.
+    """
+    audited = auditing.told(files, [row["round"] for row in rows], annotations, agreeing)
+    known = {(row["model"], row["policy"]) for row in audited}
+    return audited + [
+        row
+        for row in _of_the_sample(files, everything, rows, annotations)
+        if (row["model"], row["policy"]) not in known
+    ]
+
+
+def _of_the_sample(
     files: Files, everything: list[Image], rows: list[dict[str, Any]], annotations: list[Annotation]
 ) -> list[dict[str, Any]]:
-    """Per model, and per rule that accepted its labels: what the random sample says about labels accepted so."""
     judges = _judges(everything, annotations)
     estimates = _of_own_functions(rows)
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):

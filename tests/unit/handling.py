@@ -93,10 +93,10 @@ def registered(trigger: dict[str, Any] | None = None, name: str = "one") -> dict
     return dict(state)
 
 
-def crown(version: str = MODEL, threshold: float | None = 0.5, previous: str = "") -> None:
+def crown(version: str = MODEL, threshold: float | None = 0.5, previous: str = "", **fitted: Any) -> None:
     """Makes a champion with its thresholds."""
-    fitted = {"model": version, "dataset": "none", "target": 0.8, "accept": threshold, "images": 9}
-    storage.write_json(THRESHOLDS, {**fitted, "label_rule": LabelRule(0.25).to_json()})
+    record = {"model": version, "dataset": "none", "target": 0.8, "accept": threshold, "images": 9}
+    storage.write_json(THRESHOLDS, {**record, "label_rule": LabelRule(0.25).to_json(), **fitted})
     value = {
         "version": version,
         "endpoint": f"labelloop-{version}",

@@ -23,9 +23,15 @@ BEFORE = json.loads((ROOT / "tests" / "support" / "settings_before_recipes.json"
 for _document in BEFORE["documents"].values():
     _document["JUDGE_FUNCTION_ARN"] = ""  # came later
 KNOBS = advanced.TRAINING | advanced.LIMITS
-LATER = {"BASE_STEPS": "0", "BASE_LEARNING_RATE": "0.001", "START": "base"}  # knobs that never were parameters
+LATER = {
+    "BASE_STEPS": "0",
+    "BASE_LEARNING_RATE": "0.001",
+    "START": "base",
+    "AUDIT_MINIMUM": "20",
+    "DOUBLE_LABEL_RATE": "0",
+}  # knobs that never were parameters
 for _document in BEFORE["documents"].values():
-    _document.update(LATER, BASE_WEIGHTS="", GATE_RULE="better", PROMOTION_TOLERANCE="-0.05")
+    _document.update(LATER, BASE_WEIGHTS="", GATE_RULE="better", PROMOTION_TOLERANCE="-0.05", AUDIT_RATE="0.02")
 BEFORE["parameters"]["PromotionTolerance"].update(Default="-0.05", MinValue=-0.5)
 BEFORE["parameters"]["AcceptPolicy"].update(AllowedValues=["certified", "strict", "target-quality", "fixed"])
 PLACES = {

@@ -23,6 +23,7 @@ def request(**changes):
         "job": JOB,
         "form": asks,
         "output_uri": "s3://data-bucket/batches/b/labeling/2",
+        "workers": settings().workers_per_object,
         "settings": settings(),
         **places,
     }

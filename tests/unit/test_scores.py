@@ -95,6 +95,29 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
     assert "below the bound" in page and "Who labelled" in page
 
 
+def test_a_share_of_the_images_is_labelled_by_two_whose_agreement_is_told(change_setting, ground_truth) -> None:
+    change_setting("DOUBLE_LABEL_RATE", "0.3")
+    batch = judged(6)
+    once, twice = pinned(batch)
+    assert [(job.kind, job.objects, job.workers) for job in (once, twice)] == [("annotate", 4, 0), ("annotate", 2, 2)]
+    assert '"workers"' not in storage.read(Files(batch).job(1, 1)).decode()
+    whole, half = Box("head", 10, 10, 20, 20), Box("head", 10, 10, 20, 10)
+    for job in (once, twice):
+        refs = [line["source-ref"] for line in lines_of(job)]
+        said = {"one": {ref: [whole] for ref in refs}}
+        respond(batch, job, said | ({"other": {ref: [half] for ref in refs}} if job.workers else {}))
+    for index in (1, 2):
+        end(batch, index, lambda line: people.boxes())
+    handle("merge_annotations", batch_id=batch, round=1)
+    handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+    summary = storage.read_json(f"batches/{batch}/summary.json")
+    assert summary["people_agreement"] == {"images": 2, "quality": 0.5}
+    assert [job.get("double-labelled") for job in summary["jobs"]] == [None, 2]
+    assert "agree with one another at 0.50" in storage.read(f"batches/{batch}/report.html").decode()
+    (one, other) = summary["workers"]
+    assert one["agreement"] is not None and other["answers"] == 2, "two who labelled one image are compared with it"
+
+
 def test_who_cannot_judge_anything_is_told_in_summary_and_report_and_flagged(change_setting) -> None:
     change_setting("HONEYPOT_RATE", "0.5")
     judge_dataset()

@@ -42,7 +42,10 @@ WRITES = {
             for each in ("*/jobs/*.json", "*.manifest", "*/answers/*.jsonl", "*/workers/*.json")
         ),
     },
-    "MergeAnnotationsFunction": {f"{BATCH}/annotations/*.manifest", f"{BATCH}/rounds/*-changed.jsonl", "datasets/*"},
+    "MergeAnnotationsFunction": {
+        *(f"{BATCH}/{each}" for each in ("annotations/*.manifest", "rounds/*-changed.jsonl", "rounds/*-audit.json")),
+        "datasets/*",
+    },
     "ReportBatchFunction": {f"{BATCH}/{each}" for each in ("annotations.manifest", "summary.json", "report.html")},
     "AdoptModelFunction": {"training/*/comparison.json", "models/*/thresholds/*"},
     "AssembleDatasetFunction": {
@@ -163,7 +166,7 @@ def test_only_what_reads_models_may_read_them() -> None:
     readers = {
         name
         for name, statement in allow_statements(TEMPLATE)
-        if "s3:GetObject" in listed(statement["Action"]) and "/models/*" in json.dumps(statement["Resource"])
+        if "s3:GetObject" in listed(statement["Action"]) and '/models/*"' in json.dumps(statement["Resource"])
     }
     assert not readers & {"FindMissingPredictionsFunction", "MergeAnnotationsFunction", "RequestInferenceFunction"}
 

@@ -32,12 +32,14 @@ ADVANCED = {
     "DeploymentTimeoutSeconds": 600,
     "InferenceQueueSeconds": 600,
     "InvocationTimeoutSeconds": 120,
+    "AuditMinimum": 0,
 }
 PARAMETERS = {
     "HumanBudget": "12",
     "SampleRate": "0.4",
     "RetrainMinimum": "4",
     "MaxRounds": "4",
+    "AuditRate": "0",  # test_audited_batches.py has audits
     "TargetMeanIou": "0.8",
     "ReconcileMinutes": "59",  # tests call it themselves
     "LabelingTimeoutSeconds": "900",

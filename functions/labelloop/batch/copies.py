@@ -111,12 +111,12 @@ def _copied(
         return Decision(reference, "human", None, (SAME_CONTENT,), chance, SAME_CONTENT, number)
     other = decided[copy.of]
     reasons = (SAME_CONTENT, *(other.reasons if other.decision == "rejected" else ()))
-    return replace(other, source_ref=reference, reasons=reasons, inclusion_probability=chance)
+    return replace(other, source_ref=reference, reasons=reasons, inclusion_probability=chance, audit=False)
 
 
 def asks_people(decision: Decision) -> bool:
-    """Whether people are asked about this very image."""
-    return decision.decision == "human" and not is_copy(decision)
+    """Whether people are asked about this very image: for its label, or what they say of the accepted one."""
+    return (decision.decision == "human" or decision.audit) and not is_copy(decision)
 
 
 def is_copy(decision: Decision) -> bool:

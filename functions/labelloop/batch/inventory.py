@@ -93,6 +93,9 @@ def _check_cost(files: Files, images: int, sampled: int, before: Before = NOTHIN
         price_per_label=knobs.price_per_label,
         honeypot_rate=knobs.honeypot_rate,
         verify_score=knobs.verify_score,
+        audit_rate=knobs.audit_rate,
+        audit_minimum=knobs.audit_minimum,
+        double_label_rate=knobs.double_label_rate,
         before=before,
     )
     storage.write_json(files.estimate, estimated.to_json())

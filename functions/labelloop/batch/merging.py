@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from labelloop.batch import batches, copies, pinned_bytes, rounds
+from labelloop.batch import auditing, batches, copies, pinned_bytes, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Decision
+from labelloop.contracts.records import Decision, Prediction
 from labelloop.contracts.settings import settings
 from labelloop.people import collecting, jobs
 from labelloop.people.collected import HumanLabel, collect
@@ -24,44 +24,66 @@ from labelloop.trust.sampling import Shares
 
 def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     """The lines in source-ref order. An image that was asked about and not answered stays open, and so does one whose
-    label was drawn on an image of another size, or whose accepted prediction is gone.
+    label was drawn on an image of another size, or whose accepted prediction is gone; and what the machine labelled
+    where people's look at a sample of it contradicts the promise. An audited label that people left as it is stays the
+    machine's, and so does one that they were asked about and did not answer.
     """
     by_ref = {image.source_ref: image for image in everything}
     decided = {decision.source_ref: decision for decision in batches.round_decisions(files.batch_id, number)}
     asked = {ref for ref, decision in decided.items() if copies.asks_people(decision)}
     moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
-    answers = {
-        ref: answer for ref, answer in _answers(files, number, len(asked), everything).items() if ref in asked - moved
-    }
-    roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers}, everything))
+    said, turned_down = _answers(files, number, len(asked), everything)
+    answers = {ref: answer for ref, answer in said.items() if ref in asked - moved}
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
     label_rule = rounds.label_rule(pinned)
     predictions = batches.seen(files.batch_id, pinned["model"], number, everything).usable
-    made, lost = [], []
+    accepted = _accepted(decided.values(), moved | turned_down, predictions)
+    audit = auditing.settle(files, number, pinned, list(accepted.values()), answers, predictions)
+    looked = accepted.keys() & answers.keys()
+    left = {ref for ref in looked if auditing.is_left(answers[ref], predictions[ref], label_rule)}
+    roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers.keys() - left}, everything))
+    made = []
     for ref, decision in decided.items():
         provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
-        if ref in answers:
-            role = roles[_sha256(by_ref[ref])]
-            how = {"role": role, **_how(answers[ref])}
+        if ref in answers.keys() - left:
+            how = {"role": roles[_sha256(by_ref[ref])], **_how(answers[ref]), **_audited(decision, auditing.CORRECTED)}
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
-        elif decision.decision == "auto" and ref not in moved and not copies.is_copy(decision):
-            if ref not in predictions:  # it stays open, and a later round asks the model again
-                lost.append(ref)
-                continue
+        elif ref in accepted and not audit.refuses(decision.policy):
             boxes = judgement.label_boxes(predictions[ref], label_rule)
             job = f"{files.batch_id}-r{number}"
-            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, provenance)
+            seen = _audited(decision, auditing.CONFIRMED, answers[ref]) if ref in left else {}
+            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, {**provenance, **seen})
         else:
             continue
         if label is not None:
             made.append(label)
-    if lost:
-        count("PredictionsMissing", len(lost))
-        logger.warning("predictions that were accepted are gone or unreadable", images=len(lost), first=lost[0])
     made += _copied(files, number, by_ref, [each for each in decided.values() if each.source_ref not in moved], made)
     made.sort(key=lambda annotation: annotation.source_ref)
     return [annotation.to_line(settings().label_names) for annotation in made]
+
+
+def _accepted(
+    decided: Iterable[Decision], open_again: Container[str], predictions: Mapping[str, Prediction]
+) -> dict[str, Decision]:
+    """source-ref -> decision of the labels that the machine gave to this very image, in their order, without those that
+    are open again. One whose prediction is gone stays open, and a later round asks the model again.
+    """
+    auto = [each for each in decided if each.decision == "auto" and not copies.is_copy(each)]
+    auto = [each for each in auto if each.source_ref not in open_again]
+    lost = [each.source_ref for each in auto if each.source_ref not in predictions]
+    if lost:
+        count("PredictionsMissing", len(lost))
+        logger.warning("predictions that were accepted are gone or unreadable", images=len(lost), first=lost[0])
+    return {each.source_ref: each for each in auto if each.source_ref in predictions}
+
+
+def _audited(decision: Decision, verdict: str, answer: HumanLabel | None = None) -> dict[str, Any]:
+    """What the provenance of a label says of people's look at it before it was published, where there was one. Of a
+    label that stayed the machine's also in which job, and by how many.
+    """
+    who = {"job": answer.job, **_how(answer)} if answer else {}
+    return {"audit": {"verdict": verdict, **who}} if decision.audit else {}
 
 
 def _copied(
@@ -109,8 +131,9 @@ def _changed_since(files: Files, number: int, decided: list[Image]) -> set[str]:
     return {record["source-ref"] for record in stored}
 
 
-def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> dict[str, HumanLabel]:
-    """source-ref -> what people said last about it in the jobs of the round; round 0 is an import.
+def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> tuple[dict[str, HumanLabel], set[str]]:
+    """(source-ref -> what people said last about it in the jobs of the round, those whose proposal they rejected and
+    gave no label instead); round 0 is an import.
 
     Raises MissingObjectError where people were `asked` in jobs that are not on record.
     """
@@ -118,8 +141,9 @@ def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> 
         given = immutable.read_text_lines(files.imported_labels)
         attribute = jobs.form("annotate", settings()).attribute
         name = f"{files.batch_id}-r0"
-        return dict(collect(name, "import", attribute, given, given, settings().label_names).labels)
+        return dict(collect(name, "import", attribute, given, given, settings().label_names).labels), set()
     found: dict[str, HumanLabel] = {}
+    rejected: set[str] = set()
     of_round = jobs.of_round(files, number)
     if asked and not of_round:
         raise storage.MissingObjectError(
@@ -129,8 +153,10 @@ def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> 
         )
     sizes = batches.sizes(everything)
     for job in of_round:
-        found.update(collecting.of_job(files, number, job, sizes).labels)
-    return found
+        collected = collecting.of_job(files, number, job, sizes)
+        found.update(collected.labels)
+        rejected.update(collected.rejected)
+    return found, rejected - found.keys()
 
 
 def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:

@@ -88,6 +88,7 @@ def _trust(summary: Mapping[str, Any]) -> str:
         "Those of them that never train judge the machine's labels:</p>"
     )
     promised = promises.html(summary.get("promises", ()))
+    sample += _looked_at(summary)
     if not summary["audit"]:
         return sample + promised + "<p>No model labelled in this batch: people made every label.</p>"
     rows = "".join(
@@ -97,6 +98,24 @@ def _trust(summary: Mapping[str, Any]) -> str:
     return f"{promised}{sample}<ul>{rows}</ul>"
 
 
+def _looked_at(summary: Mapping[str, Any]) -> str:
+    """People's look at accepted labels, and at one another's."""
+    told, rows = "", summary["rounds"]
+    if looked := sum(row.get("audited", 0) for row in rows):
+        corrected = sum(row.get("corrected", 0) for row in rows)
+        told += (
+            f"<p>Of the accepted labels, people looked at {looked} drawn at random before any was published, and "
+            f"corrected {corrected}. A label that they left as it is counts as much as judge images of its score are "
+            "worth, and as 1 at the upper end of an interval.</p>"
+        )
+    if agreeing := summary.get("people_agreement"):
+        told += (
+            f"<p>{agreeing['images']} images were labelled by two people or more: they agree with one another at "
+            f"{agreeing['quality']:.2f}. No label can be told to be better than that.</p>"
+        )
+    return told
+
+
 def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
     if not rounds:
         return "<p>No round was needed.</p>"
@@ -104,7 +123,24 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
     outages += "".join(
         f"<p>Round {row['round']}: {escape(row['own_judge'])}.</p>" for row in rounds if row.get("own_judge")
     )
-    header = ("round", "model", "auto", "human", "asked", "rejected", "deferred", "changed", "predictions refused")
+    outages += "".join(
+        f"<p>Round {row['round']}: people's look at its accepted labels contradicts the promise. None of them was "
+        "accepted, and the model accepted nothing more in this batch.</p>"
+        for row in rounds
+        if row.get("contradicted")
+    )
+    header = (
+        "round",
+        "model",
+        "auto",
+        "human",
+        "asked",
+        "audited",
+        "rejected",
+        "deferred",
+        "changed",
+        "predictions refused",
+    )
     return outages + table(
         header,
         [
@@ -114,6 +150,7 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
                 row["auto"],
                 row["human"],
                 row["asked"],
+                row.get("audited", 0),
                 row["rejected"],
                 row["deferred"],
                 row["changed"],

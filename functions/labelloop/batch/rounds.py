@@ -23,6 +23,13 @@ def rule(pinned: Mapping[str, Any]) -> Rule | None:
     return policy.of_round(pinned, knobs, lambda: _fitted(pinned["thresholds_uri"]))
 
 
+def judged(pinned: Mapping[str, Any], rule: Rule) -> list[tuple[float, float]]:
+    """(score, quality) of the judge images that the round's rule accepts; none where older thresholds do not tell."""
+    uri = pinned["thresholds_uri"]
+    fitted = (immutable.find_json(storage.own_key(uri)) if uri else None) or {}
+    return [(score, quality) for score, quality in fitted.get("scored", ()) if rule.accepts(score)]
+
+
 def pin(files: Files, number: int, thresholds_uri: str, open_images: int) -> dict[str, Any]:
     """What a round that begins now pins of settings and model, so that it accepts by the same rules to its end.
     `open_images`: how many the machine may label, which people are not to see anyway.

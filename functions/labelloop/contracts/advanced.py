@@ -132,6 +132,21 @@ LIMITS = {
     ),
     "CALIBRATION_MINIMUM": Knob("10", "With fewer judge images target-quality accepts nothing.", 1, 10_000),
     "GOLD_MINIMUM": Knob("20", "With fewer judge images no model is promoted.", 1, 100_000),
+    "AUDIT_MINIMUM": Knob(
+        "20",
+        "Fewest accepted labels of a batch that people look at before they are published; all of them where a batch "
+        "has fewer. With AuditRate=0 and this 0, nobody does.",
+        0,
+        10_000,
+    ),
+    "DOUBLE_LABEL_RATE": Knob(
+        "0",
+        "Share of people's images that two of them label each, which tells how far people agree with one another. The "
+        "work team must have at least two.",
+        0,
+        1,
+        kind=float,
+    ),
     "PROMOTION_TOLERANCE": Knob(
         "-0.05",
         "With GateRule better a later model serves when its labels are better in the mean and the lower bound of its "

@@ -71,6 +71,9 @@ class Files:
     def own_verdicts(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-own-verdicts.json"
 
+    def audit(self, round_number: int) -> str:
+        return f"{self.root}/rounds/{round_number}-audit.json"
+
     def uninspected(self, round_number: int) -> str:
         return f"{self.root}/rounds/{round_number}-uninspected.jsonl"
 

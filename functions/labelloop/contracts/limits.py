@@ -93,18 +93,30 @@ def estimate(
     price_per_label: float,
     honeypot_rate: float = 0.0,
     verify_score: float = 1.0,
+    audit_rate: float = 0.0,
+    audit_minimum: int = 0,
+    double_label_rate: float = 0.0,
     before: Before = NOTHING_BEFORE,
 ) -> Estimate:
     """`sampled` images go to people at any rate; every one of `rounds` may ask for `budget` more, each from so many
-    workers, who also answer honeypots, and adjust what they rejected where they verify. `rounds` are those to come.
-    Images with the bytes of others count as any, which errs upwards: their bytes are known after inspection only.
+    workers, who also answer honeypots, look at accepted labels of the other images, and adjust what they rejected where
+    they verify; some images are labelled twice where one worker is usual. `rounds` are those to come. Images with the
+    bytes of others count as any, which errs upwards: their bytes are known after inspection only.
     """
     to_come = max(sampled - before.asked, budget) + budget * (rounds - 1) if rounds > 0 else 0
     asked = before.asked + min(max(0, images - before.settled), to_come)
-    answers = (asked * (1 if verify_score >= 1 else 2) + math.ceil(asked * honeypot_rate - 1e-9)) * workers
+    left = max(0, images - before.settled - asked + before.asked)
+    share = _rounded_up(left * audit_rate) + (max(rounds - 1, 0) if audit_rate else 0)  # each round rounds it up
+    shown = asked + min(left, max(share, audit_minimum))
+    doubled = _rounded_up(shown * double_label_rate) if workers == 1 else 0
+    answers = (shown * (1 if verify_score >= 1 else 2) + _rounded_up(shown * honeypot_rate)) * workers + doubled
     ever = before.rounds + rounds
     machines = images * DOLLARS_PER_IMAGE_INFERRED * min(ever, 2) + (DOLLARS_PER_TRAINING * ever if images else 0)
     return Estimate(images, sampled, asked, answers, round(answers * price_per_label, 2), round(machines, 2))
+
+
+def _rounded_up(number: float) -> int:
+    return math.ceil(number - 1e-9)
 
 
 def most_images(in_dataset: int) -> int:

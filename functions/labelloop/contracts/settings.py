@@ -69,6 +69,8 @@ class Settings:
     keep_confidence: float
     calibration_minimum: int
     judge_function_arn: str
+    audit_rate: float
+    audit_minimum: int
     # training and the gate
     retrain_minimum: int
     gold_minimum: int
@@ -113,6 +115,7 @@ class Settings:
     verify_score: float
     objects_per_job: int
     honeypot_rate: float
+    double_label_rate: float
     worker_minimum_quality: float
     labeling_instructions: str
     task_time_limit_seconds: int

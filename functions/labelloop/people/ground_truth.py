@@ -48,6 +48,7 @@ def ask(files: Files, number: int, job: Job) -> bool:
             output_uri=storage.uri(folder),
             template_uri=deploy_template(form.template),
             label_categories_uri=categories,
+            workers=job.workers or knobs.workers_per_object,
             settings=knobs,
         )
     )
@@ -73,6 +74,7 @@ def job_request(
     output_uri: str,
     template_uri: str,
     label_categories_uri: str,
+    workers: int,
     settings: Settings,
 ) -> dict[str, Any]:
     """The CreateLabelingJob request. A job lives no longer than the state that waits for it."""
@@ -91,7 +93,7 @@ def job_request(
             "TaskTitle": _plain(form.title)[:LONGEST_TITLE],
             "TaskDescription": _plain(form.description),
             "TaskKeywords": ["image", form.keyword],
-            "NumberOfHumanWorkersPerDataObject": settings.workers_per_object,
+            "NumberOfHumanWorkersPerDataObject": workers,
             "TaskTimeLimitInSeconds": settings.task_time_limit_seconds,
             "TaskAvailabilityLifetimeInSeconds": lifetime,
             "MaxConcurrentTaskCount": 1000,

@@ -7,6 +7,7 @@ people answered then still counts.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,9 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """`objects` counts the round's own images, `honeypots` those that come on top."""
+    """`objects` counts the round's own images, `honeypots` those that come on top. `workers` answer about each; 0: as
+    many as WorkersPerObject says.
+    """
 
     name: str
     kind: str
@@ -35,6 +38,7 @@ class Job:
     objects: int
     honeypots: int
     backend: str = "ground-truth"  # what asks people; version 0.1 knew no other
+    workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class _Part:
     name: str
     kind: str
     lines: Sequence[Line]
+    workers: int = 0
 
 
 def form(kind: str, settings: Settings) -> Form:
@@ -55,16 +60,23 @@ def form(kind: str, settings: Settings) -> Form:
 def plan(files: Files, number: int, lines: Mapping[str, Sequence[Line]], model: str) -> int:
     """Pins the round's jobs for these input lines by kind, honeypots mixed in; returns how many there are.
 
-    Those that verify come last: what people reject there is adjusted after them. `model` names who proposed the boxes.
+    What two people label goes into jobs of its own, because how many do is told per job. Those that verify come last:
+    what people reject there is adjusted after them. `model` names who proposed the boxes.
     """
     knobs = settings()
     most = honeypots.most_objects(knobs.objects_per_job, knobs.honeypot_rate)
-    cut = [(kind, some) for kind in naming.JOB_KINDS for some in parts(lines.get(kind, ()), most)]
-    planned = [_Part(_name(files, number, index, kind), kind, some) for index, (kind, some) in enumerate(cut, start=1)]
+    cut = [
+        (kind, some, workers)
+        for kind in naming.JOB_KINDS
+        for workers, seated in seats(lines.get(kind, ()), kind, knobs)
+        for some in parts(seated, most)
+    ]
+    planned = [_Part(_name(files, number, index, each[0]), *each) for index, each in enumerate(cut, start=1)]
     pots = _honeypots(files, number, planned, model)
     for index, part in enumerate(planned, start=1):
         own = [pot.line for pot in pots if pot.job == part.name]
-        pin(files, number, index, part.kind, honeypots.mixed(part.lines, own, knobs.seed, part.name), len(own))
+        mixed = honeypots.mixed(part.lines, own, knobs.seed, part.name)
+        pin(files, number, index, part.kind, mixed, len(own), part.workers)
     return len(planned)
 
 
@@ -96,13 +108,30 @@ def honeypots_of(files: Files, number: int, job: str) -> dict[str, Honeypot]:
     return {pot.source_ref: pot for pot in map(Honeypot.from_json, records) if pot.job == job}
 
 
+def seats(lines: Sequence[Line], kind: str, settings: Settings) -> list[tuple[int, Sequence[Line]]]:
+    """(workers, lines): those that the usual number of people answer, and the share DoubleLabelRate of them that two do
+    where one is usual. Which ones goes by a hash of seed and key. Verdicts are not doubled: two of them do not tell how
+    far two drawings agree.
+    """
+    if settings.workers_per_object > 1 or kind == "verify":
+        return [(0, lines)]
+    order = sorted(
+        lines, key=lambda line: naming.digest("double", settings.seed, storage.own_key(line["source-ref"]), length=32)
+    )
+    doubled = {line["source-ref"] for line in order[: math.ceil(settings.double_label_rate * len(order) - 1e-9)]}
+    once, twice = ([line for line in lines if (line["source-ref"] in doubled) == both] for both in (False, True))
+    return [(0, once), (2, twice)]
+
+
 def parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
     """The lines in their order, cut into as few jobs of at most `most` objects as hold them, of about equal size."""
     count = -(-len(lines) // most)
     return [lines[len(lines) * part // count : len(lines) * (part + 1) // count] for part in range(count)]
 
 
-def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line], pots: int = 0) -> Job:
+def pin(
+    files: Files, number: int, index: int, kind: str, lines: Sequence[Line], pots: int = 0, workers: int = 0
+) -> Job:
     """The `index`th job of the round with these input lines, `pots` of them honeypots; or what was pinned before."""
     name = _name(files, number, index, kind)
     manifest = files.job_manifest(number, name)
@@ -114,6 +143,7 @@ def pin(files: Files, number: int, index: int, kind: str, lines: Sequence[Line],
         "objects": len(stored) - pots,
         "honeypots": pots,
         "backend": settings().labeling_backend,
+        **({"workers": workers} if workers else {}),
         "schema": SCHEMA,
     }
     return _from_json(immutable.create_json(files.job(number, index), record))
@@ -138,5 +168,5 @@ def _name(files: Files, number: int, index: int, kind: str) -> str:
 
 def _from_json(record: Mapping[str, Any]) -> Job:
     check_schema(record, f"labelling job {record['job']}")
-    fields = ("kind", "manifest_uri", "objects", "honeypots", "backend")
+    fields = ("kind", "manifest_uri", "objects", "honeypots", "backend", "workers")
     return Job(record["job"], **{name: record[name] for name in fields if name in record})

@@ -17,7 +17,7 @@ from typing import Any
 from labelloop import tasks
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.people import jobs, worker_rows
+from labelloop.people import agreement, jobs, worker_rows
 from labelloop.people.collected import Collected, reference
 from labelloop.people.jobs import Job
 from labelloop.people.workers import History, Label, is_unreliable, score_workers
@@ -38,9 +38,11 @@ def note(files: Files, number: int, job: Job, collected: Collected) -> dict[str,
     known = jobs.honeypots_of(files, number, job.name)
     responses = _responses(files, number, job)
     knobs = settings()
+    asked = job.workers or knobs.workers_per_object
+    agreeing = agreement.between(responses, knobs.classes, knobs.key_points, known)
     scores = score_workers(
         responses,
-        _labels(job, collected) if knobs.workers_per_object > 1 else {},  # alone, one always agrees with the label
+        _labels(job, collected) if asked > 1 else {},  # alone, one always agrees with the label
         {ref: pot.known for ref, pot in known.items()},
         knobs.classes,
         knobs.key_points,
@@ -65,6 +67,7 @@ def note(files: Files, number: int, job: Job, collected: Collected) -> dict[str,
         "strange-lines": collected.strange_lines,
         "answers-sha256": collected.digest,
         "problems": list(collected.problems),
+        **({"double-labelled": len(agreeing), "people-agreement": round(fmean(agreeing), 4)} if agreeing else {}),
         "workers": [score.to_json() for score in scores],
     }
     return immutable.create_json(files.workers(number, job.name), record)

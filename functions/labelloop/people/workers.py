@@ -107,7 +107,7 @@ def score_workers(
         for entry in fields.sequence(document, "answers", f"worker response for {image}"):
             record = fields.mapping(entry, f"worker response for {image}", "answers")
             worker = fields.text(record, "workerId", f"worker response for {image}")
-            given[worker].append(_Given(image, _answer(record, classes, key_points), _seconds(record)))
+            given[worker].append(_Given(image, read(record, classes, key_points), _seconds(record)))
     return [_score(worker, given[worker], labels, honeypots) for worker in sorted(given)]
 
 
@@ -162,7 +162,8 @@ def _score(
     )
 
 
-def _answer(record: Mapping[str, Any], classes: Sequence[str], key_points: Sequence[str]) -> Answer | None:
+def read(record: Mapping[str, Any], classes: Sequence[str], key_points: Sequence[str]) -> Answer | None:
+    """The answer in an entry of a worker-response document; None where it is one that does not count."""
     content = record.get("answerContent")
     try:
         return read_answer(content, classes, key_points) if isinstance(content, str | dict) else None

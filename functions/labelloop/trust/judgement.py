@@ -19,6 +19,7 @@ from labelloop.trust.own_verdicts import Verdict
 from labelloop.trust.policies import Rule
 
 COLD_START = "cold-start"
+SAMPLED = "random-sample"
 
 
 @dataclass(frozen=True)
@@ -144,4 +145,4 @@ def _reasons(candidate: Candidate, rule: Rule | None, score: float | None) -> tu
 
 
 def _sample(candidate: Candidate) -> tuple[str, ...]:
-    return ("random-sample",) if candidate.sampled else ()
+    return (SAMPLED,) if candidate.sampled else ()
