@@ -9,6 +9,8 @@ from statistics import median
 
 from labelloop.contracts import advanced
 
+DOUBLE_LABEL_RATE = 0.1
+"""There are several simulated people, so that it can be told how far they agree."""
 MOST_SEED = int(advanced.LIMITS["SEED"].most)
 SMALL, MOST_ON_A_CPU = 160, 224
 SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
@@ -31,8 +33,8 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int, 
     found = _with_weights(choices.weights) if choices.weights else _from_nothing(longer, count)
     if choices.target is not None:
         found["TargetMeanIou"] = str(choices.target)
-    seeded = {**json.loads(found.pop("AdvancedSettings")), "Seed": choices.seed}
-    return {"Classes": ",".join(classes), **found, "AdvancedSettings": json.dumps(seeded)}
+    limits = {**json.loads(found.pop("AdvancedSettings")), "DoubleLabelRate": DOUBLE_LABEL_RATE, "Seed": choices.seed}
+    return {"Classes": ",".join(classes), **found, "AdvancedSettings": json.dumps(limits)}
 
 
 def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:

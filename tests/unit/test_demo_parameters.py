@@ -19,6 +19,11 @@ def test_the_seed_is_the_stacks():
     assert json.loads(asked("weights/yolov8n.pt", seed=4)["AdvancedSettings"])["Seed"] == 4
 
 
+def test_some_images_are_labelled_twice():
+    for weights in ("", "weights/yolov8n.pt"):
+        assert json.loads(asked(weights)["AdvancedSettings"])["DoubleLabelRate"] == 0.1
+
+
 def test_the_target_is_the_one_that_was_asked_for():
     assert asked(target=0.6)["TargetMeanIou"] == "0.6"
     assert asked("weights/yolov8n.pt", target=0.6)["TargetMeanIou"] == "0.6"
