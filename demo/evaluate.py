@@ -6,7 +6,7 @@ the larger number of boxes; 1 where there is nothing and nothing was labelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -79,10 +79,3 @@ def count_outcomes(
     if len(left) == deferred:
         outcomes += [(key, "deferred") for key in left]
     return conservation.check(keys, outcomes)
-
-
-def group_by_model(judged: Iterable[Judged]) -> Mapping[str, list[Judged]]:
-    groups: dict[str, list[Judged]] = {}
-    for image in judged:
-        groups.setdefault(str(image.label.provenance.get("model", "")), []).append(image)
-    return groups

@@ -170,15 +170,18 @@ def _training(training: Training) -> dict[str, Any]:
 
 
 def _audit(estimates: Sequence[Mapping[str, Any]], auto: Sequence[evaluate.Judged]) -> list[dict[str, Any]]:
-    """The loop's estimate per model, beside what the truth says about the labels it accepted from that model."""
-    by_model = evaluate.group_by_model(auto)
+    """The loop's estimates, each beside what the truth says about the labels it is of: those that a model gave, in one
+    round and by one rule where it names them.
+    """
     return [
-        {
-            **estimate,
-            "known_mean_iou": _rounded(evaluate.mean_quality(by_model.get(estimate["model"], []))),
-        }
+        {**estimate, "known_mean_iou": _rounded(evaluate.mean_quality([one for one in auto if _is_of(one, estimate)]))}
         for estimate in estimates
     ]
+
+
+def _is_of(image: evaluate.Judged, estimate: Mapping[str, Any]) -> bool:
+    origin = image.label.provenance
+    return all(origin.get(name) == estimate[name] for name in ("model", "policy", "round") if name in estimate)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -183,6 +183,12 @@ def test_the_quality_of_machine_labels_counts_halves_and_misses():
     assert found["audit"][0]["known_mean_iou"] == found["auto_mean_iou"]
 
 
+def test_an_estimate_of_a_round_stands_beside_the_truth_of_that_rounds_labels():
+    row = outcome().batch["audit"][0]
+    found = build(batch={**outcome().batch, "audit": [{**row, "round": 2}, {**row, "round": 3}]})["audit"]
+    assert found[0]["known_mean_iou"] == build()["auto_mean_iou"] and found[1]["known_mean_iou"] is None
+
+
 def test_an_empty_label_of_an_empty_picture_is_perfect():
     labels = [*outcome().labels[:-1], label(37, False, (), 2)]
     empty = Truth(("head",), {**truth().images, key(37): ImageTruth(320, 240, ())})
