@@ -11,6 +11,8 @@ from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 
 NAME = "architecture.yaml"
+# Of a model that was taught other classes than its base weights had: its class branch is still that of so many.
+BRANCH_CLASSES = "branch_classes"
 # The layers of ultralytics' detection architectures (cfg/models: v3 to v10, 11, 12, 26); a head comes last.
 _LAYERS = (
     "A2C2f AConv ADown Bottleneck C2 C2PSA C2f C2fCIB C3 C3Ghost C3k2 CBFuse CBLinear Concat Conv ELAN1 GhostConv PSA "
@@ -35,6 +37,8 @@ def checked(given: Any, classes: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"nc": _whole(record.get("nc"), "nc", 1, MOST_CLASSES)}
     if found["nc"] != len(classes):
         raise InvalidInputError(f"{NAME} is of a model of {found['nc']} classes, model.json names {len(classes)}")
+    if record.get(BRANCH_CLASSES) is not None:
+        found[BRANCH_CLASSES] = _whole(record[BRANCH_CLASSES], BRANCH_CLASSES, 1, MOST_CLASSES)
     for field in ("ch", "channels"):
         if record.get(field) not in (None, 3):
             raise fields.refuse(NAME, field, "3 (red, green, blue)", record[field])

@@ -15,7 +15,9 @@ TINY = ("tiny", "tiny.yaml")
 
 @dataclass(frozen=True)
 class Recipe:
-    """`steps` are optimiser steps of a first model, `warm_steps` those of one that goes on from the champion.
+    """`steps` are optimiser steps of a model of random weights, `warm_steps` those of one that goes on from such a
+    champion. With base weights it is `base_steps` (0: as starts.py says) and `base_learning_rate`, and `start` says
+    what later models start from.
 
     `base_model` is `tiny.yaml` (YOLOv8 with the share `width` of its channels: about 0.9 M parameters at 0.125, which
     two CPU cores train in seconds) or a stock architecture like `yolov8n.yaml`.
@@ -30,6 +32,9 @@ class Recipe:
     seed: int
     base_model: str
     width: float
+    base_steps: int = 0
+    base_learning_rate: float = 0.001
+    start: str = "base"
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, str]) -> "Recipe":
@@ -45,6 +50,9 @@ class Recipe:
             seed=_whole(values, "seed", "0", 0, 2**31 - 1),
             base_model=_base_model(values),
             width=_real(values, "width", "0.125", 0.03125, 1.0),
+            base_steps=_whole(values, "base-steps", "0", 0, 10_000_000),
+            base_learning_rate=_real(values, "base-learning-rate", "0.001", 1e-7, 1.0),
+            start=_start(values),
         )
 
     @property
@@ -56,10 +64,12 @@ class Recipe:
         """Models of one architecture can go on from one another's weights."""
         return f"tiny, width {self.width:g}" if self.is_tiny else self.base_model
 
-    def epochs(self, images: int, warm: bool) -> int:
+    def batches(self, images: int) -> int:
+        return -(-images // self.batch_size)
+
+    def epochs(self, images: int, steps: int) -> int:
         """Optimiser steps are what a detector learns from, so few images are seen more often than many."""
-        batches = -(-images // self.batch_size)
-        return max(1, round((self.warm_steps if warm else self.steps) / batches))
+        return max(1, round(steps / self.batches(images)))
 
 
 def _classes(values: Mapping[str, str]) -> tuple[str, ...]:
@@ -98,6 +108,13 @@ def _base_model(values: Mapping[str, str]) -> str:
         raise InvalidInputError(
             f"hyperparameter 'base-model' must be tiny.yaml or an architecture like yolov8n.yaml, but is {name!r}"
         )
+    return name
+
+
+def _start(values: Mapping[str, str]) -> str:
+    name = values.get("start", "base")
+    if name not in ("base", "champion"):
+        raise InvalidInputError(f"hyperparameter 'start' must be base or champion, but is {name!r}")
     return name
 
 

@@ -12,21 +12,28 @@ import sys
 import tempfile
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import devices
 import paths  # first: makes labelloop importable
+import starts
 from dataset import YoloDataset, read_manifest, write_yolo_dataset
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import Prediction, parse_lines
 from labelloop.engines.model_descriptions import ModelDescription
+from labelloop.trust import fitting
 from model_files import read_description, unpack_model, write_description
 from recipe import Recipe
 from scoring import Engine, score
+from starts import Start
 
 FAILURE_CHARACTERS = 1024  # SageMaker shows this much as FailureReason
 STOPPED_BY_SIGTERM = 143
+USUAL_RULE = LabelRule(0.25)  # stays where no other is better
 
 
 def main() -> None:
@@ -50,49 +57,100 @@ def run(base: Path) -> None:
     roles = {role: _read_role(channels / "dataset" / f"{role}.jsonl") for role in ("train", "judge")}
     with tempfile.TemporaryDirectory(prefix="labelloop-") as scratch:
         champion_dir = _champion(channels / "champion", Path(scratch) / "champion")
+        base_dir = starts.base_weights(channels / "base", Path(scratch) / "base")
         dataset = write_yolo_dataset(roles["train"], recipe.classes, channels / "images", Path(scratch) / "dataset")
         if not dataset.images:
             raise InvalidInputError(_nothing_to_train_on(dataset))
         engine_name = os.environ.get("ENGINE", "detector")
         engine = importlib.import_module(engine_name)  # slow, so after everything that can be wrong with the input
-        start_dir, architecture = _starting_point(champion_dir, recipe)
-        print(f"training on {len(dataset.images)} images, {dataset.backgrounds} of them without a box", flush=True)
-        began = time.monotonic()
-        fitted = engine.fit(dataset, recipe, model_dir, start_dir)
+        start = starts.choose(recipe, champion_dir, base_dir)
+        print(
+            f"training on {len(dataset.images)} images, {dataset.backgrounds} of them without a box, from {start.kind} "
+            "weights",
+            flush=True,
+        )
+        job = _Job(engine_name, engine, recipe, dataset, start, roles["judge"], channels / "images", results / "scores")
+        facts, challenger = job.train(model_dir)
+        champion = job.score("champion", champion_dir) if champion_dir else None
+        metrics = {"judge": {"challenger": challenger, "champion": champion}, "train": facts}
+    (results / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is trained on what, and where the pictures lie that judge it."""
+
+    engine_name: str
+    engine: Any
+    recipe: Recipe
+    dataset: YoloDataset
+    start: Start
+    judge: list[Annotation]
+    images_dir: Path
+    scores: Path
+
+    def train(self, model_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is to be known of the training, and the model's figures on the judge images; writes the model.
+
+        It is trained again, for longer, where its labels tell that the pictures are far from the base weights.
+        """
+        facts = self._fit(model_dir, far=False)
+        figures = self.score("challenger", model_dir)
+        facts["keep_confidence"] = keep = self._keep_confidence()
+        if keep is not None and starts.is_far(self.recipe, self.start, keep):
+            print(f"labels are best kept from a confidence of {keep:g} on: training anew, twice as long", flush=True)
+            facts = self._fit(model_dir, far=True)
+            figures = self.score("challenger", model_dir)
+            facts["keep_confidence"] = self._keep_confidence()
+        _print_figures("judge", figures)
+        return facts, figures
+
+    def score(self, name: str, model_dir: Path) -> dict[str, Any]:
+        """Writes what the model sees in the judge images; returns its figures."""
+        model = read_description(model_dir).short_name
+        detector: Engine = self.engine.load(model_dir)
+        figures = score(detector, self.judge, self.images_dir, model, self._scores_of(name))
+        if name == "champion":
+            _print_figures(name, figures)
+        return figures
+
+    def _fit(self, model_dir: Path, far: bool) -> dict[str, Any]:
+        began, images = time.monotonic(), len(self.dataset.images)
+        steps = starts.steps(self.recipe, self.start, images, far)
+        fitted = self.engine.fit(self.dataset, self.recipe, model_dir, self.start, steps)
         print(f"trained {fitted.optimizer_steps} steps in {time.monotonic() - began:.1f} s", flush=True)
-        facts: dict[str, Any] = {
-            "images": len(dataset.images),
-            "background_images": dataset.backgrounds,
-            "skipped_images": len(dataset.skipped),
-            "warm_start": start_dir is not None,
+        facts = {
+            **self.start.facts(),
+            "kept_classes": fitted.kept_classes,
+            "images": images,
+            "background_images": self.dataset.backgrounds,
+            "skipped_images": len(self.dataset.skipped),
             "epochs": fitted.epochs,
             "steps": fitted.optimizer_steps,
             "loss": fitted.loss,
         }
+        recipe, architecture = self.recipe, self.start.architecture
         description = ModelDescription(
-            recipe.classes, recipe.image_size, engine_name, architecture, fitted.weights_sha256
+            recipe.classes, recipe.image_size, self.engine_name, architecture, fitted.weights_sha256
         )
         write_description(model_dir, description, {"training": facts})
-        figures = {
-            name: _score(name, engine.load(directory), directory, roles, channels / "images", results / "scores")
-            if directory
-            else None
-            for name, directory in (("challenger", model_dir), ("champion", champion_dir))
-        }
-    (results / "metrics.json").write_text(json.dumps({"judge": figures, "train": facts}, indent=2) + "\n", "utf-8")
+        return facts
+
+    def _keep_confidence(self) -> float | None:
+        """From which confidence on labels of the challenger are best kept; None without judge images."""
+        lines = parse_lines(self._scores_of("challenger").read_text("utf-8"), "scores")
+        seen = fitting.seen(map(Prediction.from_json, lines), self.judge)
+        return fitting.label_rule(seen, USUAL_RULE).keep_confidence if seen else None
+
+    def _scores_of(self, name: str) -> Path:
+        return self.scores / f"{name}-judge.jsonl"
 
 
-def _score(
-    name: str, detector: Engine, model_dir: Path, roles: dict[str, list[Annotation]], images_dir: Path, scores: Path
-) -> dict[str, Any]:
-    """Scores the judge images; returns the figures and prints them for SageMaker's metric definitions."""
-    model = read_description(model_dir).short_name
-    figures = score(detector, roles["judge"], images_dir, model, scores / f"{name}-judge.jsonl")
-    prefix = "judge" if name == "challenger" else "champion"  # no metric's name may end with another one's
+def _print_figures(prefix: str, figures: dict[str, Any]) -> None:
+    """For SageMaker's metric definitions: no metric's name may end with another one's."""
     for metric, label in (("map50", "mAP50"), ("map50_95", "mAP50_95")):
         if figures[metric] is not None:
             print(f"{prefix}_{label}={figures[metric]:.4f}", flush=True)
-    return figures
 
 
 def _hyperparameters(base: Path) -> dict[str, str]:
@@ -124,17 +182,6 @@ def _champion(channel: Path, target: Path) -> Path | None:
     target.mkdir()
     unpack_model(archive, target)
     return target
-
-
-def _starting_point(champion_dir: Path | None, recipe: Recipe) -> tuple[Path | None, str]:
-    """The champion to go on from, or None for random weights; and the architecture of the model to come."""
-    if champion_dir is None:
-        return None, recipe.architecture
-    champion = read_description(champion_dir)
-    if champion.architecture in ("", recipe.architecture):
-        return champion_dir, champion.architecture
-    print(f"the champion is a {champion.architecture}, wanted is a {recipe.architecture}: starting anew", flush=True)
-    return None, recipe.architecture
 
 
 def _nothing_to_train_on(dataset: YoloDataset) -> str:

@@ -20,14 +20,10 @@ def described(folder: Path, classes=HEAD, **changes) -> Path:
 
 def old_model(folder: Path, classes=HEAD, seed: int = 0) -> Path:
     """weights.pt as version 0.1 wrote it, of random weights that see something."""
-    torch, detector = importlib.import_module("torch"), importlib.import_module("detector")
+    torch, networks = importlib.import_module("torch"), importlib.import_module("networks")
     tasks = importlib.import_module("ultralytics.nn.tasks")
     torch.manual_seed(seed)
-    architecture = detector.YAML.load(detector.check_yaml("yolov8.yaml"))
-    del architecture["scales"]
-    network = tasks.DetectionModel(
-        {**architecture, "depth_multiple": 0.33, "width_multiple": 0.125}, nc=len(classes), verbose=False
-    )
+    network = tasks.DetectionModel(networks.tiny(0.125), nc=len(classes), verbose=False)
     network.model[-1].cv3[0][-1].bias.data.fill_(0.5)
     network.names, network.args = dict(enumerate(classes)), {"task": "detect", "imgsz": 64}
     network = network.eval().half()
@@ -40,7 +36,5 @@ def stored_now(old: Path, folder: Path) -> Path:
     from model_files import read_model, write_weights
 
     model = read_model(old)
-    write_weights(
-        folder, importlib.import_module("detector").architectures.checked(model.architecture, HEAD), model.tensors
-    )
+    write_weights(folder, importlib.import_module("architectures").checked(model.architecture, HEAD), model.tensors)
     return described(folder)

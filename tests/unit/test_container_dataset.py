@@ -183,12 +183,12 @@ def test_the_recipe_has_defaults_for_everything_but_the_classes():
 
 
 @pytest.mark.parametrize(
-    ("images", "batch_size", "warm", "epochs"),
-    [(40, 8, False, 50), (12, 8, False, 125), (3, 8, False, 250), (4000, 8, False, 1), (40, 8, True, 20)],
+    ("images", "batch_size", "steps", "epochs"),
+    [(40, 8, 250, 50), (12, 8, 250, 125), (3, 8, 250, 250), (4000, 8, 250, 1), (40, 8, 100, 20)],
 )
-def test_epochs_give_the_wanted_optimiser_steps(images, batch_size, warm, epochs):
-    values = {"classes": CLASSES, "steps": "250", "warm-steps": "100", "batch-size": str(batch_size)}
-    assert Recipe.from_hyperparameters(values).epochs(images, warm) == epochs
+def test_epochs_give_the_wanted_optimiser_steps(images, batch_size, steps, epochs):
+    values = {"classes": CLASSES, "batch-size": str(batch_size)}
+    assert Recipe.from_hyperparameters(values).epochs(images, steps) == epochs
 
 
 @pytest.mark.parametrize(
@@ -204,6 +204,9 @@ def test_epochs_give_the_wanted_optimiser_steps(images, batch_size, warm, epochs
         ({"batch-size": "many"}, "batch-size"),
         ({"base-model": "../../etc/model.yaml"}, "base-model"),
         ({"base-model": "yolov8n.pt"}, "base-model"),
+        ({"base-steps": "-1"}, "base-steps"),
+        ({"base-learning-rate": "0"}, "base-learning-rate"),
+        ({"start": "anew"}, "start"),
     ],
 )
 def test_a_hyperparameter_that_cannot_be_meant_is_named(changes, name):

@@ -61,7 +61,7 @@ def test_only_the_engine_imports_ultralytics_or_torch():
         for path in CONTAINER.glob("*.py")
         if re.search(r"^\s*(import|from) (torch|ultralytics|cv2)\b", path.read_text("utf-8"), re.MULTILINE)
     }
-    assert importing == {"detector.py", "devices.py", "torchvision_ops.py"}
+    assert importing == {"detector.py", "networks.py", "trainer.py", "libraries.py", "torchvision_ops.py", "devices.py"}
 
 
 @pytest.mark.parametrize("arguments", [[], ["bash"], ["serve", "more"]])
