@@ -33,7 +33,13 @@ LATER = {
 for _document in BEFORE["documents"].values():
     _document.update(LATER, BASE_WEIGHTS="", GATE_RULE="better", PROMOTION_TOLERANCE="-0.05", AUDIT_RATE="0.02")
 BEFORE["parameters"]["PromotionTolerance"].update(Default="-0.05", MinValue=-0.5)
-BEFORE["parameters"]["AcceptPolicy"].update(AllowedValues=["certified", "strict", "target-quality", "fixed"])
+# Whoever updates a stack keeps what it was deployed with; other defaults are for new ones.
+for _document in BEFORE["documents"].values():
+    _document |= {"ACCEPT_POLICY": "certified", "TARGET_MEAN_IOU": "0.7"}
+BEFORE["parameters"]["AcceptPolicy"].update(
+    Default="certified", AllowedValues=["certified", "strict", "target-quality", "fixed"]
+)
+BEFORE["parameters"]["TargetMeanIou"].update(Default=0.7)
 PLACES = {
     "TrainingRecipeOverrides": [advanced.parameter_of(name) for name in advanced.TRAINING],
     "AdvancedSettings": [advanced.parameter_of(name) for name in advanced.LIMITS],
