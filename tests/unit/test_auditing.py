@@ -1,5 +1,6 @@
 """People look at a sample of the accepted labels before these are published: from the judgement to the report."""
 
+import io
 import json
 
 import people
@@ -280,6 +281,31 @@ def test_a_round_whose_audit_nobody_answered_says_so() -> None:
     assert finding(batch)["mean"] is None and not finding(batch)["contradicted"]
     assert "audited by nobody" in report(batch)["audit"][0]["sentence"]
     assert set(audited(batch)) <= set(lines_by_ref(batch))
+
+
+def test_what_an_own_function_accepts_is_audited_and_contradicted_by_the_target_of_the_policy_beside_it(
+    change_setting, fake_service
+) -> None:
+    def accept(**request):
+        event = json.loads(request["Payload"])
+        answers = [{"source-ref": image["source-ref"], "answer": "accept"} for image in event["images"]]
+        return {"Payload": io.BytesIO(json.dumps({"version": 1, "answers": answers}).encode())}
+
+    service = fake_service("lambda", invoke=accept)
+    change_setting("JUDGE_FUNCTION_ARN", "arn:aws:lambda:us-east-1:123456789012:function:mine")
+    change_setting("AUDIT_MINIMUM", "10")
+    batch = judged(20, confidence=0.3)
+    accepted = [each for each in batches.round_decisions(batch, 1) if each.decision == "auto"]
+    assert len(accepted) > 10 == len(audited(batch))
+    answer(batch, dict.fromkeys(audited(batch), FAR_OFF))
+    found = finding(batch)
+    assert found["policy"].startswith("own-judge/mine, target-quality/0.8@") and found["judged"] == 0
+    assert found["contradicted"] and found["mean"] == pytest.approx(0.5)
+    begin(batch, 2)
+    assert {each.decision for each in batches.round_decisions(batch, 2)} <= {"human", "deferred"}
+    assert len(service.requests_of("invoke")) == 1, "it is not asked about this model again"
+    (row,) = [each for each in report(batch)["audit"] if each["policy"].startswith("own-judge/")]
+    assert row["contradicted"] and row["auto_labels"] == 0
 
 
 def test_collecting_again_keeps_the_audit(change_setting) -> None:

@@ -237,7 +237,9 @@ def outcome(batch: str) -> dict[str, Any]:
     upload, and the ids of versions.
     """
     files, started = Files(batch), ledger.batch(batch)["started"]
-    places = {key: key for key in (files.annotations, *map(files.decisions, batches.decided_rounds(batch)))}
+    rounds = batches.decided_rounds(batch)
+    places = {key: key for key in (files.annotations, *map(files.decisions, rounds))}
+    places |= {key: key for key in map(files.audit, rounds) if storage.exists(key)}
     for key in storage.keys("datasets/"):
         if key.endswith("/manifest.jsonl"):
             places[key.partition("-")[0]] = key  # the rest of a version's name depends on the time
@@ -272,9 +274,13 @@ def bytes_of(line: dict[str, Any], batch: str) -> bytes:
 
 
 @pytest.fixture
-def compared(new_aws, fake_service):
+def compared(new_aws, fake_service, change_setting):
+    """Every second batch has audits of accepted labels, which contradict the promise where the policy makes one."""
+
     def run_both(seed: int) -> tuple[dict[str, Any], dict[str, Any], Chaos, int]:
         found = []
+        change_setting("AUDIT_MINIMUM", "3" if seed % 2 else "0")
+        change_setting("ACCEPT_POLICY", "target-quality" if seed % 4 == 1 else "fixed")
         for left in (0, 12):
             chaos = Chaos(random.Random(seed), left)
             with new_aws():
