@@ -58,3 +58,17 @@ def test_a_policy_without_a_curve_shows_none_and_names_are_text(change_setting) 
     page = promises.html([{**told[0], "model": HOSTILE, "promise": HOSTILE, "missing": HOSTILE}])
     assert "no promise" in promises.html(told) and "<table>" not in page
     assert "<script>" not in page and page.count("&lt;script&gt;") == 3
+
+
+def test_a_round_that_has_nothing_left_to_ask_with_repeats_what_was_found(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "certified")
+    change_setting("TARGET_MEAN_IOU", "0.95")
+    for number in (1, 2, 3, 4):
+        begun(number, f"v{number}")
+    told = promises.of_rounds(FILES, [1, 2, 3, 4])
+    assert [each["promise"].split(":")[0] for each in told] == ["Nothing is accepted"] * 2 + [
+        "Nothing more is accepted"
+    ] * 2
+    for each in told[2:]:
+        assert each["missing"] == f"Round 2 said: {told[1]['promise']} {told[1]['missing']}"
+    assert "below the target of 0.95" in promises.sentence(told)

@@ -18,12 +18,14 @@ Promise = Mapping[str, Any]
 def of_rounds(files: Files, numbers: Iterable[int]) -> list[dict[str, Any]]:
     """One for each of these rounds that had a model: the policy's version, the target, what is promised, what is
     missing for more, and `attainable`, [target, share of the judge images that it accepts] as of when the model was
-    fitted.
+    fitted. A round that had nothing left to ask with repeats what the last one that had said.
     """
-    found = []
+    found: list[dict[str, Any]] = []
+    asked = ""
     for number in numbers:
         pinned = immutable.find_json(files.round(number)) or {"model": ""}
         if rule := rounds.rule(pinned):
+            spent = pinned.get("alpha", 1) <= 0
             fitted = immutable.find_json(storage.own_key(pinned["thresholds_uri"])) or {}
             found.append(
                 {
@@ -33,10 +35,11 @@ def of_rounds(files: Files, numbers: Iterable[int]) -> list[dict[str, Any]]:
                     "target": rule.target,
                     "accepts_from": rule.threshold,
                     "promise": rule.promise,
-                    "missing": rule.missing,
+                    "missing": asked if spent else rule.missing,
                     "attainable": fitted.get("attainable", []),
                 }
             )
+            asked = asked if spent else f"Round {number} said: {rule.promise} {rule.missing}".strip()
     return found
 
 
