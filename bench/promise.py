@@ -110,7 +110,7 @@ def _report(goal: str, value: float, target: float, holds: bool, cells: Cells) -
 
 def _settings(target: float) -> Settings:
     """What policies read of the settings beside the pin."""
-    return cast(Settings, SimpleNamespace(target_mean_iou=target, calibration_minimum=10, accept_threshold=0.5))
+    return cast(Settings, SimpleNamespace(target_mean_iou=target, judge_minimum=10, accept_threshold=0.5))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int, 
 
 def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
     """A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the
-    random sample, a fifth of the batch: half of it judges and calibrates, half teaches a short-trained first model that
+    random sample, a fifth of the batch: half of it judges, half teaches a short-trained first model that
     asks the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
     grows, so that a training takes minutes on two cores.
     """
@@ -49,13 +49,6 @@ def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
         "TrainingSteps": 450 * SMALL // max(size, SMALL),
         "WarmSteps": 1600 * SMALL // max(size, SMALL),
     }
-    limits = {
-        "SampleMinimum": 100,
-        "CalibrationShare": 0.3,
-        "GoldShare": 0.2,
-        "GoldMinimum": 15,
-        "CalibrationMinimum": 20,
-    }
     return {
         "SampleRate": "0.2",
         "HumanBudget": str(max(70, count // 6)),
@@ -63,7 +56,7 @@ def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
         "RetrainMinimum": "25",
         "TargetMeanIou": "0.78",
         "TrainingRecipeOverrides": json.dumps(recipe),
-        "AdvancedSettings": json.dumps(limits),
+        "AdvancedSettings": json.dumps({"SampleMinimum": 100}),
     }
 
 

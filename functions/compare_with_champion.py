@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         _contender("champion", champion, scores, judges) if champion else None,
         judges,
         GateSettings(
-            knobs.gold_minimum,
+            knobs.judge_minimum,
             knobs.first_model_map50,
             knobs.promotion_tolerance,
             LabelRule(knobs.keep_confidence),

@@ -47,8 +47,8 @@ def _why_not(counts: dict[str, int]) -> str:
     new = counts["train"] - training_lock.labels_at_last_training()
     if new < knobs.retrain_minimum:
         return f"{new} new human training labels, {knobs.retrain_minimum} are needed"
-    if counts["judge"] < knobs.gold_minimum:
-        return f"{counts['judge']} judge images, {knobs.gold_minimum} are needed to judge a model"
+    if counts["judge"] < knobs.judge_minimum:
+        return f"{counts['judge']} judge images, {knobs.judge_minimum} are needed to judge a model"
     return ""
 
 

@@ -85,6 +85,8 @@ def _table(moved: Mapping[str, Mapping[str, Knob]]) -> Iterator[str]:
             name = advanced.parameter_of(setting)
             allowed = knob.allowed.replace("|", "\\|")
             yield f"| `{name}` | `{place}`, field `{name}` | {knob.default} | {allowed} | {knob.about} |"
+    for setting, why in advanced.GONE.items():
+        yield f"| `{advanced.parameter_of(setting)}` | none | | | gone: {why} |"
     yield "| every other | the parameter of that name | | | explained in `template.yaml` |"
 
 

@@ -11,7 +11,7 @@ KNOBS = replace(
     accept_policy="target-quality",
     accept_threshold=0.6,
     keep_confidence=0.4,
-    calibration_minimum=2,
+    judge_minimum=2,
 )
 
 

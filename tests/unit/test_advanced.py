@@ -23,15 +23,22 @@ BEFORE = json.loads((ROOT / "tests" / "support" / "settings_before_recipes.json"
 for _document in BEFORE["documents"].values():
     _document["JUDGE_FUNCTION_ARN"] = ""  # came later
 KNOBS = advanced.TRAINING | advanced.LIMITS
+# Knobs that never were parameters.
 LATER = {
     "BASE_STEPS": "0",
     "BASE_LEARNING_RATE": "0.001",
     "START": "base",
     "AUDIT_MINIMUM": "20",
     "DOUBLE_LABEL_RATE": "0",
-}  # knobs that never were parameters
+    "JUDGE_IMAGES": "50",
+    "JUDGE_MINIMUM": "20",
+}
+CHANGED = {"SAMPLE_MINIMUM": "110"}  # another default since
 for _document in BEFORE["documents"].values():
     _document.update(LATER, BASE_WEIGHTS="", GATE_RULE="better", PROMOTION_TOLERANCE="-0.05", AUDIT_RATE="0.02")
+    _document.update({name: value for name, value in CHANGED.items() if _document[name] == "30"})
+    for _name in advanced.GONE:
+        del _document[_name]
 BEFORE["parameters"]["PromotionTolerance"].update(Default="-0.05", MinValue=-0.5)
 # Whoever updates a stack keeps what it was deployed with; other defaults are for new ones.
 for _document in BEFORE["documents"].values():
@@ -94,14 +101,14 @@ def test_what_samconfig_deploys_locally_makes_exactly_the_document_of_before(sto
 
 
 def test_every_setting_that_was_a_parameter_is_one_or_has_its_default_and_bounds_here() -> None:
-    gone = set(BEFORE["parameters"]) - set(TEMPLATE["Parameters"])
+    gone = set(BEFORE["parameters"]) - set(TEMPLATE["Parameters"]) - set(map(advanced.parameter_of, advanced.GONE))
     later = {advanced.parameter_of(name) for name in LATER}
     assert gone == {name for names in PLACES.values() for name in names} - later
     for setting, knob in KNOBS.items():
         if setting in LATER:
             continue
         was = BEFORE["parameters"][advanced.parameter_of(setting)]
-        assert knob.default == str(was["Default"])
+        assert knob.default == CHANGED.get(setting, str(was["Default"]))
         assert (was["Type"] == "String") is (knob.kind is str)
         assert knob.kind is Settings.__dataclass_fields__[setting.lower()].type
         if "MinValue" in was:
@@ -167,10 +174,10 @@ def test_a_recipe_keeps_to_the_bounds_of_its_knobs(recipe) -> None:
         ({"AdvancedSettings": '{"ShardSize": 513}'}, "field 'ShardSize': 513 is out of range: give 1 to 512"),
         ({"AdvancedSettings": '{"ShardSize": true}'}, "field 'ShardSize': true is not a whole number"),
         ({"AdvancedSettings": '{"ShardSize": null}'}, "field 'ShardSize': null is not a whole number"),
-        ({"AdvancedSettings": '{"GoldShare": NaN}'}, "field 'GoldShare': NaN is not a number"),
-        ({"AdvancedSettings": '{"GoldShare": [0.2]}'}, "field 'GoldShare': "),
-        ({"AdvancedSettings": '{"GoldShare": {"of": 0.2}}'}, "field 'GoldShare': "),
-        ({"AdvancedSettings": '{"GoldShare": 1e-400}'}, "field 'GoldShare': 1e-400 is not a number"),
+        ({"AdvancedSettings": '{"KeepConfidence": NaN}'}, "field 'KeepConfidence': NaN is not a number"),
+        ({"AdvancedSettings": '{"SampleMinimum": [0.2]}'}, "field 'SampleMinimum': "),
+        ({"AdvancedSettings": '{"SampleMinimum": {"of": 0.2}}'}, "field 'SampleMinimum': "),
+        ({"AdvancedSettings": '{"KeepConfidence": 1e-400}'}, "field 'KeepConfidence': 1e-400 is not a number"),
         ({"AdvancedSettings": '{"ShardSize": 64, "ShardSize": 65}'}, "field 'ShardSize' is given twice"),
         ({"AdvancedSettings": '{"ShardSize": 64, "SHARD_SIZE": 64}'}, "field 'ShardSize' is given twice"),
         ({"AdvancedSettings": '{"TrainingSteps": 64}'}, "TrainingSteps is given in the parameter TrainingRecipe"),
@@ -235,7 +242,7 @@ def test_an_update_that_would_lose_a_choice_is_refused_with_what_to_give_where(s
 
 
 def test_a_choice_made_by_a_recipe_or_written_otherwise_is_not_lost(stored) -> None:
-    old = {**BEFORE["documents"]["defaults"], "TRAINING_STEPS": "500", "GOLD_SHARE": "0.250"}
+    old = {**BEFORE["documents"]["defaults"], "TRAINING_STEPS": "500", "KEEP_CONFIDENCE": "0.250"}
     told, _ = stored(properties(TrainingRecipe="quick"), old)
     assert told["Status"] == "SUCCESS"
 
@@ -251,7 +258,18 @@ def test_the_next_deployment_may_take_an_override_away_again(stored) -> None:
     assert told["Status"] == "SUCCESS" and document == BEFORE["documents"]["defaults"]
 
 
-@pytest.mark.parametrize("name", sorted(set(BEFORE["parameters"]) - set(TEMPLATE["Parameters"])))
+@pytest.mark.parametrize("gone", list(map(advanced.parameter_of, advanced.GONE)))
+def test_what_is_gone_is_told_as_a_parameter_and_as_a_field(gone, monkeypatch) -> None:
+    monkeypatch.setattr(stack, "host_parameters", dict)
+    with pytest.raises(stack.DeployFailed, match=f"{gone} is gone: .*Judge(Images|Minimum) in AdvancedSettings"):
+        stack._overrides("local", {gone: "1"})
+    assert f"field '{gone}': {gone} is gone: " in refused(AdvancedSettings=f'{{"{gone}": 1}}')
+
+
+MOVED = set(map(advanced.parameter_of, KNOBS)) - set(map(advanced.parameter_of, LATER))
+
+
+@pytest.mark.parametrize("name", sorted(MOVED))
 def test_a_deployment_from_here_with_an_old_name_is_told_where_it_went(name, monkeypatch) -> None:
     monkeypatch.setattr(stack, "host_parameters", dict)
     with pytest.raises(stack.DeployFailed, match=f"{name} is given in the parameter (Training|Advanced)"):

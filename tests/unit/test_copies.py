@@ -106,8 +106,7 @@ def of_job(role: str) -> str:
 
 
 def test_the_audit_takes_no_copy_for_evidence(change_setting) -> None:
-    change_setting("GOLD_SHARE", "1")
-    change_setting("CALIBRATION_SHARE", "0")
+    change_setting("JUDGE_IMAGES", "100")
     change_setting("SAMPLE_RATE", "1")
     crown()
     batch = batch_of({f"{number}.png": 10 + number // 4 for number in range(8)})
@@ -123,8 +122,7 @@ def test_the_audit_takes_no_copy_for_evidence(change_setting) -> None:
 @pytest.mark.fault("K07")
 def test_the_audit_is_of_images_one_that_was_looked_at_stands_for_its_copies(change_setting) -> None:
     """Of 12 images 6 are drawn, so one of the 8 copies certainly is; the others have one chance in two."""
-    for share, value in (("GOLD_SHARE", "1"), ("CALIBRATION_SHARE", "0"), ("TRAIN_SHARE", "0")):
-        change_setting(share, value)
+    change_setting("JUDGE_IMAGES", "100")
     change_setting("SAMPLE_RATE", "0.5")
     change_setting("SAMPLE_MINIMUM", "0")
     crown()

@@ -20,7 +20,7 @@ pytestmark = [
 def judged(change_setting) -> str:
     """A batch of six whose round accepted three labels of confidence 0.6, restarted with KeepConfidence 0.7."""
     settings = {"KEEP_CONFIDENCE": "0.3", "ACCEPT_POLICY": "fixed", "ACCEPT_THRESHOLD": "0.3"}
-    shares = {"SAMPLE_RATE": "0.5", "GOLD_SHARE": "0.9", "CALIBRATION_SHARE": "0.05", "HUMAN_BUDGET": "3"}
+    shares = {"SAMPLE_RATE": "0.5", "JUDGE_IMAGES": "100", "HUMAN_BUDGET": "3"}
     for name, value in {**settings, **shares}.items():
         change_setting(name, value)
     upload(6)

@@ -1,8 +1,6 @@
 """Who owns what: deliveries are numbered once, one execution owns a batch, a content has one role."""
 
 import time
-from random import Random
-from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +10,6 @@ from labelloop.people import worker_rows
 from labelloop.people.workers import History
 from labelloop.store import ledger
 from labelloop.store.ledger import Claim
-from labelloop.trust.sampling import Shares, role_of
 from made_up_stack import BUCKET, SETTINGS, arn
 
 PREFIX = "incoming/week 1/"
@@ -146,45 +143,6 @@ def test_the_facts_of_a_batch_survive_a_take_over(run) -> None:
 def test_a_batch_that_never_registered_is_named(aws) -> None:
     with pytest.raises(InvalidInputError, match="batch nobody is not in the ledger"):
         ledger.batch("nobody")
-
-
-def test_a_role_is_fixed_at_the_first_label_and_never_changes(aws) -> None:
-    assert ledger.fix_roles({"a": "judge", "b": "train"}) == {"a": "judge", "b": "train"}
-    assert ledger.fix_roles({"a": "train", "c": "judge"}) == {"a": "judge", "c": "judge"}
-
-
-@pytest.mark.parametrize("older", ["calibration", "gold"])
-def test_what_judged_in_version_0_1_judges(aws, older) -> None:
-    ledger.table().put_item(Item={"id": "role#a", "role": older})
-    assert ledger.fix_roles({"a": "train"}) == {"a": "judge"}
-
-
-def test_roles_are_fixed_several_at_a_time(environment, monkeypatch) -> None:
-    """Those of 150,000 imported labels, one after the other, would take longer than a function may."""
-    together = Barrier(8)
-    put = SimpleNamespace(put_item=lambda **_: together.wait(timeout=20))
-    monkeypatch.setattr(ledger, "table", lambda: SimpleNamespace(meta=SimpleNamespace(client=put), **vars(put)))
-    proposed = {f"{number:064x}": "train" for number in range(8)}
-    assert ledger.fix_roles(proposed) == proposed
-
-
-@pytest.mark.fault("G07")
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_over_fifty_growth_steps_no_content_changes_its_role_and_none_has_two(aws, seed) -> None:
-    """Batches bring new contents and old ones, sampled or not, under whatever shares the stack has by then."""
-    random, known = Random(seed), dict[str, str]()
-    for _ in range(50):
-        shares = Shares(*(random.randint(1, 9) for _ in range(2)))
-        contents = {f"{random.randrange(400):064x}" for _ in range(8)}
-        proposed = {each: role_of(each, random.random() < 0.7, shares, random.randrange(5)) for each in contents}
-        fixed = ledger.fix_roles(proposed)
-        assert {each: fixed[each] for each in contents & set(known)} == {
-            each: known[each] for each in contents & set(known)
-        }
-        known |= fixed
-    parts = [{each for each, role in known.items() if role == part} for part in ("train", "judge")]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == len(known) and all(parts)
-    assert ledger.fix_roles(dict.fromkeys(known, "train")) == known
 
 
 def test_histories_hold_what_was_just_written_also_where_a_read_is_repeated(environment, monkeypatch) -> None:

@@ -59,8 +59,7 @@ def test_a_label_on_an_image_of_another_size_is_asked_again() -> None:
 
 def test_identical_files_share_the_role_of_the_sampled_one_in_whatever_order_people_answer(change_setting) -> None:
     change_setting("HUMAN_BUDGET", "6")
-    change_setting("GOLD_SHARE", "1")
-    change_setting("CALIBRATION_SHARE", "0")
+    change_setting("JUDGE_IMAGES", "100")
     for number in range(6):
         storage.write(f"{PREFIX}{number}.png", picture(10 + number // 2))  # three pairs of twins
     batch = registered()["batch"]["id"]
@@ -96,8 +95,7 @@ def _forget_roles(everything: list) -> None:
 
 def test_all_twins_have_the_role_of_the_one_that_people_looked_at(change_setting) -> None:
     change_setting("HUMAN_BUDGET", "6")
-    change_setting("GOLD_SHARE", "1")
-    change_setting("CALIBRATION_SHARE", "0")
+    change_setting("JUDGE_IMAGES", "100")
     for number in range(6):
         storage.write(f"{PREFIX}{number}.png", picture())
     batch = registered()["batch"]["id"]

@@ -79,8 +79,7 @@ def test_a_promotion_a_report_and_failures_are_told_once(sns) -> None:
 @loop
 def test_each_rounds_labels_are_audited_under_the_rule_that_accepted_them(change_setting) -> None:
     change_setting("ACCEPT_POLICY", "target-quality")
-    change_setting("GOLD_SHARE", "1")
-    change_setting("CALIBRATION_SHARE", "0")
+    change_setting("JUDGE_IMAGES", "100")
     change_setting("SAMPLE_RATE", "0.4")
     upload(10)
     batch = registered()["batch"]["id"]

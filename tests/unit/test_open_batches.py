@@ -3,6 +3,7 @@
 import boto3
 import pytest
 from handling import execution, handle, registered, stop, upload
+from labelloop.batch import roles
 from labelloop.store import ledger
 from made_up_stack import LEDGER
 
@@ -15,7 +16,7 @@ pytestmark = [
 def test_the_reconciler_asks_for_what_is_open_and_never_reads_the_whole_ledger(monkeypatch) -> None:
     upload(2)
     batch = registered()["batch"]["id"]
-    ledger.fix_roles({f"{number:064x}": "train" for number in range(300)})
+    roles.fix([f"{number:064x}" for number in range(300)], ())
     table = ledger.table()
     asked = []
 
@@ -52,7 +53,7 @@ def test_a_batch_that_version_0_1_registered_is_found_when_its_execution_ends_un
     older_row("lost", dead)
     older_row("at-work", alive)
     older_row("over", dead, "finished")
-    ledger.fix_roles({f"{number:064x}": "train" for number in range(50)})
+    roles.fix([f"{number:064x}" for number in range(50)], ())
     handle("reconcile")
     assert ledger.batch("lost")["status"] == "failed" and ledger.batch("at-work")["status"] == "running"
     assert [name for name, *_ in ledger.running_batches()] == ["at-work"]

@@ -197,9 +197,8 @@ def test_changed_images_that_are_all_denied_stop_the_round_where_nothing_can_be_
     ids=lambda refusal: refusal[0],
 )
 def test_a_gold_image_that_cannot_be_looked_at_is_no_honeypot_and_costs_no_batch(change_setting, refusal) -> None:
-    for name, value in {"SAMPLE_RATE": "1", "HUMAN_BUDGET": "9", "HONEYPOT_RATE": "0.5", "GOLD_SHARE": "0.9"}.items():
+    for name, value in {"SAMPLE_RATE": "1", "HUMAN_BUDGET": "9", "HONEYPOT_RATE": "0.5", "JUDGE_IMAGES": "100"}.items():
         change_setting(name, value)
-    change_setting("CALIBRATION_SHARE", "0.05")
     upload(4)
     run_round(registered()["batch"]["id"], 1)
     for number in range(3):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import InventoryItem
-from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
+from labelloop.trust.sampling import Tally, draw, draw_sample, fewest, in_role_order, roles
 
 
 def inventory(count, seed=7):
@@ -24,7 +24,8 @@ def test_a_draw_is_in_range_and_repeats(seed, key, etag):
 def test_draws_are_pinned_for_ever():
     """A changed hash would redraw the sample of batches that are half done."""
     assert draw(7, "incoming/a.png", "e1") == 0.2332203788194258
-    assert role_of("ab" * 32, True, Shares(), 7) == "judge"
+    order = in_role_order(("ab" * 32, "cd" * 32, "ef" * 32), 7)
+    assert [each[:2] for each in order] == ["ef", "ab", "cd"]
 
 
 @pytest.mark.fault("E04")
@@ -69,22 +70,37 @@ def test_an_impossible_sample_is_refused(rate, minimum):
         draw_sample(inventory(3), rate, minimum)
 
 
-@given(st.text(), st.integers())
-def test_what_was_not_sampled_only_trains(sha256, seed):
-    assert role_of(sha256, False, Shares(0, 1), seed) == "train"
+@given(st.integers(1, 60), st.lists(st.integers(1, 40), min_size=1, max_size=5))
+def test_of_n_answered_contents_the_wanted_ones_or_half_judge_however_they_come(wanted, parts):
+    tally, judges = Tally(), 0
+    for part in parts:
+        found, tally = roles([f"{tally.answered + number:064x}" for number in range(part)], tally, wanted)
+        judges += list(found.values()).count("judge")
+        assert tally == Tally(tally.answered, judges)
+        assert judges == min(tally.answered, max(wanted, tally.answered // 2))
+    assert tally.answered == sum(parts)
 
 
-def test_roles_follow_their_shares_and_not_the_draw():
-    roles = [role_of(f"{index:064x}", True, Shares(50, 50), 3) for index in range(4000)]
-    for role, share in (("train", 0.5), ("judge", 0.5)):
-        assert abs(roles.count(role) / 4000 - share) < 4 * math.sqrt(share * (1 - share) / 4000)
-    assert {role_of(f"{index:064x}", True, Shares(0, 1), 3) for index in range(50)} == {"judge"}
+def test_too_few_or_too_many_judges_of_an_older_version_stay_and_later_ones_make_up_for_it():
+    few, after = roles([f"{number:064x}" for number in range(20)], Tally(100, 10), 50)
+    assert set(few.values()) == {"judge"} and after == Tally(120, 30)
+    many, after = roles([f"{number:064x}" for number in range(20)], Tally(100, 90), 50)
+    assert set(many.values()) == {"train"} and after == Tally(120, 90)
 
 
-@pytest.mark.parametrize("shares", [(0, 0), (-1, 1), (float("nan"), 1), (math.inf, 1)])
-def test_impossible_shares_are_refused(shares):
-    with pytest.raises(ValueError, match="shares"):
-        Shares(*shares)
+def test_the_order_of_roles_says_nothing_about_the_draw_and_does_not_depend_on_the_order_given():
+    contents = [f"{number:064x}" for number in range(300)]
+    ordered = in_role_order(contents, 3)
+    assert ordered == in_role_order(reversed(contents), 3) != in_role_order(contents, 4)
+    assert sorted(ordered) == contents != ordered
+    drawn = sorted(contents, key=lambda content: draw(3, content, ""))
+    both = len(set(ordered[:150]) & set(drawn[:150]))
+    assert abs(both - 75) < 4 * math.sqrt(300 / 16)
+
+
+def test_a_later_batch_needs_a_smaller_sample_once_enough_images_judge():
+    assert [fewest(110, judges, 50) for judges in (0, 49, 50)] == [110, 110, 30]
+    assert fewest(10, 50, 50) == 10
 
 
 def test_the_draw_in_the_item_is_what_decides():

@@ -57,11 +57,6 @@ def test_a_token_outlives_the_request_it_waits_for(environment) -> None:
     assert read.inference_timeout_seconds > read.inference_queue_seconds + read.invocation_timeout_seconds
 
 
-def test_the_shares_of_the_roles_add_up(environment) -> None:
-    read = settings()
-    assert read.train_share + read.calibration_share + read.gold_share == pytest.approx(1)
-
-
 @pytest.mark.fault("K05")
 @pytest.mark.parametrize(("text", "window"), [("", None), ("0,4000", (0, 4000)), ("-20.5,35", (-20.5, 35))])
 def test_the_window_of_deep_pictures_is_one_of_the_choices_that_a_batch_pins(text, window) -> None:

@@ -69,7 +69,7 @@ def test_it_promises_nothing():
 
 @given(scored, strategies.confidences, st.integers(1, 5))
 def test_what_is_kept_beside_a_model_counts_what_its_threshold_accepts(pairs, target, minimum):
-    knobs = replace(KNOBS, target_mean_iou=target, calibration_minimum=minimum)
+    knobs = replace(KNOBS, target_mean_iou=target, judge_minimum=minimum)
     fitted = TargetQuality().fit(pairs, knobs)
     rule = TargetQuality().of_round({"model": "m"}, KNOBS, lambda: {**fitted, "dataset": "d1"})
     accepted = [quality for score, quality in pairs if rule.accepts(score)]

@@ -250,7 +250,7 @@ def test_what_may_pass_is_asked_again_and_leaves_nothing_out(code, status) -> No
 
 
 def test_an_image_that_was_overwritten_measures_nobody(change_setting) -> None:
-    labelled(change_setting, 6, HONEYPOT_RATE="0.5", GOLD_SHARE="0.9", CALIBRATION_SHARE="0.05")
+    labelled(change_setting, 6, HONEYPOT_RATE="0.5", JUDGE_IMAGES="100")
     overwrite(0, 1, 2, 3)
     for number in range(6):
         storage.write(f"incoming/two/{number:02d}.png", picture(110 + number))

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from account import Account, labelled_by
 from labelloop.contracts import naming
 from labelloop.store.settings_documents import body_of, key_of
+from labelloop.trust.sampling import Tally
 from small_rounds import CONTAINERS, PARAMETERS, roles_seen_first
 from waiting import eventually
 
@@ -106,9 +107,10 @@ class Loop(Account):
         in the draw: without this, some batches would have too few judge pictures to judge a model by.
         `train`: how many the first model learns from, at least.
         """
-        wanted = {"train": train, "judge": 6}
+        row, wanted = self.ledger("roles"), {"train": train, "judge": 6}
+        before = Tally(int(row.get("answered", 0)), int(row.get("judges", 0)))
         for prefix in (f"{stem} {number}" for number in itertools.count()):
-            roles = roles_seen_first(f"incoming/{prefix}/", drawn, labelled)
+            roles = roles_seen_first(f"incoming/{prefix}/", drawn, labelled, before)
             if all(roles[role] >= least for role, least in wanted.items()):
                 return prefix
         raise AssertionError("unreachable")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from labelloop.contracts.records import InventoryItem
-from labelloop.trust.sampling import Shares, draw, draw_sample, role_of
+from labelloop.trust.sampling import Tally, draw, draw_sample, fewest, in_role_order, roles
 
 from tests.support.pictures import Picture
 
@@ -24,10 +24,8 @@ ADVANCED = {
     "Seed": 7,
     "ShardSize": 8,
     "SampleMinimum": 10,
-    "CalibrationShare": 0.3,
-    "GoldShare": 0.3,
-    "CalibrationMinimum": 2,
-    "GoldMinimum": 2,
+    "JudgeImages": 6,
+    "JudgeMinimum": 2,
     "TrainingTimeoutSeconds": 600,
     "DeploymentTimeoutSeconds": 600,
     "InferenceQueueSeconds": 600,
@@ -48,19 +46,22 @@ PARAMETERS = {
 }
 
 
-def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None) -> Counter[str]:
-    """How many of each role (train, judge) are among the pictures that people see first, or among the first
-    `labelled` pictures where labels are supplied.
+def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None, before: Tally) -> Counter[str]:
+    """How many of each role (train, judge) there are, with those `before`, when people have seen the pictures that they
+    see first, or with the first `labelled` pictures where labels are supplied.
     """
-    seed, items, hashes = ADVANCED["Seed"], [], {}
+    seed, wanted, items, hashes = int(ADVANCED["Seed"]), int(ADVANCED["JudgeImages"]), [], {}
     for each in drawn:
         key, etag = folder + each.name, hashlib.md5(each.body).hexdigest()
         items.append(InventoryItem(key, None, etag, len(each.body), draw(seed, key, etag), False, 0.0))
         hashes[key] = hashlib.sha256(each.body).hexdigest()
-    items = draw_sample(items, float(PARAMETERS["SampleRate"]), int(ADVANCED["SampleMinimum"]))
+    least = fewest(int(ADVANCED["SampleMinimum"]), before.judges, wanted)
+    items = draw_sample(items, float(PARAMETERS["SampleRate"]), least)
+    sampled = {hashes[item.key] for item in items if item.sampled}
     if labelled is None:
-        first = max(int(PARAMETERS["HumanBudget"]), sum(item.sampled for item in items))
+        first = max(int(PARAMETERS["HumanBudget"]), len(sampled))
         items = sorted(items, key=lambda item: item.draw)[:first]
-    judge = ADVANCED["CalibrationShare"] + ADVANCED["GoldShare"]
-    shares = Shares(1 - judge, judge)
-    return Counter(role_of(hashes[item.key], item.sampled, shares, seed) for item in items[:labelled])
+    seen = {hashes[item.key] for item in items[:labelled]}
+    judging = set() if labelled is not None and len(sampled - seen) >= wanted else seen & sampled
+    found, after = roles(in_role_order(judging, seed), before, wanted)
+    return Counter(judge=after.judges, train=len(seen - judging) + list(found.values()).count("train"))

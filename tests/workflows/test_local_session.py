@@ -17,8 +17,8 @@ PAGE = stack.REPO_ROOT / "docs" / "local.md"
 # The stack is here already, and stays for the other tests.
 NEITHER_STARTS_NOR_ENDS = 'set -euo pipefail\nmake() { echo make "$@"; }\n'
 AS_SHIPPED = {
-    "HUMAN_BUDGET": "200", "SAMPLE_RATE": "0.15", "SAMPLE_MINIMUM": "30", "CALIBRATION_SHARE": "0.25",
-    "GOLD_SHARE": "0.25", "GOLD_MINIMUM": "20", "RETRAIN_MINIMUM": "50", "MAX_ROUNDS": "5",
+    "HUMAN_BUDGET": "200", "SAMPLE_RATE": "0.15", "SAMPLE_MINIMUM": "110", "JUDGE_IMAGES": "50",
+    "JUDGE_MINIMUM": "20", "RETRAIN_MINIMUM": "50", "MAX_ROUNDS": "5",
 }  # fmt: skip
 SECONDS = 300
 

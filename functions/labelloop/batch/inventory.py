@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.batch import batches, copies, neighbours, side_files
+from labelloop.batch import batches, copies, neighbours, roles, side_files
 from labelloop.batch.batches import write_shards
 from labelloop.batch.neighbours import Neighbours
 from labelloop.contracts import limits, markers, naming
@@ -76,7 +76,8 @@ def _items(files: Files, listed: list[dict[str, Any]], others: Neighbours) -> li
         InventoryItem(entry["Key"], entry.get("VersionId"), entry["ETag"], entry["Size"], _draw(entry), False, 0.0)
         for entry in objects
     ]
-    items = sampling.draw_sample(items, knobs.sample_rate, knobs.sample_minimum, knobs.sample_maximum)
+    least = sampling.fewest(knobs.sample_minimum, roles.judges(), knobs.judge_images)
+    items = sampling.draw_sample(items, knobs.sample_rate, least, knobs.sample_maximum)
     _check_cost(files, len(items), sum(item.sampled for item in items))
     return items
 

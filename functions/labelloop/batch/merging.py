@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from labelloop.batch import auditing, batches, copies, pinned_bytes, rounds
+from labelloop.batch import auditing, batches, copies, pinned_bytes, roles, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins
 from labelloop.contracts.layout import Files
@@ -18,8 +18,7 @@ from labelloop.people.collected import HumanLabel, collect
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, logger
 from labelloop.tasks import changes
-from labelloop.trust import judgement, sampling
-from labelloop.trust.sampling import Shares
+from labelloop.trust import judgement
 
 
 def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
@@ -33,6 +32,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     asked = {ref for ref, decision in decided.items() if copies.asks_people(decision)}
     moved = _changed_since(files, number, [by_ref[ref] for ref in decided])
     said, turned_down = _answers(files, number, len(asked), everything)
+    moved |= {ref for ref in asked & said.keys() if not _fits(said[ref], by_ref[ref])}
     answers = {ref: answer for ref, answer in said.items() if ref in asked - moved}
     started = ledger.batch(files.batch_id)["started"]
     pinned = immutable.find_json(files.round(number)) or {"model": ""}
@@ -42,12 +42,17 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
     audit = auditing.settle(files, number, pinned, list(accepted.values()), answers, predictions)
     looked = accepted.keys() & answers.keys()
     left = {ref for ref in looked if auditing.is_left(answers[ref], predictions[ref], label_rule)}
-    roles = ledger.fix_roles(_roles({_sha256(by_ref[ref]) for ref in answers.keys() - left}, everything))
+    contents = {_sha256(by_ref[ref]) for ref in answers.keys() - left}
+    role_of = roles.fix(contents, _may_judge(number, contents, everything))
     made = []
     for ref, decision in decided.items():
         provenance = {**_provenance(files, number, by_ref[ref], decision), "model": pinned["model"]}
         if ref in answers.keys() - left:
-            how = {"role": roles[_sha256(by_ref[ref])], **_how(answers[ref]), **_audited(decision, auditing.CORRECTED)}
+            how = {
+                "role": role_of[_sha256(by_ref[ref])],
+                **_how(answers[ref]),
+                **_audited(decision, auditing.CORRECTED),
+            }
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
         elif ref in accepted and not audit.refuses(decision.policy):
             boxes = judgement.label_boxes(predictions[ref], label_rule)
@@ -56,8 +61,7 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, {**provenance, **seen})
         else:
             continue
-        if label is not None:
-            made.append(label)
+        made.append(label)
     made += _copied(files, number, by_ref, [each for each in decided.values() if each.source_ref not in moved], made)
     made.sort(key=lambda annotation: annotation.source_ref)
     return [annotation.to_line(settings().label_names) for annotation in made]
@@ -159,16 +163,22 @@ def _answers(files: Files, number: int, asked: int, everything: list[Image]) -> 
     return found, rejected - found.keys()
 
 
-def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation | None:
+def _fits(answer: HumanLabel, image: Image) -> bool:
     label = answer.annotation
-    source_ref, original_ref, width, height = _place(image)
-    if (label.width, label.height) != (width, height):
-        logger.warning(
-            "a label was drawn on an image of another size and is asked again",
-            source_ref=source_ref,
-            labelled=[label.width, label.height],
-        )
-        return None
+    source_ref, _, width, height = _place(image)
+    if (label.width, label.height) == (width, height):
+        return True
+    logger.warning(
+        "a label was drawn on an image of another size and is asked again",
+        source_ref=source_ref,
+        labelled=[label.width, label.height],
+    )
+    return False
+
+
+def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str, Any]) -> Annotation:
+    label = answer.annotation
+    source_ref, original_ref, _, _ = _place(image)
     return replace(
         label,
         source_ref=source_ref,
@@ -210,12 +220,14 @@ def _place(image: Image) -> tuple[str, str | None, int, int]:
     return image.source_ref, found.original_ref, found.width, found.height
 
 
-def _roles(contents: set[str], everything: list[Image]) -> dict[str, str]:
-    """The role that each content would get. Identical files have one: all count as sampled where one of them is."""
-    knobs = settings()
-    shares = Shares(knobs.train_share, knobs.judge_share)
+def _may_judge(number: int, labelled: set[str], everything: list[Image]) -> set[str]:
+    """The contents that the random sample drew. Identical files are one: all count as sampled where one of them is.
+
+    Whoever supplied labels chose which images to label, so theirs judge only where the rest of the sample is too small:
+    else it is that rest which stands for the images that are not labelled yet.
+    """
     sampled = {_sha256(image) for image in everything if image.readable and image.item.sampled}
-    return {sha256: sampling.role_of(sha256, sha256 in sampled, shares, knobs.seed) for sha256 in sorted(contents)}
+    return set() if number == 0 and len(sampled - labelled) >= settings().judge_images else sampled
 
 
 def _sha256(image: Image) -> str:

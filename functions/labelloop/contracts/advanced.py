@@ -104,7 +104,11 @@ LIMITS = {
     ),
     "MIN_IMAGE_SIDE": Knob("32", "Images with a shorter side (pixels) are rejected as too-small.", 1, 1024),
     "SAMPLE_MINIMUM": Knob(
-        "30", "Fewest images in the random sample of a batch (a smaller batch is sampled whole).", 1, 100_000
+        "110",
+        "Fewest images in the random sample of a batch (a smaller batch is sampled whole): enough to judge and to "
+        "train a first model. Once JudgeImages images judge, 30 are enough.",
+        1,
+        100_000,
     ),
     "SAMPLE_MAXIMUM": Knob(
         "2000",
@@ -112,15 +116,12 @@ LIMITS = {
         1,
         100_000,
     ),
-    "CALIBRATION_SHARE": Knob(
-        "0.25", "Share of the human-labelled sample that judges and never trains.", 0.05, 0.45, kind=float
-    ),
-    "GOLD_SHARE": Knob(
-        "0.25",
-        "Share of the human-labelled sample that judges as well. The rest of the sample trains.",
-        0.05,
-        0.45,
-        kind=float,
+    "JUDGE_IMAGES": Knob(
+        "50",
+        "So many of the sampled images judge, those that people answer first, before one of them trains; of more, "
+        "half. The policy certified accepts nothing with fewer than 50.",
+        1,
+        100_000,
     ),
     "KEEP_CONFIDENCE": Knob(
         "0.25",
@@ -130,8 +131,6 @@ LIMITS = {
         0.95,
         kind=float,
     ),
-    "CALIBRATION_MINIMUM": Knob("10", "With fewer judge images target-quality accepts nothing.", 1, 10_000),
-    "GOLD_MINIMUM": Knob("20", "With fewer judge images no model is promoted.", 1, 100_000),
     "AUDIT_MINIMUM": Knob(
         "20",
         "Fewest accepted labels of a batch that people look at before they are published; all of them where a batch "
@@ -146,6 +145,9 @@ LIMITS = {
         0,
         1,
         kind=float,
+    ),
+    "JUDGE_MINIMUM": Knob(
+        "20", "With fewer judge images no model is trained or promoted, and target-quality accepts nothing.", 1, 100_000
     ),
     "PROMOTION_TOLERANCE": Knob(
         "-0.05",
@@ -205,6 +207,15 @@ LIMITS = {
         "3", "Newest endpoints that are kept for a quick rollback; the champion's is always kept.", 1, 20
     ),
 }
+# What an earlier version could be given, and what became of it.
+_BY_COUNT = "which sampled images judge goes by their number now: see JudgeImages in AdvancedSettings"
+_ONE_MINIMUM = "there is one minimum of judge images now, JudgeMinimum in AdvancedSettings"
+GONE = {
+    "CALIBRATION_SHARE": _BY_COUNT,
+    "GOLD_SHARE": _BY_COUNT,
+    "CALIBRATION_MINIMUM": _ONE_MINIMUM,
+    "GOLD_MINIMUM": _ONE_MINIMUM,
+}
 DEFAULTS = {name: knob.default for name, knob in (TRAINING | LIMITS).items()}
 
 
@@ -224,7 +235,8 @@ def moved(parameter: str) -> str:
             if parameter_of(setting) == parameter:
                 example = json.dumps({parameter: knob.default if knob.kind is str else knob.kind(knob.default)})
                 return f"{parameter} is given in the parameter {parameter_of(place)} now, as in {example}"
-    return ""
+    gone = {parameter_of(setting): why for setting, why in GONE.items()}
+    return f"{parameter} is gone: {gone[parameter]}" if parameter in gone else ""
 
 
 def completed(values: Mapping[str, str], before: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -287,7 +299,7 @@ def _plain(name: str) -> str:
 
 
 def _unknown(field: str, knobs: Mapping[str, Knob]) -> str:
-    known = {_plain(name.upper()): parameter_of(name.upper()) for name in Settings.__dataclass_fields__}
+    known = {_plain(name): parameter_of(name.upper()) for name in (*Settings.__dataclass_fields__, *GONE)}
     parameter = known.get(_plain(field), "")
     if elsewhere := moved(parameter):
         return elsewhere

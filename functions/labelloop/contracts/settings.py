@@ -58,8 +58,7 @@ class Settings:
     sample_maximum: int
     max_batch_cost: float
     price_per_label: float
-    calibration_share: float
-    gold_share: float
+    judge_images: int
     human_budget: int
     max_rounds: int
     # judgement
@@ -67,13 +66,12 @@ class Settings:
     accept_threshold: float
     target_mean_iou: float
     keep_confidence: float
-    calibration_minimum: int
     judge_function_arn: str
     audit_rate: float
     audit_minimum: int
     # training and the gate
     retrain_minimum: int
-    gold_minimum: int
+    judge_minimum: int
     first_model_map50: float
     gate_rule: str
     promotion_tolerance: float
@@ -190,14 +188,6 @@ class Settings:
         """What is marked in an image: the key points, or the classes of the boxes."""
         names: tuple[str, ...] = getattr(self, NAMES_OF[self.task])
         return names
-
-    @property
-    def train_share(self) -> float:
-        return 1.0 - self.judge_share
-
-    @property
-    def judge_share(self) -> float:
-        return self.calibration_share + self.gold_share
 
 
 # Where things are: never pinned, because what runs must find them where they are now.

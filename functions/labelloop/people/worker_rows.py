@@ -8,14 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.contracts.errors import TransientError
 from labelloop.contracts.settings import settings
 from labelloop.people.workers import LEAST_RELIABILITY, History, WorkerScore, is_unreliable, reliability
 from labelloop.store import ledger
 
 FEWEST_HONEYPOTS = 3  # before that, a bad answer may be bad luck
-MOST_ROWS_AT_ONCE = 100  # BatchGetItem
-READS_BEFORE_GIVING_UP = 8
 
 
 def note(job: str, score: WorkerScore) -> bool:
@@ -45,21 +42,8 @@ def note(job: str, score: WorkerScore) -> bool:
 
 def histories(ids: Iterable[str]) -> dict[str, History]:
     """Worker id -> all honeypots the worker has answered; workers nobody knows are left out."""
-    wanted, name = sorted(set(ids)), settings().ledger_table
-    found = {}
-    for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
-        keys = [{"id": f"worker#{worker}"} for worker in wanted[start : start + MOST_ROWS_AT_ONCE]]
-        for _ in range(READS_BEFORE_GIVING_UP):
-            request = {"Keys": keys, "ProjectionExpression": "id, honeypots, quality_sum", "ConsistentRead": True}
-            answer = ledger.table().meta.client.batch_get_item(RequestItems={name: request})
-            for row in answer["Responses"].get(name, ()):
-                found[row["id"].removeprefix("worker#")] = _history(row)
-            keys = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
-            if not keys:
-                break
-        else:
-            raise TransientError(f"{len(keys)} workers could not be read from the ledger")
-    return found
+    found = ledger.rows((f"worker#{worker}" for worker in ids), "honeypots", "quality_sum")
+    return {row_id.removeprefix("worker#"): _history(row) for row_id, row in found.items()}
 
 
 def reliabilities(ids: Iterable[str]) -> dict[str, float]:

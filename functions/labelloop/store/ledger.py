@@ -1,17 +1,15 @@
-"""Who owns what, in one table: deliveries of a prefix, batches, roles of images (docs/architecture.md, "Ledger
-table"). The rows of the training lock are in training_lock.py, those of people in worker_rows.py.
+"""Who owns what, in one table: deliveries of a prefix, and batches (docs/architecture.md, "Ledger table"). The rows
+of the training lock are in training_lock.py, those of roles in roles.py, those of people in worker_rows.py.
 """
 
 import json
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.contracts import origins
 from labelloop.contracts.errors import InvalidInputError, NotTheOwnerError, TransientError
 from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
@@ -19,8 +17,8 @@ from labelloop.store import aws
 
 INDEXED = "index#open"
 QUEUE = "queue#batches"
-# One after the other, the roles of 150,000 imported labels would take longer than a function may.
-ROLES_AT_ONCE = 16
+MOST_ROWS_AT_ONCE = 100  # BatchGetItem
+READS_BEFORE_GIVING_UP = 8
 PAGES_AT_ONCE = 25  # of a scan, up to 1 MB each: some seconds
 # Step Functions may not know an execution yet that has just begun to work.
 UNKNOWN_FOR_SECONDS = 300
@@ -310,21 +308,6 @@ def rounds_done(batch_id: str) -> int:
     return int(batch(batch_id).get("rounds_done", 0))
 
 
-def fix_roles(proposed: Mapping[str, str]) -> dict[str, str]:
-    """Fixes the role of each content (sha256 -> train | judge) at its first human label.
-
-    Returns the role that each content has from then on.
-    """
-    client, name, rows = table().meta.client, settings().ledger_table, list(proposed.items())
-
-    def fix(some: Iterable[tuple[str, str]]) -> dict[str, str]:
-        return {sha256: _fix_role(client, name, sha256, role) for sha256, role in some}
-
-    with ThreadPoolExecutor(ROLES_AT_ONCE) as pool:
-        parts = pool.map(fix, [rows[start::ROLES_AT_ONCE] for start in range(ROLES_AT_ONCE)])
-        return {sha256: role for part in parts for sha256, role in part.items()}
-
-
 def index_version(kind: str, version: str, card: Mapping[str, Any]) -> None:
     """An index row for people and queries; the pointer object in S3 is the truth."""
     table().put_item(Item={"id": f"{kind}#{version}", "card": json.dumps(dict(card), ensure_ascii=False)})
@@ -373,18 +356,28 @@ def _owner_works(row: Mapping[str, Any]) -> bool:
     return execution_status(row["owner"]) == _RUNNING and redrives(row["owner"]) > int(row.get("redrives", 0))
 
 
-def _fix_role(client: Any, table: str, sha256: str, role: str) -> str:
-    """With the table's client, which threads may share, unlike the table."""
-    key = {"id": f"role#{sha256}"}
-    try:
-        client.put_item(TableName=table, Item={**key, "role": role}, ConditionExpression="attribute_not_exists(id)")
-    except ClientError as error:
-        only_condition(error)
-        row = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-        if row is None:
-            raise TransientError(f"the role of {sha256} vanished while it was read") from error
-        return origins.role(str(row["role"]))
-    return role
+def rows(ids: Iterable[str], *attributes: str) -> dict[str, dict[str, Any]]:
+    """Id -> these attributes of the row; rows that are not there are left out."""
+    wanted, name = sorted(set(ids)), settings().ledger_table
+    names = {f"#{number}": attribute for number, attribute in enumerate(("id", *attributes))}
+    found = {}
+    for start in range(0, len(wanted), MOST_ROWS_AT_ONCE):
+        keys = [{"id": each} for each in wanted[start : start + MOST_ROWS_AT_ONCE]]
+        for _ in range(READS_BEFORE_GIVING_UP):
+            request = {
+                "Keys": keys,
+                "ProjectionExpression": ", ".join(names),
+                "ExpressionAttributeNames": names,
+                "ConsistentRead": True,
+            }
+            answer = table().meta.client.batch_get_item(RequestItems={name: request})
+            found.update({str(row["id"]): row for row in answer["Responses"].get(name, ())})
+            keys = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
+            if not keys:
+                break
+        else:
+            raise TransientError(f"{len(keys)} rows could not be read from the ledger")
+    return found
 
 
 def table() -> Any:

@@ -9,23 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from labelloop.contracts.origins import JUDGE, TRAIN
 from labelloop.contracts.records import InventoryItem
+
+ENOUGH_LATER = 30  # sampled images of a batch, once enough images judge: what is accepted of it can be estimated
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How the sampled images are divided among the roles: any non-negative numbers with a positive sum."""
+class Tally:
+    """How many sampled contents people have labelled in all, and how many of those judge."""
 
-    train: float = 0.5
-    judge: float = 0.5
-
-    def __post_init__(self) -> None:
-        shares = (self.train, self.judge)
-        if not all(0 <= share < math.inf for share in shares) or sum(shares) <= 0:
-            raise ValueError(f"the role shares must be non-negative and not all zero, but are {shares}")
+    answered: int = 0
+    judges: int = 0
 
 
 def draw(seed: int, key: str, etag: str) -> float:
@@ -57,15 +55,31 @@ def draw_sample(
     return [replace(item, sampled=item.key in sample, inclusion_probability=probability) for item in items]
 
 
-def role_of(sha256: str, sampled: bool, shares: Shares, seed: int) -> str:
-    """`train` or `judge` for content with this hash (or its near-duplicate group's hash).
-
-    Only sampled content may judge: what judges the machine must not have been picked by the machine.
+def fewest(minimum: int, judges: int, wanted: int) -> int:
+    """The fewest images that the sample of a new batch may have, where `judges` images judge already and `wanted` are
+    to, before one of the sample trains.
     """
-    if not sampled:
-        return "train"
-    point = _uniform("role", seed, sha256) * (shares.train + shares.judge)
-    return "judge" if point < shares.judge else "train"
+    return minimum if judges < wanted else min(minimum, ENOUGH_LATER)
+
+
+def in_role_order(contents: Iterable[str], seed: int) -> list[str]:
+    """Hashes of contents (or of groups of near duplicates) in the order in which they get a role."""
+    return sorted(contents, key=lambda content: (_uniform("role", seed, content), content))
+
+
+def roles(contents: Iterable[str], before: Tally, wanted: int) -> tuple[dict[str, str], Tally]:
+    """`train` or `judge` for each of these sampled contents, which people have labelled and which have no role yet; and
+    the tally with them. In their order, so that n of them in all leave max(wanted, n // 2) that judge, or all n.
+
+    Only sampled content may be among them: what judges the machine must not have been picked by the machine.
+    """
+    found, answered, judges = {}, before.answered, before.judges
+    for content in contents:
+        answered += 1
+        judging = judges < max(wanted, answered // 2)
+        found[content] = JUDGE if judging else TRAIN
+        judges += judging
+    return found, Tally(answered, judges)
 
 
 def _uniform(salt: str, *parts: int | str) -> float:

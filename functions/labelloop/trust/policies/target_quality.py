@@ -26,7 +26,7 @@ class TargetQuality:
     def fit(self, scored: Scored, settings: Settings) -> dict[str, Any]:
         """`accept` None: no threshold reaches the target, nothing is accepted."""
         evidence.check(scored)
-        minimum = settings.calibration_minimum
+        minimum = settings.judge_minimum
         target = settings.target_mean_iou
         reached = loosest(scored, target, minimum)
         return {
@@ -50,7 +50,7 @@ class TargetQuality:
             target, reached, accept = float(record["target"]), None, record["accept"]
         else:
             target = float(pinned["target"])
-            reached = loosest(scored, target, settings.calibration_minimum)
+            reached = loosest(scored, target, settings.judge_minimum)
             accept = reached.score if reached else None
         version = f"{self.name}/{target}@{pinned['model']}/{record['dataset']}"
         return Rule(accept, version, target, _told(accept, reached, target))
