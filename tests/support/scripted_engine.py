@@ -36,6 +36,7 @@ class Fitted:
     epochs: int
     optimizer_steps: int
     loss: dict[str, float]
+    kept_classes: list[str]
 
 
 class ScriptedEngine:
@@ -68,14 +69,14 @@ def load(model_dir: Path, image_size: int | None = None) -> ScriptedEngine:
     return ScriptedEngine(scripted_model.learned((model_dir / "weights.safetensors").read_bytes()))
 
 
-def fit(dataset: Any, recipe: Any, model_dir: Path, champion_dir: Path | None) -> Fitted:
+def fit(dataset: Any, recipe: Any, model_dir: Path, start: Any, steps: int) -> Fitted:
     _hold("hold-training")
     lines = sorted(f"{image.source_ref} {[box.to_json() for box in image.boxes]}" for image in dataset.images)
     body = scripted_model.weights(len(lines), hashlib.sha256("\n".join(lines).encode()).digest())
     model_dir.mkdir(parents=True, exist_ok=True)
     (model_dir / "weights.safetensors").write_bytes(body)
     (model_dir / "architecture.yaml").write_bytes(scripted_model.ARCHITECTURE)
-    return Fitted(scripted_model.sha256(body), 1, 1, {"loss": round(1 / (1 + len(lines)), 5)})
+    return Fitted(scripted_model.sha256(body), 1, 1, {"loss": round(1 / (1 + len(lines)), 5)}, [])
 
 
 def find_squares(image: Image.Image) -> list[tuple[int, int, int, int]]:
