@@ -1,5 +1,6 @@
 """Register Model: stores the version, immutable, with metrics and card, and registers a model package."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from labelloop import engines
@@ -27,6 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "trained_from": event["model_uri"],
             "thresholds": event["thresholds_uri"],
             "reason": comparison["reason"],
+            "start": _start(comparison),
             "engine": engines.of().name,
             "image": container_images.resolve(settings().inference_image),
         },
@@ -35,6 +37,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     ledger.index_version("model", version, {**card, "model_package": package})
     count("ModelRegistered")
     return {"model_package": package}
+
+
+def _start(comparison: Mapping[str, Any]) -> str:
+    """What it was trained from: base weights, the champion, or random weights; empty where nobody says, as of a model
+    that was trained elsewhere.
+    """
+    trained = (comparison.get("metrics") or {}).get("train") or {}
+    return str(trained.get("start") or "")
 
 
 def _verified(model_uri: str, version: str) -> bytes:

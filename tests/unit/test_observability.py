@@ -1,5 +1,7 @@
 """What functions log holds nothing that opens anything: no task token, no key, no signature of a link."""
 
+import contextlib
+import gc
 import io
 import json
 
@@ -84,6 +86,21 @@ def test_every_line_says_which_function_of_which_stack_wrote_it(logged, capsys, 
     named = [(line["function_name"], line["service"]) for line in lines]
     stack = lines[0]["service"]
     assert stack and named == [("labelloop-JudgeBatch", stack), ("labelloop-RegisterBatch", stack)] * 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_collector_goes_through_the_records_while_a_function_works(environment, fails) -> None:
+    seen = []
+
+    @entry
+    def handler(event, context):
+        seen.append(gc.isenabled())
+        if fails:
+            raise ValueError("x")
+
+    with contextlib.suppress(ValueError):
+        handler({}, Context())
+    assert (seen, gc.isenabled()) == ([False], True)
 
 
 @pytest.mark.fault("D20")

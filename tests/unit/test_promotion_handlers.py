@@ -115,6 +115,7 @@ def test_without_a_champion_a_failed_first_model_only_frees_the_lock() -> None:
 # --- Register, Deploy, Scale, Promote
 
 
+COMPARISON = {"reason": "better", "metrics": {"train": {"start": "base"}}}
 GIVEN = f"v000001-{naming.digest(tensors_sha256())}"
 
 
@@ -122,11 +123,16 @@ def register(fake_service, version: str = GIVEN, **answers) -> tuple:
     sagemaker = fake_service("sagemaker", create_model_package={"ModelPackageArn": "arn:package"}, **answers)
     given = {
         "model_uri": archive("model", model()),
-        "comparison_uri": storage.write_json(f"training/{JOB}/comparison.json", {"reason": "better"}),
+        "comparison_uri": storage.write_json(f"training/{JOB}/comparison.json", COMPARISON),
         "thresholds_uri": storage.uri("t.json"),
     }
     more = {"job": JOB, "model_version": version, "champion": "", "dataset_version": "v000001-aaaaaaaa"}
     return handle("register_model", **more, **given), sagemaker
+
+
+def test_the_card_says_what_the_model_was_trained_from(fake_service) -> None:
+    register(fake_service)
+    assert storage.read_json(f"models/{GIVEN}/card.json")["start"] == "base"
 
 
 def test_a_version_is_stored_with_metrics_and_card_and_registered_once(fake_service) -> None:
