@@ -62,6 +62,7 @@ def roles_seen_first(folder: str, drawn: Sequence[Picture], labelled: int | None
         first = max(int(PARAMETERS["HumanBudget"]), len(sampled))
         items = sorted(items, key=lambda item: item.draw)[:first]
     seen = {hashes[item.key] for item in items[:labelled]}
-    judging = set() if labelled is not None and len(sampled - seen) >= wanted else seen & sampled
+    # One of the supplied labels may be malformed, and then one more of the sample is not labelled.
+    judging = set() if labelled is not None and len(sampled - seen) + 1 >= wanted else seen & sampled
     found, after = roles(in_role_order(judging, seed), before, wanted)
     return Counter(judge=after.judges, train=len(seen - judging) + list(found.values()).count("train"))
