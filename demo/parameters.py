@@ -39,9 +39,9 @@ def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int, 
 
 def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
     """A batch of some hundred pictures is small for a loop that must also measure itself. So people first label the
-    random sample, a fifth of the batch: half of it judges, half teaches a short-trained first model that
-    asks the right questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size
-    grows, so that a training takes minutes on two cores.
+    random sample, a fifth of the batch: half of it judges, half teaches a short-trained first model that asks the right
+    questions. What they answer makes the second model, which labels. Steps shrink as the pictures' size grows, so that
+    a training takes minutes on two cores.
     """
     size = image_size(longer)
     recipe = {
@@ -54,7 +54,7 @@ def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
         "HumanBudget": str(max(70, count // 6)),
         "MaxRounds": "10",
         "RetrainMinimum": "25",
-        "TargetMeanIou": "0.78",
+        "TargetMeanIou": "0.72",
         "TrainingRecipeOverrides": json.dumps(recipe),
         "AdvancedSettings": json.dumps({"SampleMinimum": 100}),
     }
