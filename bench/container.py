@@ -116,7 +116,6 @@ def theirs(pictures: int) -> dict[str, Any]:
     from ultralytics import YOLO
 
     assert libraries.THREADS
-    os.environ["ULTRALYTICS_SAFE_LOAD"] = "false"
     model = YOLO(str(WEIGHTS))
     loaded = [np.asarray(picture)[:, :, ::-1].copy() for picture in opened(pictures)]
     how = {"conf": CONFIDENCE_FLOOR, "iou": NMS_IOU, "max_det": MOST_BOXES, "imgsz": SIZE, "verbose": False}
