@@ -113,7 +113,7 @@ def promise_table(unseen: dict[str, Unseen], names: Sequence[str], targets: Sequ
             cells = []
             for size in SIZES:
                 made = [
-                    promise.draw(models[seed % len(models)], name, ALPHA / 2, size, target, seed)
+                    promise.draw(models[seed % len(models)], promise.Question(name, ALPHA / 2), size, target, seed)
                     for seed in range(seeds)
                 ]
                 told = promise.summary(made, target)
