@@ -116,7 +116,7 @@ def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(h
 
 
 def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:
-    for folder, name in (("tasks", "polygons"), ("trust/policies", "certified")):
+    for folder, name in (("tasks", "polygons"), ("trust/policies", "by-committee")):
         module = house / "functions/labelloop" / folder / "new.py"
         module.write_text(f'class New:\n    name: str = "{name}"\n')
         assert len(planted(house, "judge_batch.py", f'return label == "{name}"')) == 1
