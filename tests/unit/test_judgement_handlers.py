@@ -2,11 +2,12 @@
 
 import pytest
 from batch_rounds import asked_in, refs, run_round
-from handling import MODEL, crown, handle, predict, registered, upload
-from labelloop.batch import batches
+from handling import MODEL, crown, execution, handle, mark, predict, registered, upload
+from labelloop.batch import batches, rounds
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.store import storage
+from labelloop.store import ledger, storage
 from made_up_stack import BUCKET
 
 pytestmark = [
@@ -55,6 +56,35 @@ def test_a_round_keeps_the_champion_it_began_with() -> None:
     ]
     assert [request["source-ref"] for request in requests] == refs(batch)
     assert all(request["version-id"] for request in requests)
+
+
+def serves(version: str) -> None:
+    """A champion with thresholds of its own, and judge images that are all as good as can be."""
+    key, alike = f"models/{version}/thresholds/d.json", [[number / 60, 1.0] for number in range(60)]
+    storage.write_json(key, {"dataset": "d", "label_rule": LabelRule(0.25).to_json(), "scored": alike})
+    value = {"version": version, "endpoint": f"labelloop-{version}", "thresholds_uri": storage.uri(key), "dataset": ""}
+    assert storage.flip_pointer("models/champion", value, storage.read_pointer("models/champion"))
+
+
+def test_two_rounds_accept_by_their_judge_images_and_neither_redrive_nor_resume_gets_a_third(change_setting) -> None:
+    change_setting("ACCEPT_POLICY", "certified")
+    upload(6)
+    trigger = mark()
+    batch = registered(trigger)["batch"]["id"]
+    files = Files(batch)
+    for number in (1, 2, 3, 4):
+        serves(f"v00000{number}-aaaaaaaa")
+        run_round(batch, number, answered=0)
+        before = storage.read_json(files.round(number))
+        serves("v000009-ffffffff")
+        handle("begin_round", batch_id=batch, round=number)  # redriven
+        assert storage.read_json(files.round(number)) == before
+        if number == 2:
+            handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
+            handle("register_batch", event={**trigger, "resume": True}, execution=execution("resumed"))
+    pins = [storage.read_json(files.round(number)) for number in (1, 2, 3, 4)]
+    assert [pin["alpha"] for pin in pins] == [0.025, 0.025, 0, 0]
+    assert [rounds.rule(pin).threshold is not None for pin in pins] == [True, True, False, False]
 
 
 def test_an_unchanged_champion_does_not_infer_again_and_accepts_nothing_before_it_is_calibrated(
