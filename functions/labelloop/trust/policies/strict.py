@@ -62,10 +62,12 @@ class Strict(Bounded):
 
 
 def split(scored: Scored) -> tuple[Scored, Scored]:
-    """The pilot and the others: by chance, but the same whenever it is asked."""
+    """The pilot and the others: by chance, but the same whenever it is asked. The lot of an image is a hash of its own
+    figures: drawn by rank, the pilot would say how many of the others lie between any two of it.
+    """
     ranked = sorted(scored, reverse=True)
-    places = sorted(range(len(ranked)), key=lambda place: hashlib.sha256(f"pilot {place}".encode()).digest())
-    pilot = set(places[: round(PILOT * len(ranked))])
+    lots = [hashlib.sha256(f"pilot {pair} {place}".encode()).digest() for place, pair in enumerate(ranked)]
+    pilot = set(sorted(range(len(ranked)), key=lambda place: lots[place])[: round(PILOT * len(ranked))])
     return (
         [pair for place, pair in enumerate(ranked) if place in pilot],
         [pair for place, pair in enumerate(ranked) if place not in pilot],
