@@ -3,7 +3,7 @@
 from typing import Any
 
 from labelloop import tasks
-from labelloop.batch import auditing, batches, merging, rounds
+from labelloop.batch import auditing, batches, forecasts, merging, rounds
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.store import datasets, immutable, ledger, training_lock
@@ -30,15 +30,24 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     progress = counts["deferred"] < open_before or number == 0
     another = counts["deferred"] > 0 and progress and number < done + knobs.max_rounds
     # What could accept nothing more in this batch is trained after it, for the next.
-    retrain = _time_to_retrain(version) and (not another or rounds.may_accept(files, number))
+    due = _time_to_retrain(version) and (not another or rounds.may_accept(files, number))
+    why_not = forecasts.why_no_second_training(files, len(everything), counts["auto"]) if due else ""
+    retrain = due and not why_not
     count("ImagesDeferred", counts["deferred"])
     logger.info(
-        "annotations merged", round=number, dataset=version, retrain=retrain, another_round=another, extra=counts
+        "annotations merged",
+        round=number,
+        dataset=version,
+        retrain=retrain,
+        why_not=why_not,
+        another_round=another,
+        extra=counts,
     )
     return {
         **counts,
         "dataset_version": version,
         "retrain": retrain,
+        "why_no_training": why_not,
         "another_round": another,
         "next_round": max(number, done) + 1,
     }

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop.batch import auditing, batches, copies, pinned_bytes, promises, report, rounds
+from labelloop.batch import auditing, batches, copies, forecasts, pinned_bytes, promises, report, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins, predictions
 from labelloop.contracts.label_rules import LabelRule
@@ -49,6 +49,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "changed_since": _changed_since(everything, annotations),
         "imported": storage.find_json(files.imported) or {},
         "estimate": storage.find_json(files.estimate) or {},
+        "second_training": forecasts.why_no_second_training(files, len(everything), counts["auto"]),
         "started": facts["started"],
         "left_behind": int(facts.get("left_behind", 0)),
         **(storage.find_json(files.beside) or {}),

@@ -46,6 +46,7 @@ SETTINGS = {
     "MAX_BATCH_COST": "0",
     "PRICE_PER_LABEL": "0.08",
     "JUDGE_IMAGES": "1",
+    "SECOND_TRAINING": "always",
     "HUMAN_BUDGET": "3",
     "MAX_ROUNDS": "4",
     "ACCEPT_POLICY": "fixed",

@@ -31,6 +31,7 @@ LATER = {
     "AUDIT_MINIMUM": "20",
     "DOUBLE_LABEL_RATE": "0",
     "JUDGE_IMAGES": "50",
+    "SECOND_TRAINING": "when-it-pays",
     "JUDGE_MINIMUM": "20",
 }
 CHANGED = {"SAMPLE_MINIMUM": "110"}  # another default since

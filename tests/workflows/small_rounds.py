@@ -25,6 +25,7 @@ ADVANCED = {
     "ShardSize": 8,
     "SampleMinimum": 10,
     "JudgeImages": 6,
+    "SecondTraining": "always",
     "JudgeMinimum": 2,
     "TrainingTimeoutSeconds": 600,
     "DeploymentTimeoutSeconds": 600,

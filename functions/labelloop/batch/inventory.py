@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.batch import batches, copies, neighbours, roles, side_files
+from labelloop.batch import batches, copies, forecasts, neighbours, roles, side_files
 from labelloop.batch.batches import write_shards
 from labelloop.batch.neighbours import Neighbours
 from labelloop.contracts import limits, markers, naming
@@ -99,8 +99,10 @@ def _check_cost(files: Files, images: int, sampled: int, before: Before = NOTHIN
         double_label_rate=knobs.double_label_rate,
         before=before,
     )
-    storage.write_json(files.estimate, estimated.to_json())
-    logger.info("estimate", batch_id=files.batch_id, sentence=estimated.sentence)
+    told = {**estimated.to_json(), **forecasts.of_batch(images, sampled)}
+    told["sentence"] = f"{estimated.sentence}; {told['forecast']['sentence']}"
+    storage.write_json(files.estimate, told)
+    logger.info("estimate", batch_id=files.batch_id, sentence=told["sentence"])
     limits.check_cost(estimated, knobs.max_batch_cost)
 
 

@@ -35,7 +35,7 @@ def render(summary: Mapping[str, Any]) -> str:
         f"dataset <code>{escape(summary['dataset'] or 'none')}</code></p>"
         f"{_bar(summary)}{_estimate(summary['estimate'])}{_imported(summary['imported'])}"
         f"<h2>Can these labels be trusted?</h2>{_trust(summary)}"
-        f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_jobs(summary['jobs'])}"
+        f"<h2>Rounds</h2>{_rounds(summary['rounds'])}{_second_training(summary)}{_jobs(summary['jobs'])}"
         f"{_workers(summary['workers'])}{_copies(summary)}{_changed_since(summary)}{_rejections(summary['rejected_reasons'])}{_beside(summary)}"
         f"{_next_step(summary)}"
     )
@@ -76,10 +76,21 @@ def _imported(imported: Mapping[str, Any]) -> str:
 def _estimate(estimate: Mapping[str, Any]) -> str:
     if not estimate:
         return ""
+    forecast = estimate.get("forecast", {}).get("sentence", "")
     return (
         "<p>Before it began, the batch was estimated to ask people about at most "
-        f"{estimate['labelled_by_people']} images and to cost at most ${estimate['dollars']:,.2f}.</p>"
+        f"{estimate['labelled_by_people']} images and to cost at most ${estimate['dollars']:,.2f}."
+        f"{f' {_sentence(forecast)}' if forecast else ''}</p>"
     )
+
+
+def _second_training(summary: Mapping[str, Any]) -> str:
+    reason = summary.get("second_training", "")
+    return f"<p>{_sentence(reason)}</p>" if reason else ""
+
+
+def _sentence(words: str) -> str:
+    return escape(f"{words[:1].upper()}{words[1:]}.")
 
 
 def _trust(summary: Mapping[str, Any]) -> str:

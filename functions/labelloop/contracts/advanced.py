@@ -149,6 +149,13 @@ LIMITS = {
     "JUDGE_MINIMUM": Knob(
         "20", "With fewer judge images no model is trained or promoted, and target-quality accepts nothing.", 1, 100_000
     ),
+    "SECOND_TRAINING": Knob(
+        "when-it-pays",
+        "Whether a batch that has trained a model trains another one: when-it-pays does where it has at least 400 "
+        "images, or the first accepted none. Labels that train nobody now train the next batch's model.",
+        choices=("when-it-pays", "always", "never"),
+        kind=str,
+    ),
     "PROMOTION_TOLERANCE": Knob(
         "-0.05",
         "With GateRule better a later model serves when its labels are better in the mean and the lower bound of its "

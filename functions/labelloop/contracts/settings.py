@@ -71,6 +71,7 @@ class Settings:
     audit_minimum: int
     # training and the gate
     retrain_minimum: int
+    second_training: str
     judge_minimum: int
     first_model_map50: float
     gate_rule: str

@@ -87,6 +87,12 @@ def labels_at_last_training() -> int:
     return int(row["labels"]) if row else 0
 
 
+def last_dataset() -> str:
+    """The dataset version that the last challenger that was judged was trained on; empty before the first."""
+    row = ledger.table().get_item(Key={"id": LAST_TRAINING}, ConsistentRead=True).get("Item") or {}
+    return str(row.get("dataset", ""))
+
+
 def note_training(dataset_version: str, labels: int, job: str) -> None:
     """Called when a training came to a verdict; one that failed or was aborted is tried again with the same labels."""
     ledger.table().put_item(Item={"id": LAST_TRAINING, "dataset": dataset_version, "labels": labels, "job": job})
