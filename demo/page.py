@@ -54,7 +54,8 @@ def sentences(summary: Summary) -> list[str]:
 
 def _second(summary: Summary) -> str:
     second = summary["second_training"]
-    return f"{'A' if second['trained'] else 'No'} second model was trained: {second['why']}."
+    told = f"a second model was trained: {second['why']}" if second["trained"] else second["why"]
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def _head(summary: Summary) -> str:

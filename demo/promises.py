@@ -26,7 +26,7 @@ def told(batch: Mapping[str, Any], trainings: Sequence[Training], target: float)
         "corrected": sum(row.get("corrected", 0) for row in rows),
         "contradicted": any(row.get("contradicted") for row in rows),
         "people_agreement": agreeing["quality"] if agreeing else None,
-        "second_training": second_training(rows, trainings),
+        "second_training": second_training(batch, trainings),
     }
 
 
@@ -43,10 +43,10 @@ def why_nothing(rows: Rows, promises: Rows) -> str:
     return "No model was good enough to serve." if rows else "No round was needed."
 
 
-def second_training(rows: Rows, trainings: Sequence[Training]) -> dict[str, Any]:
+def second_training(batch: Mapping[str, Any], trainings: Sequence[Training]) -> dict[str, Any]:
     """Whether the batch waited for a second model, and why or why not. What no batch waits for does not count."""
     later = [training for training in trainings if training.train][1:]
     if later and later[0].status != "RUNNING":
         return {"trained": True, "why": later[0].reason.rstrip(".")}
-    why = next((row["no_training"] for row in rows if row.get("no_training")), "")
-    return {"trained": False, "why": why.rstrip(".") or "no image was left for a better model"}
+    why = batch.get("second_training") or "no image was left for a better model"
+    return {"trained": False, "why": why}
