@@ -16,6 +16,7 @@ from labelloop.contracts.settings import settings
 from labelloop.engines import endpoints, model_archives, models
 from labelloop.store import aws, datasets, immutable, ledger, notices, storage, training_lock
 from labelloop.store.storage import MissingObjectError, Pointer
+from labelloop.trust import fitting
 
 from cli.errors import Refused
 
@@ -69,7 +70,7 @@ def plan_model(version: str) -> Plan:
         f"{version} (endpoint {endpoint}) serves instead of {before}, from the next round on.",
         "Rounds that run keep the model that they began with.",
         f"It accepts labels from {accept} on, as fitted on dataset {thresholds.get('dataset')}."
-        if accept is not None
+        else "It accepts no label until the next training has fitted its thresholds.",
         else "It accepts no label until its thresholds are fitted, because they never were.",
         f"{before} stays, and its endpoint with it. The next training starts from {version}.",
     )
@@ -191,7 +192,7 @@ def _thresholds(version: str) -> tuple[str, dict[str, Any]]:
         raise Refused(f"{version} has no thresholds, so nobody knows which of its labels to accept.")
     best = models.thresholds_key(version, datasets.current_version())
     key = best if best in fitted else fitted[-1]
-    return storage.uri(key), immutable.read_json(key)
+    return storage.uri(key), fitting.of_now(immutable.read_json(key))
 
 
 def _fitted(version: str) -> Iterator[tuple[str, datetime]]:

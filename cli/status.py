@@ -11,6 +11,7 @@ from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.engines import endpoints, models
 from labelloop.store import aws, datasets, immutable, storage, training_lock
 from labelloop.store.storage import MissingObjectError
+from labelloop.trust import fitting
 
 from cli import batches
 from cli.stack import Stack
@@ -43,7 +44,7 @@ def champion() -> dict[str, Any] | None:
         return None
     value = pointer.value
     try:
-        thresholds: dict[str, Any] = immutable.read_json(storage.own_key(value["thresholds_uri"]))
+        thresholds: dict[str, Any] = fitting.of_now(immutable.read_json(storage.own_key(value["thresholds_uri"])))
     except _NOT_WHOLE as error:
         thresholds = {"trouble": str(error)}
     return {**value, "state": endpoints.state(value["endpoint"]) or "gone", "thresholds": thresholds}

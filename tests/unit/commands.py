@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from fake_service import refused
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.engines import model_archives, models
 from labelloop.store import aws, datasets, immutable, storage
 from labelloop.store.settings_documents import body_of, key_of
@@ -62,6 +63,7 @@ def register(number: int, *fitted_on: str, **changes: Any) -> str:
     )
     for place, dataset in enumerate(fitted_on, start=1):
         thresholds = {"model": version, "dataset": dataset, "target": 0.8, "accept": place / 10, "images": 9}
+        thresholds["label_rule"] = LabelRule(0.25).to_json()
         immutable.create_json(models.thresholds_key(version, dataset), thresholds)
     return version
 

@@ -124,3 +124,10 @@ def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None
     places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
     told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
     assert storage.read_json(storage.own_key(told["thresholds_uri"]))["label_rule"]["keep_confidence"] == 0.25
+
+
+def test_what_was_fitted_to_another_score_accepts_nothing() -> None:
+    fitted = {"accept": 0.6, "target": 0.8, "label_rule": LabelRule(0.25).to_json()}
+    assert fitting.of_now(fitted) == fitted
+    del fitted["label_rule"]
+    assert fitting.of_now(fitted) == {**fitted, "accept": None}

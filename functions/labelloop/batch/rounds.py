@@ -8,7 +8,7 @@ from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.store import immutable, storage
-from labelloop.trust import policies, spending
+from labelloop.trust import fitting, policies, spending
 from labelloop.trust.policies import Fitted, Rule
 
 
@@ -80,8 +80,4 @@ def label_rule(pinned: Mapping[str, Any]) -> LabelRule:
 
 
 def _fitted(thresholds_uri: str) -> Fitted:
-    """What was fitted before there were label rules fits another score than today's: then nothing is accepted, until
-    the next training has fitted the model again.
-    """
-    fitted = immutable.read_json(storage.own_key(thresholds_uri))
-    return fitted if "label_rule" in fitted else {**fitted, "accept": None}
+    return fitting.of_now(immutable.read_json(storage.own_key(thresholds_uri)))

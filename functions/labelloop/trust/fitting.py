@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,13 @@ def thresholds(
         **fitted,
         "scored": [list(pair) for pair in scored],
     }
+
+
+def of_now(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands beside a model. If it was fitted before there were label rules it fits another score than today's:
+    then nothing is accepted, until the next training has fitted the model again.
+    """
+    return dict(record) if "label_rule" in record else {**record, "accept": None}
 
 
 def label_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
