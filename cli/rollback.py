@@ -70,8 +70,8 @@ def plan_model(version: str) -> Plan:
         f"{version} (endpoint {endpoint}) serves instead of {before}, from the next round on.",
         "Rounds that run keep the model that they began with.",
         f"It accepts labels from {accept} on, as fitted on dataset {thresholds.get('dataset')}."
+        if accept is not None
         else "It accepts no label until the next training has fitted its thresholds.",
-        else "It accepts no label until its thresholds are fitted, because they never were.",
         f"{before} stays, and its endpoint with it. The next training starts from {version}.",
     )
     return Plan("model", version, before, seen, value, says)
