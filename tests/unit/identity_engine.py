@@ -17,6 +17,7 @@ class Fitted:
     epochs: int = 1
     optimizer_steps: int = 1
     loss: float = 0.0
+    kept_classes: tuple[str, ...] = ()
 
 
 class IdentityEngine:
@@ -34,7 +35,7 @@ def load(model_dir: Path, image_size: int | None = None) -> IdentityEngine:
     return IdentityEngine()
 
 
-def fit(dataset, recipe, model_dir: Path, champion_dir: Path | None) -> Fitted:
+def fit(dataset, recipe, model_dir: Path, start, steps: int) -> Fitted:
     (model_dir / "weights.safetensors").write_text(json.dumps(may()))
     return Fitted()
 
