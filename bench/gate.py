@@ -17,15 +17,19 @@ import argparse
 import json
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from unittest import mock
 
 from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.records import Box, Prediction
+from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import map50
 from labelloop.trust import fitting, promotion
 from labelloop.trust.judgement import label_boxes
@@ -57,6 +61,21 @@ class Pair:
         return f"{self.challenger.model.name} against {self.champion.model.name}"
 
 
+@contextmanager
+def remembered() -> Iterator[None]:
+    """How good the labels of an image are by each rule is worked out once, however often it is drawn."""
+    work_out = Boxes.qualities
+
+    @cache
+    def once(prediction: Prediction, truth: tuple[Box, ...], rules: tuple[LabelRule, ...]) -> list[float]:
+        return work_out(Boxes(), prediction, truth, rules)
+
+    with mock.patch.object(
+        Boxes, "qualities", lambda self, prediction, truth, rules: once(prediction, tuple(truth), tuple(rules))
+    ):
+        yield
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=DRAWS)
@@ -64,13 +83,18 @@ def main() -> None:
     chosen = parser.parse_args()
     models = _of_the_zoo()
     apart = [pair for pair in pairs(models) if abs(pair.difference) >= TRULY]
-    rates = {rule: table(apart, rule, chosen.draws) for rule in ("better", *(["strict"] if chosen.strict else []))}
+    with remembered():
+        report(apart, chosen.draws, chosen.strict)
+
+
+def report(apart: Sequence[Pair], draws: int, strict: bool) -> None:
+    rates = {rule: table(apart, rule, draws) for rule in ("better", *(["strict"] if strict else []))}
     better = [pair for pair in apart if pair.difference > 0]
-    lost = {pair.name: lost_classes(pair, min(chosen.draws, DRAWS_OF_LOST)) for pair in better}
+    lost = {pair.name: lost_classes(pair, min(draws, DRAWS_OF_LOST)) for pair in better}
     OUT.mkdir(parents=True, exist_ok=True)
-    for report in (*reports(rates), report_of_lost(lost)):
-        (OUT / f"{report['goal']}.json").write_text(json.dumps(report, indent=2) + "\n")
-        print(json.dumps(report, indent=2))
+    for told in (*reports(rates), report_of_lost(lost)):
+        (OUT / f"{told['goal']}.json").write_text(json.dumps(told, indent=2) + "\n")
+        print(json.dumps(told, indent=2))
 
 
 def pairs(models: Sequence[Seen]) -> Iterator[Pair]:

@@ -84,7 +84,8 @@ def tables(
         loop_table(models, unseen, names, targets, seeds),
     )
     if with_gate:
-        yield "gate: share of promotions", gate_table(models, min(seeds, gate.DRAWS))
+        with gate.remembered():
+            yield "gate: share of promotions", gate_table(models, min(seeds, gate.DRAWS))
 
 
 def models_table(models: Sequence[Seen], unseen: dict[str, Unseen]) -> list[Row]:

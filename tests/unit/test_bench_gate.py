@@ -40,3 +40,9 @@ def test_a_challenger_that_lost_a_rare_class_is_never_promoted(both):
 def test_models_that_are_all_alike_give_no_figures():
     with pytest.raises(SystemExit, match="train others"):
         gate.reports({"better": []})
+
+
+def test_remembering_changes_no_verdict(both):
+    told = gate.table([both[True]], "better", 2)
+    with gate.remembered():
+        assert gate.table([both[True]], "better", 2) == told

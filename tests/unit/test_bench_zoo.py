@@ -76,6 +76,12 @@ def test_steps_are_as_many_as_pictures_and_at_least_sixty():
     assert [Model("coco", images, 1).steps for images in (20, 60, 120)] == [60, 60, 120]
 
 
+def test_a_model_is_found_again_by_its_name():
+    for model in (Model("coco", 60, 1), Model("random", 120, 3), Model("coco", 60, 2, 30)):
+        assert zoo._named(model.name) == model
+    assert Model("coco", 60, 2, 30).steps == 30
+
+
 def test_a_training_that_fails_keeps_nothing(pictures, monkeypatch):
     monkeypatch.setattr(zoo.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1))
     with pytest.raises(SystemExit, match=r"random-003-1: the training failed, see .*log\.txt"):
