@@ -132,7 +132,8 @@ def test_a_worse_challenger_is_not_promoted_and_the_champion_is_recalibrated(loo
     assert champion["thresholds_uri"] != before["thresholds_uri"]
     thresholds = loop.json(champion["thresholds_uri"].removeprefix(f"s3://{loop.bucket}/"))
     assert thresholds["model"] == champion["version"] and thresholds["images"] >= 2
-    assert thresholds["dataset"] == run.output["progress"]["dataset_version"] and thresholds["accept"] > 0.9
+    assert thresholds["dataset"] == run.output["progress"]["dataset_version"]
+    assert (thresholds["policy"], thresholds["accept"]) == ("fixed", 0.0) and thresholds["mean_quality"] > 0.9
     assert not loop.keys(f"models/{comparison['model_version']}/"), "a challenger that lost is no version"
     assert_lock_is_free(loop)
     labels = int(loop.ledger("training#last")["labels"])
