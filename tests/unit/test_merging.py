@@ -118,3 +118,16 @@ def test_answers_nobody_asked_for_are_no_labels() -> None:
     storage.write_lines(output, [*uninvited, *storage.read_lines(output)])
     merged = merge(batch, 1)
     assert (merged["human"], merged["deferred"]) == (3, 2)
+
+
+def test_supplied_labels_judge_only_where_too_little_of_the_sample_has_none(change_setting) -> None:
+    change_setting("JUDGE_IMAGES", "3")
+    change_setting("SAMPLE_MINIMUM", "5")
+    for number in range(8):
+        storage.write(f"{PREFIX}{number}.png", picture(10 + number))
+    everything = batches.images(registered()["batch"]["id"])
+    sampled = sorted(image.inspection.sha256 for image in everything if image.item.sampled)
+    assert len(sampled) == 5
+    assert merging._may_judge(0, set(sampled[:2]), everything) == set(), "three are left, which stand for the others"
+    assert merging._may_judge(0, set(sampled[:3]), everything) == set(sampled)
+    assert merging._may_judge(1, set(), everything) == set(sampled), "whom people were asked about, nobody chose"
