@@ -60,10 +60,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         f"{files.root}/report.html", report.render(summary).encode("utf-8"), "text/html; charset=utf-8"
     )
     if ledger.end_batch(files.batch_id, event["execution"], "finished", rounds_done=last):
-        flagged = [row["worker"] for row in workers if row["flagged"]]
         told = (promises.sentence(summary["promises"]), report.copies(summary), report.left_behind(summary))
-        left = "\n".join(filter(None, told))
-        _notify(files.batch_id, last, counts, flagged, left, report_uri)
+        _notify(files.batch_id, last, counts, workers, "\n".join(filter(None, told)), report_uri)
     count("BatchLabeled")
     logger.info("batch reported", report=report_uri, extra=counts)
     return {"images": len(everything), **counts, "report_uri": report_uri}
@@ -259,8 +257,9 @@ def _manifest(annotations: list[Annotation]) -> bytes:
 
 
 def _notify(
-    batch_id: str, last: int, counts: dict[str, int], flagged: list[str], left_behind: str, report_uri: str
+    batch_id: str, last: int, counts: dict[str, int], workers: list[dict[str, Any]], left_behind: str, report_uri: str
 ) -> None:
+    flagged = [row["worker"] for row in workers if row["flagged"]]
     sentence = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
     told = storage.find_json(Files(batch_id).imported)
     imported = f"\n{supplied.sentence(told)}" if told else ""

@@ -28,6 +28,7 @@ ACTIONS = {  # of methods that IAM calls otherwise
     "list_object_versions": "s3:ListBucketVersions",
     "get_bucket_cors": "s3:GetBucketCORS",
     "invoke": "lambda:InvokeFunction",
+    "transact_write_items": "dynamodb:PutItem",  # and UpdateItem: a transaction takes the rights of what it holds
 }
 # A call of what these look up may be a call of each that implements the port.
 PORTS = {

@@ -68,6 +68,7 @@ def serves(version: str) -> None:
 
 def test_two_rounds_accept_by_their_judge_images_and_neither_redrive_nor_resume_gets_a_third(change_setting) -> None:
     change_setting("ACCEPT_POLICY", "certified")
+    change_setting("SECOND_TRAINING", "always")
     upload(6)
     trigger = mark()
     batch = registered(trigger)["batch"]["id"]
@@ -76,7 +77,7 @@ def test_two_rounds_accept_by_their_judge_images_and_neither_redrive_nor_resume_
         serves(f"v00000{number}-aaaaaaaa")
         run_round(batch, number, answered=0)
         before = storage.read_json(files.round(number))
-        serves("v000009-ffffffff")
+        serves(f"v00001{number}-ffffffff")
         handle("begin_round", batch_id=batch, round=number)  # redriven
         assert storage.read_json(files.round(number)) == before
         if number == 2:

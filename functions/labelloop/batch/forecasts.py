@@ -10,7 +10,7 @@ from labelloop.contracts import limits
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.engines import models
-from labelloop.store import datasets, immutable, storage, training_lock
+from labelloop.store import immutable, storage, training_lock
 from labelloop.trust import forecast
 
 
@@ -38,7 +38,8 @@ def of_batch(images: int, sampled: int) -> dict[str, Any]:
 def why_no_second_training(files: Files, images: int, accepted: int) -> str:
     """Why the batch trains no other model, as a sentence; empty where it may."""
     dataset = training_lock.last_dataset()
-    trained = bool(dataset) and datasets.card_of(dataset).get("batch") == files.batch_id
+    card = immutable.find_json(f"datasets/{dataset}/card.json") if dataset else None
+    trained = card is not None and card.get("batch") == files.batch_id
     return forecast.why_no_second_training(images, settings().second_training, trained=trained, accepted=accepted)
 
 
