@@ -66,9 +66,9 @@ def test_watch_tells_that_a_batch_failed(loop: Loop) -> None:
 
 @pytest.mark.fault("G11", "H18")
 def test_after_a_rollback_the_next_batch_uses_the_earlier_model_and_builds_on_the_earlier_dataset(loop: Loop) -> None:
-    drawn = pictures(COUNT, seed="cold")
-    first = loop.label(loop.well_mixed("cold", drawn, train=5), drawn)
-    loop.assert_sound(first)
+    for name in ("cold", "warm"):
+        drawn = pictures(COUNT, seed=name)
+        loop.assert_sound(loop.label(loop.well_mixed(name, drawn, train=5), drawn))
     versions = sorted({key.split("/")[1] for key in loop.keys("models/v")})
     published = sorted(key.split("/")[1] for key in loop.keys("datasets/v") if key.endswith("/card.json"))
     later, newest = loop.champion(), loop.json("datasets/current")["version"]
