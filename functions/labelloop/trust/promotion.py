@@ -150,8 +150,8 @@ def _better(
         (math.fsum(random.choices(differences, k=count)) / count for _ in range(settings.resamples)), settings
     )
     sentence = (
-        f"mean label quality on {count} judge images differs by {difference:+.4f}, at least {bound:+.4f} at "
-        f"{settings.confidence:.0%}, where more than 0 and at least more than {settings.tolerance:+.4f} are required"
+        f"mean label quality on {count} judge images differs by {difference:+.4f} (required: more than 0), at "
+        f"{settings.confidence:.0%} by more than {bound:+.4f} (required: {settings.tolerance:+.4f})"
     )
     return _Measured(difference > 0 and bound > settings.tolerance, difference, bound, sentence)
 
@@ -171,8 +171,8 @@ def _strict(
         (of(_draw(random, count)) for _ in range(min(settings.resamples, RESAMPLES_OF_MAP50))), settings
     )
     sentence = (
-        f"mAP50 on {count} judge images differs by {difference:+.4f}, at least {bound:+.4f} at "
-        f"{settings.confidence:.0%}, where more than 0 is required (GateRule strict)"
+        f"mAP50 on {count} judge images differs by {difference:+.4f}, at {settings.confidence:.0%} by more than "
+        f"{bound:+.4f} (required by GateRule strict: 0)"
     )
     return _Measured(difference > 0 and bound > 0, difference, bound, sentence)
 
