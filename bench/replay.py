@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from labelloop.trust import audit, policies, spending
+from labelloop.trust import audit, forecast, policies, spending
 from labelloop.trust.audit import Looked
 from labelloop.trust.policies.bounded import ALPHA
 
@@ -143,17 +143,17 @@ def batch(unseen: Unseen, trained: int, policy: str, target: float, seed: int) -
     """The round that accepts, of a batch whose first two rounds of work were the pictures that trained the model and
     those that judge it. The others are open; what is accepted is audited before it is published.
     """
-    chance = random.Random(f"batch {seed}")
+    whole, chance = trained + len(unseen), random.Random(f"batch {seed}")
     judges = chance.sample(range(len(unseen)), JUDGES)
     scored = unseen.scored(unseen.rule(judges))
     others = sorted(set(range(len(unseen))) - set(judges))
     question = {"model": "m", "thresholds_uri": "t", "accept_policy": policy, "target": target}
-    pin = {**question, **spending.terms([], spending.ACCEPTING_ROUNDS, question, len(others))}
+    rounds = forecast.accepting_rounds(whole, forecast.WHEN_IT_PAYS)
+    pin = {**question, **spending.terms([], rounds, question, len(others))}
     judged = sorted(scored[place] for place in judges)
     fitted = {"dataset": "d", "scored": judged}
     rule = policies.of(policy).of_round(pin, promise._settings(target), lambda: fitted)
     accepted = [scored[place] for place in others if rule.accepts(scored[place][0])]
-    whole = trained + len(unseen)
     places = {str(number): audit.place(seed, str(number), "") for number in range(len(accepted))}
     looked = [accepted[int(number)] for number in sorted(audit.draw(places, AUDIT_RATE, AUDIT_MINIMUM))]
     finding = audit.find(
