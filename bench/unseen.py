@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
 from labelloop.tasks.quality import Truth
 from labelloop.trust import fitting
-from labelloop.trust.judgement import image_score
 
 KEEP_CONFIDENCE = 0.25
 
@@ -23,10 +21,7 @@ class Unseen:
     def __init__(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> None:
         self.images = fitting.seen(predictions, truths)
         self._rules = fitting.candidates(LabelRule(KEEP_CONFIDENCE))
-        self._qualities = [
-            tasks.of_prediction(prediction).qualities(prediction, truth.boxes, self._rules)
-            for prediction, truth in self.images
-        ]
+        self._labels = [fitting.labels(prediction, truth, self._rules) for prediction, truth in self.images]
         self._scored = cache(self._scores)
 
     def __len__(self) -> int:
@@ -34,9 +29,7 @@ class Unseen:
 
     def rule(self, judges: Sequence[int]) -> LabelRule:
         """The label rule that these images, by their places, fit; an image may be drawn twice."""
-        return fitting.best(
-            self._rules, [self._qualities[place] for place in judges], [self.images[place][0] for place in judges]
-        )
+        return fitting.best(self._rules, [self._labels[place] for place in judges], fitting.quality_of_surest)
 
     def scored(self, rule: LabelRule) -> list[tuple[float, float]]:
         """(score, quality) of every image under this rule, in the order of their places."""
@@ -45,7 +38,5 @@ class Unseen:
     def _scores(self, rule: LabelRule) -> list[tuple[float, float]]:
         plain = LabelRule(rule.keep_confidence, rule.nms_iou)
         column = self._rules.index(plain)
-        return [
-            (image_score(prediction, rule), qualities[column])
-            for (prediction, _), qualities in zip(self.images, self._qualities, strict=True)
-        ]
+        labels = [of_image[column] for of_image in self._labels]
+        return [(trust.score(rule.empty_score), quality) for quality, trust in labels]

@@ -19,7 +19,8 @@ _LAYERS = (
     "RepNCSPELAN4 SCDown SPP SPPELAN SPPF nn.ConvTranspose2d nn.Identity nn.MaxPool2d nn.Upsample nn.ZeroPad2d"
 )
 LAYERS = _LAYERS.split()
-HEADS = ["Detect", "v10Detect"]
+# The class of ultralytics.nn.tasks that builds a network with this head.
+HEADS = {"Detect": "DetectionModel", "v10Detect": "DetectionModel"}
 WORDS = ("None", "True", "False", "nc", "nearest", "bilinear")
 ACTIVATIONS = ("torch.nn.ReLU()", "torch.nn.SiLU()")
 MOST_LAYERS, MOST_REPEATS, MOST_ARGUMENTS, MOST_INPUTS = 128, 64, 12, 8

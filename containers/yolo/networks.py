@@ -15,6 +15,7 @@ from labelloop.engines import weights
 from labelloop.engines.weights import Tensor
 from model_files import Model, read_model, write_weights
 from torch.utils._python_dispatch import TorchDispatchMode
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils import YAML
 from ultralytics.utils.checks import check_yaml
@@ -134,9 +135,10 @@ def built(architecture: dict[str, Any]) -> DetectionModel:
 
 def _with_outputs(architecture: dict[str, Any]) -> DetectionModel:
     wide, classes = architecture.pop(architectures.BRANCH_CLASSES, None), architecture["nc"]
+    network_of = getattr(tasks, architectures.HEADS[architecture["head"][-1][2]])
     if wide in (None, classes):
-        return DetectionModel(architecture, ch=3, verbose=False)
-    made = DetectionModel({**architecture, "nc": wide}, ch=3, verbose=False)
+        return network_of(architecture, ch=3, verbose=False)
+    made = network_of({**architecture, "nc": wide}, ch=3, verbose=False)
     head = made.model[-1]
     for name, convolution in _class_outputs(made):
         branch, _, place = name.rpartition(".")

@@ -1,7 +1,7 @@
 """From an engine's boxes to Predictions, the same way in the endpoint and in the training job."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,5 +86,5 @@ def _presentable(boxes: list[Box], width: int, height: int) -> tuple[Box, ...]:
         side_y = round(min(inside.height, height - top), 2)
         confidence = round(box.confidence, 4)
         if side_x > 0 and side_y > 0 and confidence >= CONFIDENCE_FLOOR:
-            rounded.append(Box(box.label, left, top, side_x, side_y, confidence))
+            rounded.append(replace(inside, left=left, top=top, width=side_x, height=side_y, confidence=confidence))
     return tuple(sorted(rounded, key=lambda box: (-(box.confidence or 0), box.left, box.top, box.label)))

@@ -33,7 +33,7 @@ def test_rule_scores_and_qualities_are_the_loops(seed, data):
     unseen = Unseen([prediction for prediction, _ in made], [truth for _, truth in made])
     drawn = data.draw(st.lists(st.integers(0, 19), min_size=1, max_size=30))
     rule = unseen.rule(drawn)
-    assert rule == fitting.label_rule([made[place] for place in drawn], LabelRule(KEEP_CONFIDENCE))
+    assert rule == fitting.accepting_rule([made[place] for place in drawn], LabelRule(KEEP_CONFIDENCE))
     expected = [
         (image_score(*(prediction, rule)), label_quality(prediction, truth, rule)) for prediction, truth in made
     ]

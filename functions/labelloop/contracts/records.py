@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
@@ -83,6 +83,7 @@ class Prediction:
     model: str
     boxes: tuple[Box, ...] = ()
     reason: str | None = None
+    task: ClassVar[str] = "boxes"
 
     def to_json(self) -> dict[str, Any]:
         if self.status == "rejected":

@@ -16,9 +16,11 @@ from labelloop.tasks.port import Label as Label
 from labelloop.tasks.port import Mark as Mark
 from labelloop.tasks.port import Task as Task
 from labelloop.tasks.port import TrainedTask as TrainedTask
+from labelloop.tasks.port import Trust as Trust
 
 _BOXES: TrainedTask = Boxes()
 _KEY_POINTS: Task = KeyPoints()
+_TRAINED: dict[str, TrainedTask] = {_BOXES.name: _BOXES}
 _KNOWN: dict[str, Task] = {task.name: task for task in (_BOXES, _KEY_POINTS)}
 
 
@@ -34,8 +36,8 @@ def of_label(label: Label) -> Task:
 
 
 def of_prediction(prediction: Prediction) -> TrainedTask:
-    """The task of the model that made it: a Prediction holds boxes, and nothing else yet."""
-    return _BOXES
+    """The task of the model that made it."""
+    return _TRAINED[prediction.task]
 
 
 def of_answer(attribute: str) -> Task | None:

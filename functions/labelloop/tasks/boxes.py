@@ -17,7 +17,7 @@ from labelloop.contracts.records import Box, Prediction
 from labelloop.tasks import disturbed_boxes, pages
 from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
-from labelloop.tasks.port import Answer, Form, Page
+from labelloop.tasks.port import Answer, Form, Page, Trust
 from labelloop.tasks.proposals import proposal_line
 from labelloop.tasks.quality import Truth, image_quality, iou, map50, match_boxes, qualities_of_parts, surest_of_each
 from labelloop.tasks.resampled_precision import ResampledPrecision
@@ -104,7 +104,7 @@ class Boxes:
         parts = [frozenset(_kept(left[rule.nms_iou], prediction, rule)) for rule in rules]
         return list(qualities_of_parts(prediction.boxes, truth, parts))
 
-    def score(self, prediction: Prediction, rule: LabelRule) -> float:
+    def trusts(self, prediction: Prediction, rules: Sequence[LabelRule]) -> list[Trust]:
         """
             score = S / max(kept, S + D) * (1 - m / 2)
 
@@ -115,14 +115,18 @@ class Boxes:
         `LabelRule.empty_score * (1 - m / 2)`. Compared with other formulas: docs/measurements.md, "The score".
         The score only ranks; a policy that is fitted on judge images gives it a meaning.
         """
-        places = frozenset(_kept(_left(prediction, rule.nms_iou), prediction, rule))
-        kept = [box for place, box in enumerate(prediction.boxes) if place in places]
-        others = [box for place, box in enumerate(prediction.boxes) if place not in places]
-        dropped = [box.confidence or 0.0 for box in others if not _repeats(box, kept)]
-        # fsum, because its result does not depend on the order of the boxes.
-        sure, missing = math.fsum(box.confidence or 0.0 for box in kept), math.fsum(dropped)
-        trust = sure / max(len(kept), sure + missing) if kept else rule.empty_score
-        return round(trust * (1 - max(dropped, default=0.0) / 2), 6)
+        boxes, found = prediction.boxes, []
+        left = {nms_iou: _left(prediction, nms_iou) for nms_iou in {rule.nms_iou for rule in rules}}
+        repeats = {nms_iou: _repeats(boxes, places) for nms_iou, places in left.items()}
+        for rule in rules:
+            kept = frozenset(_kept(left[rule.nms_iou], prediction, rule))
+            others = [place for place in range(len(boxes)) if place not in kept]
+            dropped = [_sure(boxes[place]) for place in others if repeats[rule.nms_iou][place] < rule.keep_confidence]
+            # fsum, because its result does not depend on the order of the boxes.
+            sure, missing = math.fsum(_sure(boxes[place]) for place in kept), math.fsum(dropped)
+            trust = sure / max(len(kept), sure + missing) if kept else 1.0
+            found.append(Trust(trust * (1 - max(dropped, default=0.0) / 2), empty=not kept))
+        return found
 
     def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
         """COCO's mean average precision at an overlap of one half."""
@@ -145,11 +149,24 @@ def _left(prediction: Prediction, nms_iou: float) -> Sequence[int]:
 
 
 def _kept(left: Iterable[int], prediction: Prediction, rule: LabelRule) -> list[int]:
-    return [place for place in left if (prediction.boxes[place].confidence or 0.0) >= rule.keep_confidence]
+    return [place for place in left if _sure(prediction.boxes[place]) >= rule.keep_confidence]
 
 
-def _repeats(box: Box, kept: Iterable[Box]) -> bool:
-    return any(box.label == other.label and iou(box, other) >= SAME_OBJECT_IOU for other in kept)
+def _repeats(boxes: Sequence[Box], left: Iterable[int]) -> list[float]:
+    """For each box the confidence of the surest one of its class, of those `left`, that it lies on top of; -1 where
+    there is none.
+    """
+    found = [-1.0] * len(boxes)
+    for other in left:
+        for place, box in enumerate(boxes):
+            surer = place != other and box.label == boxes[other].label and found[place] < _sure(boxes[other])
+            if surer and iou(box, boxes[other]) >= SAME_OBJECT_IOU:
+                found[place] = _sure(boxes[other])
+    return found
+
+
+def _sure(box: Box) -> float:
+    return box.confidence or 0.0
 
 
 def _value(answers: Mapping[str, Answer], fused: Sequence[FusedBox], classes: Sequence[str]) -> dict[str, Any]:

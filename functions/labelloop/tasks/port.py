@@ -69,6 +69,18 @@ class Page:
     header: str
 
 
+@dataclass(frozen=True)
+class Trust:
+    """How far a label is to be trusted: its score; of an `empty` one what its rule's `empty_score` is multiplied by."""
+
+    factor: float
+    empty: bool
+
+    def score(self, empty_score: float) -> float:
+        """0..1, rounded to 6 decimals."""
+        return round(self.factor * empty_score if self.empty else self.factor, 6)
+
+
 class Task(Protocol):
     """`name` is the value of the parameter Task, and the attribute of this project's manifests that holds the label;
     `answer` is the attribute of a labelling job's output that holds it. `trained`: whether models are trained for the
@@ -142,8 +154,8 @@ class TrainedTask(Task, Protocol):
         """The marks that the machine's label consists of."""
         ...
 
-    def score(self, prediction: Prediction, rule: LabelRule) -> float:
-        """How likely the machine's label of this image is acceptable as it stands, rounded to 6 decimals."""
+    def trusts(self, prediction: Prediction, rules: Sequence[LabelRule]) -> list[Trust]:
+        """How likely the machine's label of this image by each of these rules is acceptable as it stands."""
         ...
 
     def qualities(self, prediction: Prediction, truth: Sequence[Any], rules: Sequence[LabelRule]) -> list[float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +13,14 @@ from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import Settings
+from labelloop.tasks.port import Trust
 from labelloop.tasks.quality import Truth
 from labelloop.trust import policies
-from labelloop.trust.judgement import image_score, label_boxes, label_quality
+from labelloop.trust.judgement import image_score, label_quality
 
 KEEP_CONFIDENCES = tuple(percent / 100 for percent in range(10, 85, 5))
 NMS_IOUS = (NO_SUPPRESSION, 0.5)
+SUREST_SHARE = 0.3  # a policy accepts at least so many of the judge images, or none (trust/policies/certified.py)
 
 
 def thresholds(
@@ -33,7 +36,7 @@ def thresholds(
     settled only when a round begins.
     """
     judge_images = seen(predictions, truths)
-    rule = label_rule(judge_images, LabelRule(settings.keep_confidence))
+    rule = accepting_rule(judge_images, LabelRule(settings.keep_confidence))
     scored = sorted(
         (image_score(prediction, rule), label_quality(prediction, truth, rule)) for prediction, truth in judge_images
     )
@@ -55,14 +58,19 @@ def of_now(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def label_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
-    """The rule whose labels have the best mean quality on these images, and how good its empty ones are there. `usual`
+    """The rule whose labels have the best mean quality on these images: how well a model labels at its best. `usual`
     stays where no other is better.
     """
     rules = candidates(usual)
-    qualities = [
-        tasks.of_prediction(prediction).qualities(prediction, truth.boxes, rules) for prediction, truth in judge_images
-    ]
-    return best(rules, qualities, [prediction for prediction, _ in judge_images])
+    return best(rules, [labels(prediction, truth, rules) for prediction, truth in judge_images], mean_quality)
+
+
+def accepting_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
+    """The rule whose surest labels are best on these images, and how good its empty ones are there: what is accepted
+    are the surest labels, so it matters how good they are, and how well the score tells them from the others.
+    """
+    rules = candidates(usual)
+    return best(rules, [labels(prediction, truth, rules) for prediction, truth in judge_images], quality_of_surest)
 
 
 def candidates(usual: LabelRule) -> list[LabelRule]:
@@ -71,20 +79,43 @@ def candidates(usual: LabelRule) -> list[LabelRule]:
     return [usual, *others]
 
 
+Labels = Sequence[tuple[float, Trust]]
+"""Of one judge image by each of the rules: how good the label is, and how far it would be trusted."""
+
+
+def labels(prediction: Prediction, truth: Truth, rules: Sequence[LabelRule]) -> Labels:
+    task = tasks.of_prediction(prediction)
+    qualities = task.qualities(prediction, truth.boxes, rules)
+    return list(zip(qualities, task.trusts(prediction, rules), strict=True))
+
+
 def best(
-    rules: Sequence[LabelRule], qualities: Sequence[Sequence[float]], predictions: Sequence[Prediction]
+    rules: Sequence[LabelRule], judged: Sequence[Labels], worth: Callable[[Labels, LabelRule], float]
 ) -> LabelRule:
-    """The first of the rules with the best mean quality; `qualities` holds, for each judge image, one per rule."""
-    if not qualities:
+    """The first of the rules whose labels of these judge images are worth most."""
+    if not judged:
         return rules[0]
-    sums = [math.fsum(of_one_rule) for of_one_rule in zip(*qualities, strict=True)]
-    place = sums.index(max(sums))
-    empty = [
-        of_image[place]
-        for of_image, prediction in zip(qualities, predictions, strict=True)
-        if not label_boxes(prediction, rules[place])
-    ]
-    return replace(rules[place], empty_good=math.fsum(empty), empty_images=len(empty))
+    by_rule = list(zip(*judged, strict=True))
+    told = [_with_empty(rule, of_rule) for rule, of_rule in zip(rules, by_rule, strict=True)]
+    worths = [worth(of_rule, rule) for of_rule, rule in zip(by_rule, told, strict=True)]
+    return told[worths.index(max(worths))]
+
+
+def mean_quality(judged: Labels, rule: LabelRule) -> float:
+    return math.fsum(quality for quality, _ in judged) / len(judged)
+
+
+def quality_of_surest(judged: Labels, rule: LabelRule) -> float:
+    """The mean quality of the k surest labels, averaged over k from three tenths of all to all."""
+    scored = sorted(((-trust.score(rule.empty_score), quality) for quality, trust in judged))
+    fewest = max(1, math.ceil(SUREST_SHARE * len(scored)))
+    means = [total / k for k, total in enumerate(itertools.accumulate(quality for _, quality in scored), start=1)]
+    return math.fsum(means[fewest - 1 :]) / (len(means) - fewest + 1)
+
+
+def _with_empty(rule: LabelRule, judged: Labels) -> LabelRule:
+    empty = [quality for quality, trust in judged if trust.empty]
+    return replace(rule, empty_good=math.fsum(empty), empty_images=len(empty))
 
 
 def seen(predictions: Iterable[Prediction], truths: Iterable[Truth]) -> list[tuple[Prediction, Truth]]:

@@ -118,7 +118,8 @@ def label_boxes(prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
 
 def image_score(prediction: Prediction, rule: LabelRule) -> float:
     """How likely the machine's label of this image is acceptable as it stands, 0..1, rounded to 6 decimals."""
-    return tasks.of_prediction(prediction).score(prediction, rule)
+    (trust,) = tasks.of_prediction(prediction).trusts(prediction, [rule])
+    return trust.score(rule.empty_score)
 
 
 def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule) -> float:
