@@ -64,14 +64,16 @@ class Pair:
 @contextmanager
 def remembered() -> Iterator[None]:
     """How good the labels of an image are by each rule is worked out once, however often it is drawn."""
-    work_out = Boxes.qualities
+    work_out, trusts = Boxes.qualities, cache(Boxes().trusts)
 
     @cache
     def once(prediction: Prediction, truth: tuple[Box, ...], rules: tuple[LabelRule, ...]) -> list[float]:
         return work_out(Boxes(), prediction, truth, rules)
 
-    with mock.patch.object(
-        Boxes, "qualities", lambda self, prediction, truth, rules: once(prediction, tuple(truth), tuple(rules))
+    with mock.patch.multiple(
+        Boxes,
+        qualities=lambda self, prediction, truth, rules: once(prediction, tuple(truth), tuple(rules)),
+        trusts=lambda self, prediction, rules: trusts(prediction, tuple(rules)),
     ):
         yield
 

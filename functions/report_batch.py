@@ -12,7 +12,7 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision, Prediction
 from labelloop.contracts.settings import settings
-from labelloop.engines import training
+from labelloop.engines import models, training
 from labelloop.people import agreement, scores, supplied, worker_rows
 from labelloop.store import datasets, immutable, ledger, notices, storage
 from labelloop.store.observability import count, entry, logger
@@ -88,6 +88,7 @@ def _rounds(files: Files) -> list[dict[str, Any]]:
                 **auditing.counts(files, number, annotations),
                 "rejected": decided["rejected"],
                 "deferred": sum(decided.values()) - decided["rejected"] - sum(labelled.values()),
+                "model_start": models.start_of(pinned["model"]),
                 "thresholds_uri": pinned["thresholds_uri"],
                 "inferred": inference["asked"],
                 "outage": inference["outage"],

@@ -21,6 +21,13 @@ def test_thresholds_of_one_model_for_two_datasets_are_two_files() -> None:
     assert fitted == [f"models/v000001-0123abcd/thresholds/{name}.json" for name in ("v000004-89abcdef", "none")]
 
 
+def test_what_a_model_was_trained_from_stands_in_its_card() -> None:
+    storage.write_json("models/v000001-0123abcd/card.json", {"start": "random"})
+    storage.write_json("models/v000002-0123abcd/card.json", {})
+    assert [models.start_of(f"v00000{number}-0123abcd") for number in (1, 2, 3)] == ["random", "", ""]
+    assert models.start_of("") == ""
+
+
 def test_a_champion_that_moved_meanwhile_is_not_replaced() -> None:
     assert models.champion() is None
     models.flip(None, {"version": "v000001-0123abcd"})

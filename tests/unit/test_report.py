@@ -23,6 +23,9 @@ class Page(HTMLParser):
         self.text += data
 
 
+STARTS = (("v000001-aa", "random"), ("v000002-bb", "base"), ("v000003-cc", ""))
+
+
 def summary(**changes):
     row = {"round": 1, "model_version": "v000001-aa", "auto": 6, "human": 3, "asked": 4, "rejected": 1, "deferred": 2}
     row |= {"outage": "", "refused_predictions": 0, "changed": 0}
@@ -80,6 +83,15 @@ def test_the_page_answers_what_was_labelled_by_whom_and_whether_to_trust_it() ->
         *("private.us-east-1.AB", "123", "31", "47", "8.2", "0.12", "below the bound"),
     ):
         assert words in page.text, words
+
+
+def test_it_says_what_each_model_was_trained_from_once() -> None:
+    row = summary()["rounds"][0]
+    rows = [{**row, "model_version": model, "model_start": start} for model, start in (("", ""), *STARTS, *STARTS)]
+    text = Page(report.render(summary(rounds=rows))).text
+    assert text.count("was trained from") == 2
+    assert "Model v000001-aa was trained from random weights: the stack has no base weights" in text
+    assert "Model v000002-bb was trained from the base weights." in text
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ th:first-child,td:first-child{text-align:left}.bar{display:flex;height:1.4rem;bo
 .auto{background:#0072b2}.human{background:#e69f00}.rejected{background:#999}.deferred{background:#cc79a7}
 .key{display:inline-block;width:.8em;height:.8em;border-radius:.2em;margin:0 .3em 0 1em}code{overflow-wrap:anywhere}
 """
+STARTS = {
+    "base": "the base weights",
+    "champion": "the champion before it",
+    "random": "random weights: the stack has no base weights (parameter BaseWeights)",
+}
 OUTCOMES = ("auto", "human", "rejected", "deferred")
 
 
@@ -139,6 +144,12 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> str:
         "accepted, and the model accepted nothing more in this batch.</p>"
         for row in rounds
         if row.get("contradicted")
+    )
+    begun = {row["model_version"]: STARTS.get(row.get("model_start", "")) for row in rounds if row["model_version"]}
+    outages += "".join(
+        f"<p>Model <code>{escape(model)}</code> was trained from {start}.</p>"
+        for model, start in begun.items()
+        if start
     )
     header = (
         "round",

@@ -40,7 +40,12 @@ def version(number: int, description: ModelDescription) -> str:
 
 def engine_of(version: str) -> str:
     """The engine that serves it, from its card; cards of version 0.1 name none."""
-    return str((immutable.find_json(f"models/{version}/card.json") or {}).get("engine", "yolo"))
+    return str(_card(version).get("engine", "yolo"))
+
+
+def start_of(version: str) -> str:
+    """What it was trained from, from its card: base | champion | random; empty where that is not known."""
+    return str(_card(version).get("start", "")) if version else ""
 
 
 def thresholds_key(version: str, dataset_version: str) -> str:
@@ -52,6 +57,10 @@ def flip(seen: Pointer | None, value: Mapping[str, Any]) -> None:
     """Moves the champion pointer. Raises TransientError when somebody else moved it: read again and decide again."""
     if not storage.flip_pointer(CHAMPION, value, seen):
         raise TransientError("the champion pointer moved meanwhile")
+
+
+def _card(version: str) -> dict[str, Any]:
+    return immutable.find_json(f"models/{version}/card.json") or {}
 
 
 def _bucket() -> str:
