@@ -7,6 +7,7 @@ Contract: docs/architecture.md, "Training container"; folder layout and exit cod
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import devices
@@ -26,6 +28,7 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction, parse_lines
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.trust import fitting
+from labelloop.trust.judgement import label_quality
 from model_files import read_description, unpack_model, write_description
 from recipe import Recipe
 from scoring import Engine, score
@@ -92,16 +95,27 @@ class _Job:
     def train(self, model_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         """What is to be known of the training, and the model's figures on the judge images; writes the model.
 
-        It is trained again, for longer, where its labels tell that the pictures are far from the base weights.
+        Where its labels tell that the pictures are far from the base weights it is trained again, for twice as long,
+        and the better of the two stays: what tells it, some tens of images that people labelled, may be wrong.
         """
         facts = self._fit(model_dir, far=False)
-        figures = self.score("challenger", model_dir)
-        facts["keep_confidence"] = keep = self._keep_confidence()
-        if keep is not None and starts.is_far(self.recipe, self.start, keep):
+        figures, rule, quality = self._judged("challenger", model_dir)
+        if rule is not None and starts.is_far(self.recipe, self.start, rule.keep_confidence):
+            keep = rule.keep_confidence
             print(f"labels are best kept from a confidence of {keep:g} on: training anew, twice as long", flush=True)
-            facts = self._fit(model_dir, far=True)
-            figures = self.score("challenger", model_dir)
-            facts["keep_confidence"] = self._keep_confidence()
+            with tempfile.TemporaryDirectory(prefix="longer-") as scratch:
+                longer = Path(scratch)
+                longer_facts = self._fit(longer, far=True)
+                longer_figures, longer_rule, longer_quality = self._judged("longer", longer)
+                is_better = longer_quality > quality
+                print(f"mean label quality {longer_quality:.3f} against {quality:.3f}: ", end="")
+                print("the longer training stays" if is_better else "the first training stays", flush=True)
+                if is_better:
+                    shutil.copytree(longer, model_dir, dirs_exist_ok=True)
+                    self._scores_of("longer").replace(self._scores_of("challenger"))
+                    facts, figures, rule = longer_facts, longer_figures, longer_rule
+            self._scores_of("longer").unlink(missing_ok=True)
+        facts["keep_confidence"] = rule.keep_confidence if rule else None
         _print_figures("judge", figures)
         return facts, figures
 
@@ -136,11 +150,15 @@ class _Job:
         write_description(model_dir, description, {"training": facts})
         return facts
 
-    def _keep_confidence(self) -> float | None:
-        """From which confidence on labels of the challenger are best kept; None without judge images."""
-        lines = parse_lines(self._scores_of("challenger").read_text("utf-8"), "scores")
+    def _judged(self, name: str, model_dir: Path) -> tuple[dict[str, Any], LabelRule | None, float]:
+        """The model's figures, its label rule, and how good the labels of that are; no rule without judge images."""
+        figures = self.score(name, model_dir)
+        lines = parse_lines(self._scores_of(name).read_text("utf-8"), "scores")
         seen = fitting.seen(map(Prediction.from_json, lines), self.judge)
-        return fitting.label_rule(seen, USUAL_RULE).keep_confidence if seen else None
+        if not seen:
+            return figures, None, 0.0
+        rule = fitting.label_rule(seen, USUAL_RULE)
+        return figures, rule, fmean(label_quality(prediction, truth, rule) for prediction, truth in seen)
 
     def _scores_of(self, name: str) -> Path:
         return self.scores / f"{name}-judge.jsonl"

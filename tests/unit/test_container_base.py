@@ -3,17 +3,23 @@
 import importlib
 import importlib.util
 import json
+from dataclasses import replace
 
 import pytest
 from container_fixtures import draw_heads, write_training_job
 from container_process import train
+from dataset import YoloDataset
+from labelloop.contracts.records import Prediction
 from made_up_models import packed
+from recipe import Recipe
 from small_networks import described, old_model
+from starts import Start
 
 torch = pytest.importorskip("torch")
 # Looked for, not imported: `libraries` sets what must be set before ultralytics is imported.
 if importlib.util.find_spec("ultralytics") is None:
     pytest.skip("could not find 'ultralytics'", allow_module_level=True)
+job, Fitted = importlib.import_module("train"), importlib.import_module("detector").Fitted
 networks, trainer = importlib.import_module("networks"), importlib.import_module("trainer")
 pytestmark = pytest.mark.yolo
 
@@ -79,10 +85,51 @@ def test_a_job_starts_from_base_weights_and_says_so(base, tmp_path) -> None:
     assert len(engine.predict([draw_heads(1)[0]])) == 1
 
 
-def test_far_from_the_base_weights_it_is_trained_anew_and_twice_as_long(base, tmp_path) -> None:
-    """60 steps see a model that has learned nothing of 4 pictures at this rate: nothing is better than to keep all."""
-    facts = run(tmp_path, base, **{"base-steps": "0", "base-learning-rate": "0.0000001", "batch-size": "1"})
-    assert facts["steps"] == 120
+@pytest.mark.parametrize(("shift", "steps"), [(-8, 120), (8, 60)])
+def test_far_from_the_base_weights_it_is_trained_anew_and_the_better_model_stays(shift, steps, tmp_path) -> None:
+    """What the first sees is off by 8 pixels, what the longer one sees by `shift` pixels more."""
+    write_training_job(tmp_path, {"train": 4, "judge": 2}, SMALL)
+    channels = tmp_path / "input/data"
+    judge = job.read_manifest(channels / "dataset/judge.jsonl")
+    engine = Shifting(judge, {60: 8, 120: 8 + shift})
+    start = Start("base", None, "", "0123")
+    recipe = Recipe.from_hyperparameters({"classes": '["head"]'})
+    dataset = YoloDataset(tmp_path, tuple(judge), ())
+    made = job._Job("detector", engine, recipe, dataset, start, judge, channels / "images", tmp_path / "scores")
+    facts, figures = made.train(tmp_path / "model")
+    assert facts["steps"] == steps and (tmp_path / "model/steps").read_text() == str(steps)
+    assert engine.load(tmp_path / "model").describe() == {"steps": steps}
+    (left,) = {box.left - truth.boxes[0].left for box, truth in zip(boxes(tmp_path / "scores"), judge, strict=True)}
+    assert left == {60: 8, 120: 8 + shift}[steps] and figures["images"] == 2
+
+
+def boxes(scores):
+    (file,) = scores.iterdir()
+    return [Prediction.from_json(json.loads(line)).boxes[0] for line in file.read_text().splitlines()]
+
+
+class Shifting:
+    """An engine whose model sees the first true box of each judge image, faintly and so many pixels to the right."""
+
+    batch_size = 8
+
+    def __init__(self, judge, shifts, steps=0) -> None:
+        self.judge, self.shifts, self.steps = judge, shifts, steps
+
+    def fit(self, dataset, recipe, model_dir, start, steps):
+        model_dir.mkdir(exist_ok=True)
+        (model_dir / "steps").write_text(str(steps))
+        return Fitted("0" * 64, 1, steps, {}, [])
+
+    def load(self, model_dir):
+        return Shifting(self.judge, self.shifts, int((model_dir / "steps").read_text()))
+
+    def predict(self, images):
+        moved = [replace(each.boxes[0], left=each.boxes[0].left + self.shifts[self.steps]) for each in self.judge]
+        return [[replace(box, confidence=0.2)] for box in moved]
+
+    def describe(self):
+        return {"steps": self.steps}
 
 
 def test_statistics_are_those_of_the_pictures_and_layers_go_on_as_they_were() -> None:
