@@ -176,6 +176,26 @@ def runtime(states, fake_service):
     return fake_service("sagemaker-runtime", invoke_endpoint_async={"InferenceId": "x", **answer})
 
 
+@pytest.fixture
+def quiet(sagemaker):
+    """No endpoints to look after."""
+    return sagemaker.answering(list_endpoints={"Endpoints": []})
+
+
+@pytest.fixture
+def endpoints_of(quiet, fake_service):
+    """`endpoints_of(5, 4)`: the stack's endpoints by version, newest first."""
+    from outside_work import endpoint_named
+
+    fake_service("application-autoscaling")
+    fake_service("cloudwatch")
+
+    def put(*numbers: int) -> None:
+        quiet.answering(list_endpoints={"Endpoints": [{"EndpointName": endpoint_named(number)} for number in numbers]})
+
+    return put
+
+
 def _table(name: str, index: dict[str, str] | None = None) -> dict[str, object]:
     attributes = {"id": "S", **(index or {})}
     table = {

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from handling import handle, handle_event
+from handling import MODEL, handle, handle_event
 from labelloop.contracts.layout import Files
 from labelloop.people import jobs
-from labelloop.store import storage
+from labelloop.store import immutable, storage
 from made_up_stack import arn
+from training_files import JOB, trainer
 
 EXECUTION = arn("states", "execution:labelloop-LabelBatch:one")
 LABELING, TRAINING, ENDPOINT = CHANGES = (
@@ -66,3 +67,23 @@ def ask_for_labels(token: str = "t1", timeout: int = 600) -> str:
 def described(status: str, **more: Any) -> dict[str, Any]:
     """What DescribeLabelingJob answers."""
     return {"LabelingJobStatus": status, **more}
+
+
+def ask_for_training(token: str = "t1", champion: str = "", owner: str = "") -> str:
+    places = {"dataset_uri": "s3://data-bucket/d/", "images_uri": "s3://data-bucket/i"}
+    more = {"task_token": token, "execution": owner or trainer(f"asks-{token}"), "timeout_seconds": 600}
+    return handle("train_challenger", job=JOB, champion=champion, **places, **more)["training_job"]
+
+
+def ask_for_deployment(token: str = "t1") -> dict:
+    immutable.create(f"models/{MODEL}/model.tar.gz", b"archive")
+    given = {"task_token": token, "execution": trainer(f"deploys-{token}"), "timeout_seconds": 600}
+    return handle("deploy_model", model_version=MODEL, **given)
+
+
+def endpoint_named(number: int) -> str:
+    return f"labelloop-v{number:06d}-0123abcd"
+
+
+def removed_endpoints(sagemaker) -> list[str]:
+    return [request["EndpointName"] for request in sagemaker.requests_of("delete_endpoint")]

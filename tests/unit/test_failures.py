@@ -16,6 +16,7 @@ from labelloop.work import failures
         ({"Error": "States.Timeout", "Cause": "not json"}, "States.Timeout: not json"),
         ({"Error": "X", "Cause": "[1]"}, "X: [1]"),
         ({"Error": "X", "Cause": None}, "X: None"),
+        ({"Error": "X"}, "X: "),
         ({}, "Unknown: "),
         ("the execution was aborted", "the execution was aborted"),
     ],

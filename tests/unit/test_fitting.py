@@ -7,16 +7,13 @@ from random import Random
 import pytest
 from accept_policies import KNOBS
 from annotation_lines import annotation
-from handling import MODEL, handle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
-from labelloop.store import storage
 from labelloop.trust import fitting
 from labelloop.trust.judgement import image_score, label_boxes, label_quality
-from training_files import JOB, assembled, judge
 
 TRUTHS = [annotation(f"{number}.jpg", role="judge") for number in range(4)]
 
@@ -153,17 +150,6 @@ def test_the_order_of_predictions_and_truths_does_not_matter(one, other) -> None
     predictions = [seen(truth, 0.5 + number / 10) for number, truth in enumerate(TRUTHS)]
     told = fitted([predictions[place] for place in one], [TRUTHS[place] for place in other])
     assert told == fitted(predictions)
-
-
-@pytest.mark.usefixtures("aws")
-@pytest.mark.filterwarnings("ignore:No application metrics")
-def test_a_threshold_says_which_boxes_it_was_fitted_with(change_setting) -> None:
-    change_setting("KEEP_CONFIDENCE", "0.25")
-    version = assembled()
-    storage.write_lines(f"training/{JOB}/scores/challenger-judge.jsonl", judge())
-    places = {"dataset_uri": storage.uri(f"training/{JOB}/dataset/"), "dataset_version": version}
-    told = handle("fit_thresholds", job=JOB, model_version=MODEL, **places)
-    assert storage.read_json(storage.own_key(told["thresholds_uri"]))["label_rule"]["keep_confidence"] == 0.25
 
 
 def test_what_was_fitted_to_another_score_accepts_nothing() -> None:

@@ -121,21 +121,6 @@ def test_a_round_that_is_started_again_does_not_ask_for_what_killed_the_model(se
 
 
 @loop
-def test_a_restart_asks_under_other_names_for_other_images_and_awaits_what_is_still_open(served) -> None:
-    """A request's name is its answer's: under an old name the images of another request would count as asked."""
-    asked = {each["shard"]: each["uri"] for each in storage.read_lines(begun(served, 1)["requests_key"])}
-    (one, two, three), references = asked, refs(served)
-    predict(served, 1, dict.fromkeys(references[:2], 0.9))
-    again = [each["shard"] for each in storage.read_lines(begun(served, 1)["requests_key"])]
-    assert again == [two, three]
-    predict(served, 1, {references[2]: 0.9}, "more.jsonl")
-    mixed = storage.read_lines(begun(served, 1)["requests_key"])
-    assert not {each["shard"] for each in mixed} & {one, two, three}
-    still = [line["source-ref"] for line in storage.read_lines(storage.own_key(asked[two]))]
-    assert still == references[2:4], "what an open request reads stays as it was"
-
-
-@loop
 def test_a_restart_in_the_first_round_tells_an_image_that_kills_the_model_from_an_outage(served) -> None:
     begun(served, 1)
     *healthy, poison = refs(served)
@@ -187,22 +172,6 @@ def test_when_time_is_up_nothing_more_is_asked(served, runtime) -> None:
 def request_inference_state() -> dict:
     machine = json.loads((ROOT / "statemachines" / "label_batch.asl.json").read_text())
     return dict(machine["States"]["Infer Shards"]["ItemProcessor"]["States"]["Request Inference"])
-
-
-@loop
-@pytest.mark.parametrize(("usable", "told"), [(0, True), (1, False)])
-def test_a_model_of_which_no_answer_can_be_used_is_told(served, monkeypatch, usable, told) -> None:
-    """People are asked; without a word they would be asked for everything as long as that endpoint serves."""
-    counted = []
-    monkeypatch.setattr("judge_batch.count", lambda name, value=1: counted.append(name))
-    begun(served, 1)
-    predict(served, 1, dict.fromkeys(refs(served), 0.9))
-    for key in list(storage.keys(Files(served).predictions(1))):
-        lines = storage.read_lines(key)
-        other = [line | {"model": "v000000-another1"} for line in lines[usable:]]
-        storage.write_lines(key, [*lines[:usable], *other])
-    judge(served, 1)
-    assert ("InferenceGaveNothing" in counted) == told
 
 
 @loop

@@ -1,6 +1,5 @@
 """Redriven executions: one owner of a batch at a time, and an end that is told once."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -181,16 +180,3 @@ def test_people_are_not_kept_at_work_for_a_batch_whose_images_a_later_marker_too
     (job,) = jobs.of_round(Files(batch), 1)
     assert sagemaker.requests_of("stop_labeling_job") == [{"LabelingJobName": job.name}]
     assert list(callbacks.open_callbacks()) == []
-
-
-def test_nobody_is_told_to_redrive_what_would_only_fail_again(fake_service) -> None:
-    """Redriving "reenters the Fail state and fails again" (Step Functions guide, redrive-executions)."""
-    machine = json.loads((ROOT / "statemachines/label_batch.asl.json").read_text())
-    assert machine["States"][machine["States"]["Record Failure"]["Next"]]["Type"] == "Fail"
-    notices = fake_service("sns")
-    upload(2)
-    trigger = mark()
-    owner = ledger.owner_of(registered(trigger)["batch"]["id"])
-    handle("record_failure", execution=owner, input=trigger, error={"Error": "X", "Cause": "why"})
-    (told,) = notices.requests_of("publish")
-    assert "start an execution with the same input" in told["Message"] and "redrive" not in told["Message"]

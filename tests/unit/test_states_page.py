@@ -10,7 +10,6 @@ from lint import states_page
 from lint.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-JUDGED = "import judge_batch\n\n\ndef test_it():\n    assert judge_batch\n"
 
 
 @pytest.fixture
@@ -36,17 +35,22 @@ def test_every_state_leads_to_its_function_its_module_and_its_tests(copy: Path) 
     machine = json.loads((copy / "statemachines" / "label_batch.asl.json").read_text())
     assert kind == "task, waits on a token" and function == "`RequestInferenceFunction`"
     assert module == "[functions/request_inference.py](../functions/request_inference.py)"
-    assert "](../tests/unit/test_" in tests
+    assert tests == "[unit/test_request_inference.py](../tests/unit/test_request_inference.py)"
     assert comment in json.dumps(machine, ensure_ascii=False)
     assert rows["Register Batch"][2] == machine["States"]["Register Batch"]["Comment"]
     assert rows["Train Model"][4] == "[statemachines/train_model.asl.json](../statemachines/train_model.asl.json)"
 
 
-def test_a_test_file_of_the_modules_name_comes_alone(copy: Path) -> None:
-    (copy / "tests" / "unit" / "test_judge_batch.py").unlink(missing_ok=True)
-    assert len(rows_of(copy)["Judge Batch"][5].split("<br>")) == states_page.MOST_TESTS
-    (copy / "tests" / "unit" / "test_judge_batch.py").write_text(JUDGED)
-    assert rows_of(copy)["Judge Batch"][5] == "[unit/test_judge_batch.py](../tests/unit/test_judge_batch.py)"
+def test_a_state_without_a_function_leads_to_the_tests_that_name_it(copy: Path) -> None:
+    path, name = copy / "statemachines" / "label_batch.asl.json", " ".join(("Never", "Heard", "Of"))
+    machine = json.loads(path.read_text())
+    machine["States"][name] = {"Type": "Succeed"}
+    path.write_text(json.dumps(machine))
+    assert rows_of(copy)[name][5] == "none by name"
+    for often in range(1, states_page.MOST_TESTS + 2):
+        (copy / "tests" / "unit" / f"test_named_{often}.py").write_text(f"STATES = {[name] * often}\n")
+    links = rows_of(copy)[name][5].split("<br>")
+    assert links == [f"[unit/test_named_{often}.py](../tests/unit/test_named_{often}.py)" for often in (2, 3, 4)]
 
 
 def test_a_changed_comment_is_a_finding(copy: Path) -> None:
@@ -58,12 +62,14 @@ def test_a_changed_comment_is_a_finding(copy: Path) -> None:
     assert finding.where == "docs/states.md" and "python -m lint.states_page" in finding.what
 
 
-def test_a_function_that_no_test_names_is_a_finding(copy: Path) -> None:
-    for path in (copy / "tests").rglob("test_*.py"):
-        path.write_text(path.read_text().replace("stop_labeling", "another"))
-    assert ("functions/stop_labeling.py", "no test file names it") in [
-        (finding.where, finding.what.partition(":")[0]) for finding in states_page.check(Project(copy))
-    ]
+@pytest.mark.parametrize("left", [None, '"""Tests that were moved elsewhere."""\n'])
+def test_a_function_without_a_test_of_its_own_name_is_a_finding(copy: Path, left: str | None) -> None:
+    own = copy / "tests" / "unit" / "test_stop_labeling.py"
+    own.unlink()
+    if left is not None:
+        own.write_text(left)
+    (finding,) = states_page.check(Project(copy))
+    assert finding.where == "functions/stop_labeling.py" and "write tests/unit/test_stop_labeling.py" in finding.what
 
 
 def test_a_page_that_is_not_there_is_a_finding(copy: Path) -> None:

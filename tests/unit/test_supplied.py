@@ -2,7 +2,6 @@
 
 import json
 
-import boto3
 import people
 import pytest
 from batch_rounds import merge, refs, run_round
@@ -14,44 +13,6 @@ from supplied_labels import NAMES, boxes, imported, lines, record
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 loop = pytest.mark.usefixtures("aws", "ended_labeling_jobs")
-
-
-# --- which files
-
-
-@loop
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"", "the file is empty"),
-        (b"\n\n", "the file is empty"),
-        (b"\x1f\x8b\x08rest", "is compressed"),
-        (b"PK\x03\x04rest", "is compressed"),
-        (b"\x89PNG\r\n\x1a\n\xff", "not UTF-8 text"),
-        (json.dumps({"images": [], "annotations": [], "categories": []}).encode(), "is COCO JSON, not a manifest"),
-        (json.dumps({"shapes": [], "imagePath": "x"}).encode(), "LabelMe JSON"),
-        (b"<annotation></annotation>", "not JSON"),
-        (lines(record("elsewhere.png")), "no readable image of this batch has that source-ref"),
-        (lines(record(human=False)), "a machine made this label"),
-    ],
-)
-def test_where_nothing_can_be_imported_the_batch_stops_before_people_are_asked(body, said) -> None:
-    told = imported(body)
-    assert said in told.get("error", "") and "Nobody was asked" in told["error"], told
-    assert storage.find_lines(Files(told["batch"]).decisions(0)) is None
-
-
-@loop
-def test_a_batch_that_goes_on_later_does_not_need_its_manifest_any_more() -> None:
-    told = imported(lines(record(NAMES[0]), record("elsewhere.png")))
-    batch, uri = told["batch"], f"s3://{BUCKET}/{PREFIX}labels.manifest"
-    merge(batch, 0)
-    before = storage.read_json(Files(batch).imported)
-    storage.write(f"{PREFIX}labels.manifest", lines(record("elsewhere.png")))
-    assert handle("import_labels", batch_id=batch, labels_uri=uri) == {"labels": 1, "refused": 1}
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key=f"{PREFIX}labels.manifest")
-    assert handle("import_labels", batch_id=batch, labels_uri=uri) == {"labels": 1, "refused": 1}
-    assert storage.read_json(Files(batch).imported) == before
 
 
 def test_many_words_for_one_reason_are_one_row() -> None:
@@ -86,14 +47,6 @@ def test_people_hear_what_was_refused_and_why_before_they_answer_and_at_the_end(
 
 
 # --- whose labels
-
-
-@loop
-def test_more_labels_than_can_be_merged_in_time_are_refused_before_people_are_asked(monkeypatch) -> None:
-    monkeypatch.setattr("labelloop.contracts.limits.MOST_LABELS_IMPORTED", 2)
-    told = imported(lines(*(record(name) for name in NAMES[:3])))
-    assert "labels.manifest: it has 3 labels, and one batch takes at most 2: name a part" in told["error"]
-    assert not told["made"] and "Nobody was asked" in told["error"]
 
 
 @loop
@@ -343,19 +296,3 @@ def test_labels_that_disagree_about_the_same_bytes_are_told_and_the_first_counts
     ]
     lefts = {record["source-ref"][-5:]: record["boxes"]["annotations"][0]["left"] for record in map(json.loads, made)}
     assert lefts == {"a.png": 1, "b.png": 5, "c.png": 1}
-
-
-# --- again
-
-
-@loop
-def test_a_restart_goes_on_with_what_was_imported_and_says_so() -> None:
-    upload(3)
-    storage.write(f"{PREFIX}labels.manifest", lines(record()))
-    state = registered(mark(b'{"labels": "labels.manifest"}'))
-    given = {"batch_id": state["batch"]["id"], "labels_uri": state["batch"]["labels_uri"]}
-    first = handle("import_labels", **given)
-    storage.write(f"{PREFIX}labels.manifest", lines(*map(record, NAMES)))
-    assert handle("import_labels", **given) == first == {"labels": 1, "refused": 0}
-    assert handle("merge_annotations", batch_id=given["batch_id"], round=0)["human"] == 1
-    assert storage.read_json(Files(given["batch_id"]).imported)["labels"] == 1

@@ -4,14 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from handling import handle
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.people.task_input import task_input
 from labelloop.tasks.proposals import proposal_line
-from made_up_stack import BUCKET, arn
+from made_up_stack import BUCKET
 from pre_labels import BOXES_STACK, IMAGE, POINTS_STACK, SIZE, boxes_line, points_line
 
 
@@ -48,14 +47,6 @@ def test_without_a_pre_label_the_page_starts_empty(knobs) -> None:
 def test_the_instructions_of_the_stack_travel_as_they_are() -> None:
     knobs = replace(BOXES_STACK, labeling_instructions='<b>Only</b> "near" heads & bags\'')
     assert task_input(boxes_line(), knobs)["instructions"] == knobs.labeling_instructions
-
-
-def test_the_handler_answers_with_the_documented_names(aws) -> None:
-    job = arn("sagemaker", "labeling-job/x")
-    answer = handle("pre_annotate", version="2018-10-16", labelingJobArn=job, dataObject=boxes_line())
-    assert answer == {"taskInput": task_input(boxes_line(), BOXES_STACK), "isHumanAnnotationRequired": True}
-    with pytest.raises(InvalidInputError, match="dataObject"):
-        handle("pre_annotate", version="2018-10-16", labelingJobArn=job)
 
 
 # --- F25: a line may point anywhere

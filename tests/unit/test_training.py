@@ -13,6 +13,8 @@ from labelloop.engines import training
 from labelloop.engines.training import Scores
 from labelloop.store import storage
 from made_up_models import model, safetensors, tensors_sha256
+from training_files import JOB as ASSEMBLED
+from training_files import assembled
 
 from local.sagemaker.requests import check, service_model
 
@@ -171,3 +173,11 @@ def test_what_a_job_of_version_0_1_was_given_and_wrote_judges_as_a_whole(aws) ->
     seen = Prediction.from_json(PREDICTION)
     scores = Scores({"gold": {"challenger": {"map50": 0.7}}}, {f"challenger-{name}": [seen] for name in OLDER})
     assert (scores.of("challenger"), scores.map50("challenger"), scores.map50("champion")) == ([seen] * 2, 0.7, None)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.filterwarnings("ignore:No application metrics")
+def test_the_truths_of_a_job_are_those_it_was_given() -> None:
+    assembled()
+    truths = training.read_truths(storage.uri(f"training/{ASSEMBLED}/dataset/"))
+    assert [truth.source_ref for truth in truths] == [reference(f"judge ü+{number}.jpg") for number in range(2)]

@@ -15,13 +15,13 @@ from batch_rounds import merge, run_round
 from handling import PREFIX, handle, mark, picture, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.contracts.errors import TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
 from labelloop.store import datasets, ledger, storage
 from made_up_stack import BUCKET
-from refusing_s3 import counted, refuse
+from refusing_s3 import counted
+from training_files import forget_job, published
 
 JOB = "labelloop-train-1-0123abcd"
 ROLES = ("train", "judge")
@@ -79,21 +79,6 @@ def file_names() -> list[str]:
 
 def text_lines(key: str) -> list[str]:
     return [line for line in storage.read(key).decode().split("\n") if line]
-
-
-def published(*keys: str) -> str:
-    """A dataset version of human labels of pictures under these keys, in all roles by turns."""
-    lines = []
-    for number, name in enumerate(keys):
-        body = picture(number % 250)
-        version = boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=body)["VersionId"]
-        told = {"role": ROLES[number % 2], "sha256": hashlib.sha256(body).hexdigest(), "version-id": version}
-        lines.append(Annotation(storage.uri(name), None, 64, 48, (), True, "", "job", told).to_line(("head", "bag")))
-    return datasets.publish(lines, {})
-
-
-def forget_job() -> None:
-    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix="training/").delete()
 
 
 def annotation(name: str) -> str:
@@ -199,54 +184,6 @@ def test_a_label_that_names_no_version_trains_as_it_is() -> None:
         storage.uri("incoming/old/a.png"), None, 64, 48, (), True, "", "j", {"batch": "b", "role": "train"}
     )
     assert assembled(datasets.publish([old.to_line()], {})) == {old.source_ref: picture(7)}
-
-
-@pytest.mark.fault("K04")
-@pytest.mark.parametrize(
-    "code", ["AccessDenied", "InvalidObjectState", "ObjectNotInActiveTierError", "KMS.DisabledException"]
-)
-def test_an_image_that_s3_does_not_hand_out_does_not_cost_the_training(code) -> None:
-    keys = [f"incoming/a/{number}.png" for number in range(5)]
-    version = published(*keys)
-    refuse([keys[3]], code, "the words of S3")
-    told = {}
-    try:
-        told = handle("assemble_dataset", job=JOB, dataset_version=version)
-    except Exception as error:
-        told["error"] = str(error)
-    assert told.get("left_out") == 1 and told["train"] + told["judge"] == 4, told
-    (left_out,) = storage.read_lines(f"training/{JOB}/left-out.jsonl")
-    assert left_out["source-ref"] == storage.uri(keys[3])
-    assert f"{code}: the words of S3" in left_out["why"] and "put the marker again" in left_out["why"]
-
-
-@pytest.mark.fault("K04")
-def test_a_function_that_may_read_nothing_assembles_no_dataset() -> None:
-    keys = [f"incoming/a/{number}.png" for number in range(5)]
-    version = published(*keys)
-    refuse(keys)
-    with pytest.raises(Exception, match="AccessDenied"):
-        handle("assemble_dataset", job=JOB, dataset_version=version)
-    assert not list(storage.keys(f"training/{JOB}/"))
-
-
-def test_new_images_that_are_all_denied_are_left_out_where_others_can_be_read() -> None:
-    keys = [f"incoming/a/{number}.png" for number in range(5)]
-    assembled(published(*keys[:3]))
-    forget_job()
-    version = published(*keys)
-    refuse(keys[3:])
-    assert handle("assemble_dataset", job=JOB, dataset_version=version)["left_out"] == 2
-
-
-@pytest.mark.parametrize(
-    ("code", "status"), [("SlowDown", 503), ("InternalError", 500), ("KMS.ThrottlingException", 400)]
-)
-def test_what_may_pass_is_asked_again_and_leaves_nothing_out(code, status) -> None:
-    version = published("incoming/a/1.png", "incoming/a/2.png")
-    refuse(["incoming/a/2.png"], code, status=status)
-    with pytest.raises(TransientError):
-        handle("assemble_dataset", job=JOB, dataset_version=version)
 
 
 def test_an_image_that_was_overwritten_measures_nobody(change_setting) -> None:

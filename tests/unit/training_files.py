@@ -1,11 +1,15 @@
 """The datasets and the results that the functions of train_model work on."""
 
+import hashlib
 import json
 
+import boto3
 from annotation_lines import annotation, line, reference
-from handling import execution, handle
+from handling import MODEL, execution, handle, picture
+from labelloop.contracts.manifests import Annotation
 from labelloop.store import datasets, storage
 from made_up_models import model, packed
+from made_up_stack import BUCKET
 
 JOB = "labelloop-train-1-0123abcd"
 
@@ -63,3 +67,27 @@ def judge(sure: float = 0.9, shift: float = 0.0) -> list[dict]:
 
 def metrics(challenger: object = 0.9, champion: object = None) -> dict:
     return {"judge": {"challenger": {"map50": challenger}, "champion": {"map50": champion} if champion else None}}
+
+
+def recalibrate(owner: str, fence: int, dataset: str, champion: str = MODEL) -> dict:
+    given = {"job": JOB, "champion": champion, "dataset_version": dataset, "train": 3, "fence": fence}
+    return handle("fit_thresholds", execution=owner, dataset_uri=storage.uri(f"training/{JOB}/dataset/"), **given)
+
+
+def published(*keys: str) -> str:
+    """A dataset version of human labels of pictures under these keys, in all roles by turns."""
+    lines = []
+    for number, name in enumerate(keys):
+        body = picture(number % 250)
+        version = boto3.client("s3").put_object(Bucket=BUCKET, Key=name, Body=body)["VersionId"]
+        told = {
+            "role": ("train", "judge")[number % 2],
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "version-id": version,
+        }
+        lines.append(Annotation(storage.uri(name), None, 64, 48, (), True, "", "job", told).to_line(("head", "bag")))
+    return datasets.publish(lines, {})
+
+
+def forget_job() -> None:
+    boto3.resource("s3").Bucket(BUCKET).object_versions.filter(Prefix="training/").delete()

@@ -1,26 +1,14 @@
-"""Import Labels, Merge Annotations and Report Batch: every image gets exactly one outcome."""
+"""Merge Annotations: labels become a dataset version, and every image gets exactly one outcome."""
 
 import people
 import pytest
 from batch_rounds import merge, refs, run_round
-from handling import (
-    MODEL,
-    PREFIX,
-    crown,
-    handle,
-    mark,
-    predict,
-    registered,
-    upload,
-    write_otherwise,
-)
+from handling import MODEL, crown, handle, predict, registered, upload, write_otherwise
 from labelloop.batch import batches
 from labelloop.contracts.errors import ConservationError
 from labelloop.contracts.layout import Files
-from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box
 from labelloop.people import jobs
-from labelloop.store import ledger, storage, training_lock
+from labelloop.store import storage, training_lock
 
 pytestmark = [
     pytest.mark.usefixtures("aws", "ended_labeling_jobs"),
@@ -122,38 +110,3 @@ def test_an_image_that_was_lost_on_the_way_stops_the_merge() -> None:
     with pytest.raises(ConservationError, match="1 without an outcome"):
         merge(batch, 1)
     assert storage.read_pointer("datasets/current") is None
-
-
-def test_the_report_tells_every_outcome_and_ends_the_batch_once(fake_service) -> None:
-    notices = fake_service("sns")
-    upload(3)
-    storage.write(f"{PREFIX}<b>bad.png", b"")
-    batch = registered()["batch"]["id"]
-    run_round(batch, 1)
-    owner = ledger.owner_of(batch)
-    told = handle("report_batch", batch_id=batch, execution=owner)
-    assert (told["images"], told["human"], told["rejected"], told["deferred"]) == (4, 3, 1, 0)
-    assert handle("report_batch", batch_id=batch, execution=owner) == told
-    assert len(notices.requests_of("publish")) == 1 and ledger.batch(batch)["status"] == "finished"
-    page = storage.read(storage.own_key(told["report_uri"])).decode()
-    assert "&lt;b&gt;bad.png" in page and "<b>bad" not in page
-    manifest = storage.read_lines(f"batches/{batch}/annotations.manifest")
-    assert [line["source-ref"] for line in manifest] == refs(batch)[:3]
-    ((rejected, why),) = storage.read_json(f"batches/{batch}/summary.json")["rejected_reasons"].items()
-    assert rejected == f"{PREFIX}<b>bad.png" and why.startswith("empty: ")
-
-
-def test_supplied_labels_become_round_zero_and_a_bad_line_costs_one_line() -> None:
-    upload(3)
-    names = [f"{number:02d} ü+%20.png" for number in range(3)]
-    lines = [Annotation(name, None, 64, 48, (Box("head", 1, 2, 3, 4),), True, "", "").to_line() for name in names[:2]]
-    lines += [Annotation(names[2], None, 640, 480, (), True, "", "").to_line(), "not json", lines[0]]
-    storage.write(f"{PREFIX}labels.manifest", "\n".join(lines).encode())
-    state = registered(mark(b'{"labels": "labels.manifest"}'))
-    batch = state["batch"]["id"]
-    imported = handle("import_labels", batch_id=batch, labels_uri=state["batch"]["labels_uri"])
-    assert imported == {"labels": 2, "refused": 2}
-    refused = storage.read_lines(f"batches/{batch}/labeling/0/import-errors.jsonl")
-    assert [each["line"] for each in refused] == [3, 4] and "640 x 480" in refused[0]["error"]
-    merged = merge(batch, 0)
-    assert (merged["human"], merged["deferred"], merged["another_round"]) == (2, 1, True)
