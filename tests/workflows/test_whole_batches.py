@@ -24,13 +24,18 @@ def test_a_batch_without_any_model_is_labelled_by_people_and_by_the_models_they_
 
     assert run.states[:4] == ("Register Batch", "Already Owned?", "Empty Batch?", "Inspect Shards")
     assert set(run.states[4:6]) == {"Labels Supplied?", "Starting Model?"}
-    assert run.states[run.states.index("Report Batch") :][:2] == ("Report Batch", "Train For Next Batch?")
+    at_the_end = ("Another Round?", "Report Batch", "Train For Next Batch?")
+    assert run.states[run.states.index("Report Batch") - 1 :][:3] == at_the_end
     assert run.states[-1] == "Batch Labeled"
     first_round = ("Begin Round", "Model Available?", "Judge Batch", "Humans Needed?", "First Job", "Request Labels")
     assert run.states[6:12] == first_round, "without a model nothing is inferred"
-    assert {"Infer Shards", "Find Missing Predictions", "Merge Annotations", "Train Model"} <= run.all_states
+    assert run.states[run.states.index("Find Missing Predictions") + 1] == "Anything Missing?"
+    assert run.states[run.states.index("Merge Annotations") + 1] == "Time To Retrain?"
+    assert {"Infer Shards", "Train Model"} <= run.all_states
     promoted = [training for training in run.trainings if training.states[-1] == "Model Promoted"]
-    assert promoted and {"Train Challenger", "Deploy Model", "Promote Model"} <= set(promoted[0].states)
+    assert promoted and {"Worth Training?", "Train Challenger", "Deploy Model", "Promote Model"} <= set(
+        promoted[0].states
+    )
     assert "Record Failure" not in run.all_states
     assert not any("Record Failure" in training.states for training in run.trainings)
 
