@@ -30,8 +30,9 @@ def test_the_target_is_the_one_that_was_asked_for():
     assert "TargetMeanIou" in asked() and "TargetMeanIou" not in asked("weights/yolov8n.pt")
 
 
-def test_with_weights_only_the_picture_size_is_the_demos():
+def test_with_weights_only_the_picture_size_and_the_number_of_people_are_the_demos():
     given = asked("weights/yolov8n.pt", longer=(640,))
+    assert given["WorkersPerObject"] == "3" and "WorkersPerObject" not in asked()
     assert given["BaseWeights"] == "weights/yolov8n.pt"
     assert json.loads(given["TrainingRecipeOverrides"]) == {"ImageSize": 320, "TrainingBatchSize": 16}
 
