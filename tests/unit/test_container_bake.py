@@ -42,6 +42,12 @@ def test_weights_of_the_hash_are_laid_where_a_training_looks(folder, tmp_path) -
         ("stock.pt", "", "BASE_WEIGHTS_SHA256 says nothing"),
         ("stock.pt", "0" * 64, f"has the SHA-256 {SHA256}"),
     ],
+    ids=[
+        "not there",
+        "elsewhere",
+        "no hash",
+        "another hash",
+    ],  # the archive holds the time of day, and with it the hash
 )
 def test_other_weights_end_the_build(folder, tmp_path, name, sha256, said) -> None:
     with pytest.raises(InvalidInputError, match=said):
