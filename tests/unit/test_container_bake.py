@@ -47,7 +47,7 @@ def test_weights_of_the_hash_are_laid_where_a_training_looks(folder, tmp_path) -
         "elsewhere",
         "no hash",
         "another hash",
-    ],  # the archive holds the time of day, and with it the hash
+    ],  # its hash changes with the clock
 )
 def test_other_weights_end_the_build(folder, tmp_path, name, sha256, said) -> None:
     with pytest.raises(InvalidInputError, match=said):
