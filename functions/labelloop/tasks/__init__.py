@@ -16,7 +16,6 @@ from labelloop.tasks.port import Label as Label
 from labelloop.tasks.port import Mark as Mark
 from labelloop.tasks.port import Task as Task
 from labelloop.tasks.port import TrainedTask as TrainedTask
-from labelloop.tasks.port import Trust as Trust
 
 _BOXES: TrainedTask = Boxes()
 _KEY_POINTS: Task = KeyPoints()

@@ -17,10 +17,10 @@ from labelloop.tasks.port import Trust
 from labelloop.tasks.quality import Truth
 from labelloop.trust import policies
 from labelloop.trust.judgement import image_score, label_quality
+from labelloop.trust.policies.bounded import LEAST_SHARE
 
 KEEP_CONFIDENCES = tuple(percent / 100 for percent in range(10, 85, 5))
 NMS_IOUS = (NO_SUPPRESSION, 0.5)
-SUREST_SHARE = 0.3  # a policy accepts at least so many of the judge images, or none (trust/policies/certified.py)
 
 
 def thresholds(
@@ -106,9 +106,9 @@ def mean_quality(judged: Labels, rule: LabelRule) -> float:
 
 
 def quality_of_surest(judged: Labels, rule: LabelRule) -> float:
-    """The mean quality of the k surest labels, averaged over k from three tenths of all to all."""
+    """The mean quality of the k surest labels, averaged over k from the least share that policies accept to all."""
     scored = sorted(((-trust.score(rule.empty_score), quality) for quality, trust in judged))
-    fewest = max(1, math.ceil(SUREST_SHARE * len(scored)))
+    fewest = max(1, math.ceil(LEAST_SHARE * len(scored)))
     means = [total / k for k, total in enumerate(itertools.accumulate(quality for _, quality in scored), start=1)]
     return math.fsum(means[fewest - 1 :]) / (len(means) - fewest + 1)
 
