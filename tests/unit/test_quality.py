@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Prediction
+from labelloop.tasks.average_precision import COCO_THRESHOLDS
 from labelloop.tasks.quality import (
-    COCO_IOU_THRESHOLDS,
     image_quality,
     iou,
     map50,
@@ -182,7 +182,7 @@ def test_average_precision_is_pycocotools(seed, grid):
     predictions, truths = random_images(Random(seed), 30, grid)
     for thresholds, value in (
         ((0.5,), map50(predictions, truths)),
-        (COCO_IOU_THRESHOLDS, map50_95(predictions, truths)),
+        (COCO_THRESHOLDS, map50_95(predictions, truths)),
     ):
         assert value == pytest.approx(coco_map(predictions, truths, thresholds), abs=1e-9)
         assert 0 < value < 1
@@ -194,11 +194,6 @@ def test_only_the_hundred_most_confident_detections_of_an_image_count_as_in_pyco
     predictions, truths = [predicted("a", *found)], [Seen("a", true)]
     assert map50(predictions, truths) == pytest.approx(coco_map(predictions, truths, (0.5,)), abs=1e-9)
     assert map50(predictions, truths) < 0.75
-
-
-def test_the_coco_grids_are_numpys():
-    numpy = pytest.importorskip("numpy")
-    assert list(COCO_IOU_THRESHOLDS) == numpy.linspace(0.5, 0.95, 10).tolist()
 
 
 @given(st.integers(0, 10**6), st.randoms())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import Box, Prediction
-from labelloop.tasks.quality import map50
+from labelloop.tasks.quality import compared_boxes, map50
 from labelloop.tasks.resampled_precision import ResampledPrecision
 
 from tests.support.strategies import Seen
@@ -33,10 +33,14 @@ def scene(random: Random, images: int) -> tuple[list[Prediction], list[Seen]]:
     return predictions, truths
 
 
+def of_boxes(predictions, truths):
+    return ResampledPrecision(compared_boxes(predictions, truths))
+
+
 @given(st.integers(0, 10_000), st.integers(1, 12))
 def test_with_every_image_once_it_is_the_evaluations(seed, images):
     predictions, truths = scene(Random(seed), images)
-    by_class = ResampledPrecision(predictions, truths)([1] * images)
+    by_class = of_boxes(predictions, truths)([1] * images)
     assert (fmean(by_class.values()) if by_class else None) == map50(predictions, truths)
 
 
@@ -45,23 +49,21 @@ def test_images_that_are_not_drawn_are_as_if_they_were_not_there(seed, images, d
     predictions, truths = scene(Random(seed), images)
     drawn = data.draw(st.lists(st.integers(0, 1), min_size=images, max_size=images))
     left = [index for index in range(images) if drawn[index]]
-    alone = ResampledPrecision([predictions[index] for index in left], [truths[index] for index in left])
-    assert ResampledPrecision(predictions, truths)(drawn) == alone([1] * len(left))
-    assert ResampledPrecision(predictions, truths)([3 * often for often in drawn]) == pytest.approx(
-        alone([1] * len(left))
-    )
+    alone = of_boxes([predictions[index] for index in left], [truths[index] for index in left])
+    assert of_boxes(predictions, truths)(drawn) == alone([1] * len(left))
+    assert of_boxes(predictions, truths)([3 * often for often in drawn]) == pytest.approx(alone([1] * len(left)))
 
 
 def test_a_class_without_a_true_box_among_the_drawn_images_has_no_figure():
     predictions, truths = scene(Random(1), 2)
-    assert ResampledPrecision(predictions, [replace(truth, boxes=()) for truth in truths])([1, 1]) == {}
+    assert of_boxes(predictions, [replace(truth, boxes=()) for truth in truths])([1, 1]) == {}
 
 
 def test_an_image_that_counts_more_weighs_more_and_the_order_of_what_is_given_does_not_matter():
     right = Prediction("a", "ok", 640, 480, "m", (Box("head", 0, 0, 50, 50, 0.9),))
     wrong = Prediction("b", "ok", 640, 480, "m", (Box("head", 300, 0, 50, 50, 0.8),))
     truths = [Seen("b", (Box("head", 0, 0, 50, 50),)), Seen("a", (Box("head", 0, 0, 50, 50),))]
-    precision = ResampledPrecision([wrong, right], truths)
+    precision = of_boxes([wrong, right], truths)
     assert precision([1, 1])["head"] == pytest.approx(51 / 101)
     assert precision([3, 1])["head"] == pytest.approx(76 / 101)
     assert precision([0, 1])["head"] == 0

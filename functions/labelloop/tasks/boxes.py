@@ -19,7 +19,16 @@ from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
 from labelloop.tasks.port import Answer, Form, Page, Trust
 from labelloop.tasks.proposals import proposal_line
-from labelloop.tasks.quality import Truth, image_quality, iou, map50, match_boxes, qualities_of_parts, surest_of_each
+from labelloop.tasks.quality import (
+    Truth,
+    compared_boxes,
+    image_quality,
+    iou,
+    map50,
+    match_boxes,
+    qualities_of_parts,
+    surest_of_each,
+)
 from labelloop.tasks.resampled_precision import ResampledPrecision
 
 ANSWER_ATTRIBUTE = "human-boxes"
@@ -135,7 +144,7 @@ class Boxes:
     def class_metric(
         self, predictions: Iterable[Prediction], truths: Iterable[Truth]
     ) -> Callable[[Sequence[int]], dict[str, float]]:
-        return ResampledPrecision(predictions, truths)
+        return ResampledPrecision(compared_boxes(predictions, truths))
 
     def found(self, marks: Sequence[Box], truth: Sequence[Box]) -> set[int]:
         return {index for overlap, _, index in match_boxes(marks, truth) if overlap >= FOUND_IOU}

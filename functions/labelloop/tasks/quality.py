@@ -7,18 +7,12 @@ detections per image and class) and agrees with pycocotools to 1e-9; without tru
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Prediction
+from labelloop.tasks.average_precision import COCO_THRESHOLDS, ByClass, Compared, images_by_class, mean_over_classes
 
-# The two grids are computed the way COCO's evaluation computes them, because a last-digit difference moves a recall
-# or an overlap that lies exactly on a grid point to the other side.
-RECALL_POINTS = (*(index * 0.01 for index in range(100)), 1.0)
-COCO_IOU_THRESHOLDS = (*(index * ((0.95 - 0.5) / 9) + 0.5 for index in range(9)), 0.95)
 MOST_DETECTIONS = 100
 
 
@@ -37,7 +31,7 @@ def map50(predictions: Predictions, truths: Iterable[Truth]) -> float | None:
 
 
 def map50_95(predictions: Predictions, truths: Iterable[Truth]) -> float | None:
-    return mean_average_precision(predictions, truths, COCO_IOU_THRESHOLDS)
+    return mean_average_precision(predictions, truths, COCO_THRESHOLDS)
 
 
 def mean_average_precision(
@@ -48,14 +42,18 @@ def mean_average_precision(
     Images are those of `truths`: a prediction for another image is ignored, an image without an accepted prediction
     counts as one where the model saw nothing. Two truths for one image raise InvalidInputError.
     """
-    by_class = _images_by_class(predictions, truths)
-    values = [
-        value
-        for label in sorted(by_class)
-        for value in _average_precisions(by_class[label], iou_thresholds)
-        if value is not None
-    ]
-    return sum(values) / len(values) if values else None
+    return mean_over_classes(compared_boxes(predictions, truths), iou_thresholds)
+
+
+def compared_boxes(predictions: Predictions, truths: Iterable[Truth]) -> ByClass:
+    """What average precision, also of resampled images, counts. Raises as `mean_average_precision` does."""
+    listed = predictions.values() if isinstance(predictions, Mapping) else predictions
+    found = {each.source_ref: _by_label(each.boxes) for each in listed if each.status == "ok"}
+    by_class = images_by_class(found, [(truth.source_ref, _by_label(truth.boxes)) for truth in truths])
+    return {
+        label: [(place, _compared(predicted, true)) for place, predicted, true in images]
+        for label, images in by_class.items()
+    }
 
 
 def image_quality(predicted: Sequence[Box], truth: Sequence[Box]) -> float:
@@ -121,7 +119,6 @@ def iou(one: Box, other: Box) -> float:
 
 
 Predictions = Mapping[str, Prediction] | Iterable[Prediction]
-_ImageOfClass = tuple[list[Box], list[Box]]
 _Pair = tuple[float, list[tuple[float, float, float, float]], int, int]
 
 
@@ -151,74 +148,16 @@ def _corner(box: Box) -> tuple[float, float, float, float]:
     return box.left, box.top, box.width, box.height
 
 
-def _images_by_class(predictions: Predictions, truths: Iterable[Truth]) -> dict[str, list[_ImageOfClass]]:
-    """Per class, the (predicted, true) boxes of the images that have either, in the order of the source-refs."""
-    listed = predictions.values() if isinstance(predictions, Mapping) else predictions
-    predicted = {prediction.source_ref: prediction.boxes for prediction in listed if prediction.status == "ok"}
-    by_class: dict[str, list[_ImageOfClass]] = defaultdict(list)
-    previous = None
-    for truth in sorted(truths, key=lambda truth: truth.source_ref):
-        if truth.source_ref == previous:
-            raise InvalidInputError(f"two truths for {previous}: field 'source-ref' must be unique")
-        previous = truth.source_ref
-        image: dict[str, _ImageOfClass] = defaultdict(lambda: ([], []))
-        for box in predicted.get(truth.source_ref, ()):
-            image[box.label][0].append(box)
-        for box in truth.boxes:
-            image[box.label][1].append(box)
-        for label, boxes in image.items():
-            by_class[label].append(boxes)
-    return by_class
-
-
-def _average_precisions(images: list[_ImageOfClass], iou_thresholds: Sequence[float]) -> list[float | None]:
-    """The average precision of one class at each threshold."""
-    true_boxes = sum(len(truth) for _, truth in images)
-    if not true_boxes:
-        return [None] * len(iou_thresholds)
-    ranked = [(sorted(predicted, key=by_confidence)[:MOST_DETECTIONS], truth) for predicted, truth in images]
-    overlaps = [[[iou(box, true) for true in truth] for box in predicted] for predicted, truth in ranked]
-    confidences = [by_confidence(box) for predicted, _ in ranked for box in predicted]
-    order = sorted(range(len(confidences)), key=confidences.__getitem__)
-    averages: list[float | None] = []
-    for threshold in iou_thresholds:
-        of_images = [hit for image in overlaps for hit in hits(image, threshold)]
-        averages.append(_average_precision([of_images[index] for index in order], true_boxes))
-    return averages
-
-
 def by_confidence(box: Box) -> float:
     """Most confident first; a box without a confidence comes last."""
     return -(box.confidence or 0.0)
 
 
-def hits(overlaps: list[list[float]], threshold: float) -> list[bool]:
-    """Which of an image's detections, most confident first, find a true box that no earlier one has taken."""
-    taken: set[int] = set()
-    found = []
-    for row in overlaps:
-        best, best_overlap = -1, min(threshold, 1 - 1e-10)
-        for index, overlap in enumerate(row):
-            if overlap >= best_overlap and index not in taken:
-                best, best_overlap = index, overlap
-        found.append(best >= 0)
-        if best >= 0:
-            taken.add(best)
-    return found
+def _by_label(boxes: Iterable[Box]) -> list[tuple[str, Box]]:
+    return [(box.label, box) for box in boxes]
 
 
-def _average_precision(ranked: list[bool], true_boxes: int) -> float:
-    recalls, precisions, found = [], [], 0
-    for rank, hit in enumerate(ranked, start=1):
-        found += hit
-        recalls.append(found / true_boxes)
-        precisions.append(found / rank)
-    return interpolated(recalls, precisions)
-
-
-def interpolated(recalls: list[float], precisions: list[float]) -> float:
-    """The mean over 101 recalls of the best precision at that recall or a higher one; changes `precisions`."""
-    for index in range(len(precisions) - 2, -1, -1):
-        precisions[index] = max(precisions[index], precisions[index + 1])
-    positions = (bisect_left(recalls, recall) for recall in RECALL_POINTS)
-    return sum(precisions[position] for position in positions if position < len(precisions)) / len(RECALL_POINTS)
+def _compared(predicted: list[Box], true: list[Box]) -> Compared:
+    ranked = sorted(predicted, key=by_confidence)[:MOST_DETECTIONS]
+    overlaps = [[iou(box, other) for other in true] for box in ranked]
+    return Compared([-by_confidence(box) for box in ranked], overlaps, len(true))
