@@ -158,7 +158,7 @@ def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, ste
             "lr0": starts.learning_rate(recipe, start),
             "seed": recipe.seed,
         }
-        trained, loss = trainer.train(chosen, recipe.classes, network)
+        trained, loss = trainer.train(chosen, recipe.classes, network, averaged=start.is_pretrained)
     return Fitted(networks.save(trained, recipe.classes, model_dir), epochs, epochs * batches, loss, kept)
 
 

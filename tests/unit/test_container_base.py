@@ -132,6 +132,35 @@ class Shifting:
         return {"steps": self.steps}
 
 
+def test_from_base_weights_the_mean_of_the_last_two_thirds_of_the_steps_is_the_model(
+    base, tmp_path, monkeypatch
+) -> None:
+    write_training_job(tmp_path, {"train": 4, "judge": 2}, SMALL)
+    channels = tmp_path / "input/data"
+    train_images = job.read_manifest(channels / "dataset/train.jsonl")
+    dataset = job.write_yolo_dataset(train_images, ("head",), channels / "images", tmp_path / "dataset")
+    networks_seen, rates = [], []
+    step = trainer._Trainer.optimizer_step
+
+    def recorded(self) -> None:
+        step(self)
+        networks_seen.append({name: value.detach().clone() for name, value in self.model.named_parameters()})
+        rates.append({group["lr"] for group in self.optimizer.param_groups})
+
+    monkeypatch.setattr(trainer._Trainer, "optimizer_step", recorded)
+    settings = {"data": str(dataset.data_yaml), "project": str(tmp_path / "scratch"), "epochs": 6, "imgsz": 64}
+    settings |= {"batch": 4, "nbs": 4, "lr0": 0.001, "seed": 1}
+    source = networks.network(networks.read(base))
+    made, _ = trainer.train(settings, ("head",), lambda: networks.taught(source, ("head",))[0], averaged=True)
+    assert len(networks_seen) == 6 and all(rate == {0.001} for rate in rates[2:])
+    moved = 0
+    for name, value in made.named_parameters():
+        after = [network[name] for network in networks_seen[2:]]
+        assert torch.allclose(value.cpu(), torch.stack(after).mean(0), atol=1e-5)
+        moved += not torch.allclose(after[-1], after[0], atol=1e-5)
+    assert moved > 10
+
+
 def test_statistics_are_those_of_the_pictures_and_layers_go_on_as_they_were() -> None:
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4, momentum=0.03)).eval()
