@@ -99,6 +99,44 @@ def test_a_wrong_field_of_a_box_is_named_with_its_place(field, value):
         Prediction.from_json({**PREDICTION, "boxes": [BOX, {**BOX, field: value}]})
 
 
+POINT = {"name": "nose", "x": 1.25, "y": 2, "main": 0.9, "additional": 0.1}
+PERSON = {**BOX, "points": [POINT, POINT]}
+SAW_PEOPLE = {**{name: PREDICTION[name] for name in PREDICTION if name != "boxes"}, "people": [PERSON, PERSON]}
+
+
+def test_a_prediction_of_people_survives_its_json_and_has_the_documented_decimals():
+    prediction = Prediction.from_json(SAW_PEOPLE)
+    assert (prediction.task, prediction.boxes, len(prediction.people or ())) == ("key-points", (), 2)
+    assert through_json(prediction) == prediction and dump_line(prediction.to_json()) == dump_line(
+        {**SAW_PEOPLE, "people": [{**PERSON, "left": 1.0, "top": 2.0, "width": 3.0, "height": 4.0,
+                                   "points": [{**POINT, "y": 2.0}] * 2}] * 2}
+    )  # fmt: skip
+    nobody = Prediction.from_json({**SAW_PEOPLE, "people": []})
+    assert nobody.task == "key-points" and through_json(nobody) == nobody
+    rounded = Prediction.from_json(
+        {**SAW_PEOPLE, "people": [{**PERSON, "points": [{**POINT, "x": 1.2345, "main": 2 / 3}]}]}
+    )
+    assert rounded.to_json()["people"][0]["points"][0] == {**POINT, "x": 1.23, "y": 2.0, "main": 0.6667}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", None), ("x", "1"), ("y", float("nan")), ("main", None), ("main", 1.01), ("additional", -0.1),
+        ("additional", True), ("x", 10**400),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_of_a_seen_point_is_named_with_its_place(field, value):
+    with pytest.raises(InvalidInputError, match=rf"people\[1\].points\[1\].*'{field}'"):
+        Prediction.from_json({**SAW_PEOPLE, "people": [PERSON, {**PERSON, "points": [POINT, {**POINT, field: value}]}]})
+
+
+@pytest.mark.parametrize("people", [None, {}, [3], [BOX], [{**PERSON, "confidence": None}], [{**PERSON, "points": 3}]])
+def test_wrong_people_of_a_prediction_are_refused(people):
+    with pytest.raises(InvalidInputError, match="people"):
+        Prediction.from_json({**SAW_PEOPLE, "people": people})
+
+
 @pytest.mark.parametrize(
     ("record", "kind", "field"),
     [

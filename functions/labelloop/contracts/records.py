@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
@@ -18,6 +18,8 @@ from labelloop.contracts.errors import InvalidInputError
 PREDICTION_STATUSES = INSPECTION_STATUSES = ("ok", "rejected")
 DECISIONS = ("auto", "human", "rejected", "deferred")
 VISIBILITIES = ("visible", "occluded", "outside")
+# COCO's v = 0: nobody said where the point is, nor whether it is in the view. People and models never answer it.
+UNLABELLED = "unlabelled"
 # crowd-keypoint knows labels only. With a second label for each name one widget carries place and visibility, initial
 # values included, and the two cannot contradict each other. A point outside the view is a point that is not set.
 OCCLUDED = " (occluded)"
@@ -54,13 +56,74 @@ class Box:
 
 @dataclass(frozen=True)
 class KeyPoint:
-    """One named point in canonical pixels; a point outside the view has no place: x and y are None exactly then."""
+    """One named point in canonical pixels; one outside the view, or unlabelled, has no place: x and y are None exactly
+    then.
+    """
 
     label: str
     x: float | None
     y: float | None
     visibility: str
     confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """One labelled person: `points` are one for each name of the skeleton, in its order. `derived`: nobody drew the
+    box, it was made round the points. `area`: of the person in the file the label came from, square canonical pixels.
+    """
+
+    box: Box
+    points: tuple[KeyPoint, ...]
+    derived: bool = False
+    area: float | None = None
+
+
+@dataclass(frozen=True)
+class SeenPoint:
+    """Where a model sees a point, how sure the main model is that it is in the view, and the additional one that it is
+    visible.
+    """
+
+    label: str
+    x: float
+    y: float
+    main: float
+    additional: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Pixels rounded to 2 decimals, confidences to 4."""
+        place = {axis: round(float(getattr(self, axis)), 2) for axis in ("x", "y")}
+        return {"name": self.label, **place, **{sure: round(getattr(self, sure), 4) for sure in ("main", "additional")}}
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any], context: str) -> SeenPoint:
+        return SeenPoint(
+            fields.text(record, "name", context),
+            *(fields.number(record, axis, context) for axis in ("x", "y")),
+            *(fields.number(record, sure, context, 0, 1) for sure in ("main", "additional")),
+        )
+
+
+@dataclass(frozen=True)
+class SeenPerson:
+    """One person that a model sees; `box` has a confidence, `points` are one for each name of the skeleton."""
+
+    box: Box
+    points: tuple[SeenPoint, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.box.to_json(), "points": [point.to_json() for point in self.points]}
+
+    @staticmethod
+    def from_json(value: object, context: str) -> SeenPerson:
+        record = fields.mapping(value, context, "people")
+        listed = fields.sequence(record, "points", context)
+        points = (
+            SeenPoint.from_json(fields.mapping(point, at, "points"), at)
+            for point, at in ((point, f"{context}.points[{index}]") for index, point in enumerate(listed))
+        )
+        return SeenPerson(_sure_box(record, context), tuple(points))
 
 
 def mark_to_json(mark: Box | KeyPoint) -> dict[str, Any]:
@@ -74,7 +137,10 @@ def mark_from_json(record: Mapping[str, Any]) -> Box | KeyPoint:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model saw in one image, or why the container refused the image (then there is no size and no box)."""
+    """What the model saw in one image, or why the container refused the image (then there is no size and no box).
+
+    `people` is None for a model of boxes; else they are what it saw, and there are no boxes.
+    """
 
     source_ref: str
     status: str
@@ -83,18 +149,23 @@ class Prediction:
     model: str
     boxes: tuple[Box, ...] = ()
     reason: str | None = None
-    task: ClassVar[str] = "boxes"
+    people: tuple[SeenPerson, ...] | None = None
+
+    @property
+    def task(self) -> str:
+        return "boxes" if self.people is None else "key-points"
 
     def to_json(self) -> dict[str, Any]:
         if self.status == "rejected":
             return {"source-ref": self.source_ref, "status": "rejected", "reason": self.reason, "model": self.model}
+        seen = self.boxes if self.people is None else self.people
         return {
             "source-ref": self.source_ref,
             "status": self.status,
             "width": self.width,
             "height": self.height,
             "model": self.model,
-            "boxes": [box.to_json() for box in self.boxes],
+            "boxes" if self.people is None else "people": [each.to_json() for each in seen],
         }
 
     @staticmethod
@@ -105,9 +176,13 @@ class Prediction:
         model = fields.text(record, "model", context)
         if status == "rejected":
             return Prediction(source_ref, status, None, None, model, (), fields.text(record, "reason", context))
+        width, height = (fields.integer(record, side, context, minimum=1) for side in ("width", "height"))
+        if "people" in record:
+            seen = enumerate(fields.sequence(record, "people", context))
+            people = tuple(SeenPerson.from_json(person, f"{context}, people[{index}]") for index, person in seen)
+            return Prediction(source_ref, status, width, height, model, people=people)
         listed = fields.sequence(record, "boxes", context)
         boxes = tuple(_sure_box(box, f"{context}, boxes[{index}]") for index, box in enumerate(listed))
-        width, height = (fields.integer(record, side, context, minimum=1) for side in ("width", "height"))
         return Prediction(source_ref, status, width, height, model, boxes)
 
 
