@@ -60,7 +60,7 @@ def show_status(
 def watch_batch(
     batch: Annotated[str, typer.Argument(help="Its id; the newest without.")] = "",
     stack: StackName = "labelloop",
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+    interval: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Follows a batch until it ends. Exit status 0 if it is labelled, 1 if it failed."""
     wait = watch.every(interval)

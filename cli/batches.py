@@ -75,8 +75,9 @@ def of_execution(told: dict[str, Any], bucket: str, key: str) -> str:
     """The batch that an execution of Label Batch worked on, or works on; empty where it owns none. `told`: its output.
     `key` is that of its marker.
     """
-    if known := told["output"].get("batch", {}).get("id"):
-        return str(known)
+    batch = told["output"].get("batch")
+    if isinstance(batch, dict) and batch.get("id"):
+        return str(batch["id"])
     return next((batch for batch in _of_prefix(bucket, key) if ledger.owner_of(batch) == told["arn"]), "")
 
 

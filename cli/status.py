@@ -81,16 +81,26 @@ def _told(listed: dict[str, Any]) -> dict[str, Any]:
         "started": told["startDate"].isoformat(timespec="seconds"),
         "ended": told["stopDate"].isoformat(timespec="seconds") if told.get("stopDate") else "",
         "cause": str(told.get("cause") or told.get("error") or ""),
-        "input": json.loads(told.get("input") or "{}"),
-        "output": json.loads(told.get("output") or "{}"),
+        "input": _object(json.loads(told.get("input") or "{}")),
+        "output": _object(json.loads(told.get("output") or "{}")),
     }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Step Functions starts an execution with any JSON: what is no object where one belongs says nothing."""
+    return value if isinstance(value, dict) else {}
 
 
 def batch_of(told: dict[str, Any]) -> str:
     """The batch of an execution of Label Batch; empty where it owns none."""
-    given = told["input"]
-    key = str(given.get("object", {}).get("key", ""))
-    return batches.of_execution(told, str(given.get("bucket", {}).get("name", "")), key) if key else ""
+    bucket, key = _marker(told)
+    return batches.of_execution(told, bucket, key) if key else ""
+
+
+def _marker(told: dict[str, Any]) -> tuple[str, str]:
+    """Bucket and key of the marker that an execution of Label Batch was started with; empty where it names none."""
+    bucket, marker = (_object(told["input"].get(name)) for name in ("bucket", "object"))
+    return str(bucket.get("name", "")), str(marker.get("key", ""))
 
 
 def _batch(told: dict[str, Any]) -> dict[str, Any]:
@@ -101,14 +111,14 @@ def _batch(told: dict[str, Any]) -> dict[str, Any]:
             facts = {name: getattr(found, name) for name in facts}
         except _NOT_WHOLE as error:
             facts["trouble"] = str(error)
-    key = str(told["input"].get("object", {}).get("key", ""))
+    _, key = _marker(told)
     return {"batch": batch_id, "prefix": key.removesuffix(naming.READY), **facts, **_common(told)}
 
 
 def _training(told: dict[str, Any]) -> dict[str, Any]:
     named, state = _TRAINING.fullmatch(told["name"]), {**told["input"], **told["output"]}
-    comparison, plan = state.get("comparison", {}), state.get("plan", {})
-    counts = origins.counts(state.get("dataset", {}))
+    comparison, plan, dataset = (_object(state.get(name)) for name in ("comparison", "plan", "dataset"))
+    counts = origins.counts(dataset)
     return {
         "batch": named["batch"] if named else "",
         "round": int(named["round"]) if named else 0,

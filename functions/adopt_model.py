@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     thresholds = {
         "model": version,
         "dataset": "none",
-        "policy": "target-quality",
+        "policy": settings().accept_policy,
         "target": target,
         "accept": None,
         "images": 0,

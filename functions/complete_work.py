@@ -21,7 +21,7 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> Any:
-    if "Records" not in event:
+    if not event.get("Records"):
         return _job_or_endpoint(event)
     answer = process_partial_response(event=event, record_handler=inference, processor=processor, context=context)
     for _, error, _ in processor.exceptions:

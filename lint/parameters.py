@@ -39,7 +39,9 @@ def text(project: Project) -> str:
         EXAMPLE,
         "An update of a stack that gave one of the old parameters another value than its default is refused until the "
         "value stands in its new place, because sam drops a parameter that the template has not and says nothing. "
-        "An old name on the command line of a new stack is dropped unseen. "
+        "An old name on the command line of a new stack is dropped unseen, and so is what a stack of version 0.1.0 was "
+        "given, which kept no document to compare with: before that update, give in the new places what you chose. "
+        "Names without a new place (`GoldShare` and its like) are dropped too; the tables say what takes theirs. "
         "`make build` and `make lint` look for old names in `samconfig.toml`.",
         "## The recipe of trainings",
         "`TrainingRecipe` names a preset, `TrainingRecipeOverrides` single values in its place. `quick` and `thorough` "

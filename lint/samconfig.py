@@ -29,9 +29,17 @@ def problems(root: Path, environment: str = "") -> list[str]:
         if isinstance(commands, dict) and environment in ("", section)
         for command, body in commands.items()
         if isinstance(body, dict)
-        for name in given(body.get("parameters", {}).get("parameter_overrides", {}))
+        for name in _overridden(body)
         for told in _told(name, known)
     ]
+
+
+def _overridden(command: dict[str, Any]) -> Iterator[str]:
+    """sam reads both spellings of the option. What it cannot read, it says itself."""
+    parameters = command.get("parameters")
+    if isinstance(parameters, dict):
+        for option in ("parameter_overrides", "parameter-overrides"):
+            yield from given(parameters.get(option, {}))
 
 
 def given(overrides: Any) -> Iterator[str]:
@@ -42,8 +50,13 @@ def given(overrides: Any) -> Iterator[str]:
         for each in overrides:
             yield from given(each)
     else:
-        for pair in shlex.split(str(overrides)):
-            yield re.sub("^ParameterKey=([^,]*),.*", r"\1", pair, flags=re.S).partition("=")[0]
+        try:
+            pairs = shlex.split(str(overrides))
+        except ValueError:  # an open quotation
+            return
+        for pair in pairs:
+            key = re.search("(?:^|,)ParameterKey=([^,]*)", pair)
+            yield key[1] if key else pair.partition("=")[0]
 
 
 def _told(name: str, known: set[str]) -> Iterator[str]:

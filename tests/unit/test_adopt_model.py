@@ -9,6 +9,7 @@ from handling import handle
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.store import storage
 from made_up_models import detector_checkpoint, model, safetensors
+from made_up_stack import SETTINGS
 from training_files import JOB, archive
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
@@ -25,7 +26,8 @@ def test_an_adopted_model_becomes_the_first_version_and_accepts_nothing_yet() ->
     uri = archive("given", model())
     adopted = handle("adopt_model", model_uri=uri, job=JOB)
     assert adopted["model_version"].startswith("v000001-")
-    assert storage.read_json(storage.own_key(adopted["thresholds_uri"]))["accept"] is None
+    thresholds = storage.read_json(storage.own_key(adopted["thresholds_uri"]))
+    assert (thresholds["accept"], thresholds["policy"]) == (None, SETTINGS["ACCEPT_POLICY"])
 
 
 def documented_description() -> dict:

@@ -186,6 +186,18 @@ def test_settings_that_are_gone_are_named(fake_service) -> None:
 
 
 @pytest.mark.parametrize(
+    "given", ["[1]", '"x"', "null", '{"object":"x"}', '{"bucket":"b","object":{"key":7}}', '{"plan":3}']
+)
+def test_an_execution_that_somebody_started_with_anything_is_shown_without_a_batch(fake_service, given: str) -> None:
+    deploy(fake_service)
+    for machine in ("LABEL_BATCH_ARN", "TRAIN_MODEL_ARN"):
+        boto3.client("stepfunctions").start_execution(stateMachineArn=SETTINGS[machine], name="odd", input=given)
+    found = told()
+    assert [each["batch"] for each in found["batches"]] == [""] and len(found["trainings"]) == 1
+    assert run("status").exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("error", "told"),
     [
         (refused("AccessDenied", "you may not"), "you may not"),
@@ -197,9 +209,13 @@ def test_what_aws_refuses_is_said_in_a_sentence(fake_service, error: Exception, 
     assert told in complaint("status")
 
 
-def test_what_is_installed_is_the_command_and_every_room_of_the_domain() -> None:
+def test_what_is_installed_is_the_command_and_every_package_of_the_domain() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    rooms = {f"labelloop.{room}" for room in FLOORS}
-    assert set(project["tool"]["setuptools"]["packages"]) == {"cli", "labelloop", *rooms}
+    functions = ROOT / "functions"
+    packages = {
+        ".".join(file.parent.relative_to(functions).parts) for file in (functions / "labelloop").rglob("__init__.py")
+    }
+    assert len(packages) > len(FLOORS)
+    assert set(project["tool"]["setuptools"]["packages"]) == {"cli", *packages}
     module, _, function = project["project"]["scripts"]["labelloop"].partition(":")
     assert callable(getattr(importlib.import_module(module), function))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from handling import handle_event
+from labelloop.contracts.errors import InvalidInputError
 from labelloop.store import callbacks, storage
 from outside_work import (
     ENDPOINT,
@@ -135,3 +136,10 @@ def test_an_endpoint_answers_when_it_is_in_service(states, fake_service) -> None
     for _ in range(3):
         handle_event("complete_work", changed(ENDPOINT, name))
     assert [request["taskToken"] for request in states.requests_of("send_task_success")] == ["t1"]
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": []}, {"Records": None}])
+def test_what_is_neither_notice_nor_event_is_refused_in_a_sentence(states, runtime, event) -> None:
+    with pytest.raises(InvalidInputError, match="detail-type is missing"):
+        handle_event("complete_work", event)
+    assert heard(states) == []

@@ -38,7 +38,7 @@ def test_a_stack_that_cannot_be_asked_goes_because_its_deletion_would_hang(aws, 
     assert custom_resources.stack_goes(DELETE)
 
 
-@pytest.mark.parametrize(("refusal", "status"), [("", "SUCCESS"), ("ü" * 5000, "FAILED")])
+@pytest.mark.parametrize(("refusal", "status"), [("", "SUCCESS"), ("ü" * 5000, "FAILED"), ("half \ud800", "FAILED")])
 def test_the_answer_is_put_without_a_content_type_and_fits_whatever_the_reason(monkeypatch, refusal, status) -> None:
     sent: list[urllib.request.Request] = []
 
@@ -53,4 +53,4 @@ def test_the_answer_is_put_without_a_content_type_and_fits_whatever_the_reason(m
     told = json.loads(request.data)
     assert (request.method, request.full_url, request.headers["Content-type"]) == ("PUT", DELETE["ResponseURL"], "")
     assert (told["Status"], told["PhysicalResourceId"], told["Data"]) == (status, "made-before", {"Key": "value"})
-    assert len(request.data) <= 4096 and refusal.startswith(told["Reason"])
+    assert len(request.data) <= 4096 and refusal.replace("\ud800", "?").startswith(told["Reason"])

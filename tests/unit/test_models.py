@@ -13,6 +13,7 @@ def test_the_next_model_has_one_more_than_the_highest_number_that_exists() -> No
     for version in ("v000002-0123abcd", "v000010-0123abcd", "v000009-0123abcd"):
         storage.write(f"models/{version}/card.json", b"{}")
     storage.write("models/champion", b"{}")
+    storage.write("models/vendor/weights.pt", b"what somebody else put there")
     assert models.next_number() == 11
 
 

@@ -63,6 +63,8 @@ def test_a_page_that_fell_behind_is_told(copy: Path, file: str, old: str, new: s
         '[prod.deploy.parameters]\nparameter_overrides = "HumanBudget=5 {name}=1"',
         '[prod.deploy.parameters]\nparameter_overrides = ["HumanBudget=5", "{name}=1"]',
         '[prod.deploy.parameters]\nparameter_overrides = "ParameterKey={name},ParameterValue=1"',
+        '[prod.deploy.parameters]\nparameter_overrides = "ParameterValue=1,ParameterKey={name}"',
+        '[prod.deploy.parameters]\nparameter-overrides = "{name}=1"',
         '[prod.deploy.parameters]\nparameter_overrides = """HumanBudget=5\n{name}=\'a b\'"""',
         '[prod.deploy.parameters.parameter_overrides]\nHumanBudget = "5"\n{name} = "1"',
         '[prod.deploy.parameters]\nparameter_overrides = ["HumanBudget=5", {{ {name} = "1" }}]',
@@ -73,6 +75,11 @@ def test_an_old_name_in_samconfig_is_told_with_its_new_place_in_whatever_form(co
     for name in OLD:
         (finding,) = configured(copy, form.format(name=name))
         assert finding.startswith("[prod.") and advanced.moved(name) in finding
+
+
+@pytest.mark.parametrize("given", ["parameters = 5", '[a.deploy.parameters]\nparameter_overrides = "it\'s"'])
+def test_what_sam_cannot_read_is_left_to_sam(copy: Path, given: str) -> None:
+    assert configured(copy, given if given.startswith("[") else f"[a.deploy]\n{given}") == []
 
 
 def test_a_name_that_never_was_is_told_too(copy: Path) -> None:

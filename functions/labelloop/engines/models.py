@@ -4,6 +4,7 @@ The pointer: {"version", "endpoint", "engine", "thresholds_uri", "dataset", "pre
 "rolled_back". What names no engine is of version 0.1, and so YOLO's.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from labelloop.store import aws, immutable, storage
 from labelloop.store.storage import Pointer
 
 CHAMPION = "models/champion"
+_VERSION = re.compile(r"v\d{6,}-[0-9a-f]{8}")
 
 
 def champion() -> Pointer | None:
@@ -25,12 +27,13 @@ def versions() -> list[str]:
     pages = (
         aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix="models/v", Delimiter="/")
     )
-    return [entry["Prefix"].split("/")[1] for page in pages for entry in page.get("CommonPrefixes", ())]
+    folders = (entry["Prefix"].split("/")[1] for page in pages for entry in page.get("CommonPrefixes", ()))
+    return [folder for folder in folders if _VERSION.fullmatch(folder)]
 
 
 def next_number() -> int:
     """One more than the highest version that exists; safe because only the holder of the training lock asks."""
-    return max((int(each[1:7]) for each in versions()), default=0) + 1
+    return max((int(each[1:].partition("-")[0]) for each in versions()), default=0) + 1
 
 
 def version(number: int, description: ModelDescription) -> str:

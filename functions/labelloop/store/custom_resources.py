@@ -44,7 +44,7 @@ def answer(
     """SUCCESS with what Fn::GetAtt shall find, or FAILED with a sentence, which CloudFormation shows to people."""
     body = {
         "Status": "FAILED" if refusal else "SUCCESS",
-        "Reason": refusal.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore"),
+        "Reason": refusal.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore"),
         "PhysicalResourceId": event.get("PhysicalResourceId", physical_id),
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
