@@ -23,7 +23,10 @@ def test_no_file_of_this_project_is_too_long() -> None:
     assert [str(finding) for finding in lengths.check(Project(ROOT))] == []
 
 
-@pytest.mark.parametrize("name", ["functions/a.py", "tests/unit/test_a.py", "portal/page/a.js", "demo/Dockerfile"])
+@pytest.mark.parametrize(
+    "name",
+    ["functions/a.py", "tests/unit/test_a.py", "portal/page/a.js", "demo/Dockerfile", "template.yaml", "docs/a.md"],
+)
 def test_a_file_of_more_than_400_lines_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
     assert told(tmp_path, name, CODE * 400) == []
     (found,) = told(tmp_path, name, CODE * 401)
