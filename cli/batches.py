@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from labelloop.batch import batches
-from labelloop.contracts import naming
+from labelloop.contracts import events, naming
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.contracts.layout import Files
 from labelloop.store import aws, callbacks, immutable, ledger, storage
@@ -71,13 +71,20 @@ def _job(name: str, batch_id: str, since: int) -> Job:
     return Job(name, batch_id, answered, answered + int(counters.get("Unlabeled", 0)), since)
 
 
+def named(told: dict[str, Any], *place: str) -> str:
+    """What an execution's input or output names there; empty where it names nothing: anybody may start an execution."""
+    try:
+        return events.named(told, *place)
+    except InvalidInputError:
+        return ""
+
+
 def of_execution(told: dict[str, Any], bucket: str, key: str) -> str:
     """The batch that an execution of Label Batch worked on, or works on; empty where it owns none. `told`: its output.
     `key` is that of its marker.
     """
-    batch = told["output"].get("batch")
-    if isinstance(batch, dict) and batch.get("id"):
-        return str(batch["id"])
+    if known := named(told["output"], "batch", "id"):
+        return known
     return next((batch for batch in _of_prefix(bucket, key) if ledger.owner_of(batch) == told["arn"]), "")
 
 

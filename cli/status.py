@@ -1,12 +1,11 @@
 """What `labelloop status` tells: plain values, as --json prints them."""
 
-import json
 import re
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from labelloop.contracts import naming, origins
+from labelloop.contracts import fields, naming, origins
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.engines import endpoints, models
 from labelloop.store import aws, datasets, immutable, storage, training_lock
@@ -81,9 +80,16 @@ def _told(listed: dict[str, Any]) -> dict[str, Any]:
         "started": told["startDate"].isoformat(timespec="seconds"),
         "ended": told["stopDate"].isoformat(timespec="seconds") if told.get("stopDate") else "",
         "cause": str(told.get("cause") or told.get("error") or ""),
-        "input": _object(json.loads(told.get("input") or "{}")),
-        "output": _object(json.loads(told.get("output") or "{}")),
+        "input": _document(told.get("input")),
+        "output": _document(told.get("output")),
     }
+
+
+def _document(text: str | None) -> dict[str, Any]:
+    try:
+        return _object(fields.parse_json(text or "{}", "an execution"))
+    except InvalidInputError:
+        return {}
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -99,8 +105,7 @@ def batch_of(told: dict[str, Any]) -> str:
 
 def _marker(told: dict[str, Any]) -> tuple[str, str]:
     """Bucket and key of the marker that an execution of Label Batch was started with; empty where it names none."""
-    bucket, marker = (_object(told["input"].get(name)) for name in ("bucket", "object"))
-    return str(bucket.get("name", "")), str(marker.get("key", ""))
+    return batches.named(told["input"], "bucket", "name"), batches.named(told["input"], "object", "key")
 
 
 def _batch(told: dict[str, Any]) -> dict[str, Any]:
@@ -118,11 +123,11 @@ def _batch(told: dict[str, Any]) -> dict[str, Any]:
 def _training(told: dict[str, Any]) -> dict[str, Any]:
     named, state = _TRAINING.fullmatch(told["name"]), {**told["input"], **told["output"]}
     comparison, plan, dataset = (_object(state.get(name)) for name in ("comparison", "plan", "dataset"))
-    counts = origins.counts(dataset)
+    counts = origins.counts({name: value for name, value in dataset.items() if isinstance(value, int)})
     return {
         "batch": named["batch"] if named else "",
         "round": int(named["round"]) if named else 0,
-        "dataset": str(plan.get("dataset_version") or state.get("dataset_version") or ""),
+        "dataset": batches.named(plan, "dataset_version") or batches.named(state, "dataset_version"),
         "counts": {name: counts[name] for name in _LABELS if name in counts},
         "model": str(comparison.get("model_version", "")),
         "came_to": _came_to(told["status"], plan, comparison),

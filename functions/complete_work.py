@@ -21,12 +21,19 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> Any:
-    if not event.get("Records"):
+    if not _queued(event):
         return _job_or_endpoint(event)
     answer = process_partial_response(event=event, record_handler=inference, processor=processor, context=context)
     for _, error, _ in processor.exceptions:
         logger.warning("a notice was not taken, it will come again or be dead-lettered", reason=str(error))
     return answer
+
+
+def _queued(event: dict[str, Any]) -> bool:
+    """Whether SQS calls: its records have ids, by which those that were not taken are named."""
+    records = event.get("Records")
+    named = isinstance(records, list) and all(isinstance(each, dict) and "messageId" in each for each in records)
+    return named and bool(records)
 
 
 def _job_or_endpoint(event: dict[str, Any]) -> dict[str, Any]:

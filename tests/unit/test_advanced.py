@@ -220,7 +220,8 @@ def test_whatever_stands_there_it_is_taken_or_refused_with_the_parameter(text) -
 
 
 def test_an_update_from_before_with_the_defaults_goes_through(stored) -> None:
-    told, document = stored(properties(), BEFORE["documents"]["defaults"])
+    unchanged = {name: gone.default for name, gone in advanced.GONE.items()}
+    told, document = stored(properties(), {**BEFORE["documents"]["defaults"], **unchanged})
     assert told["Status"] == "SUCCESS" and document == BEFORE["documents"]["defaults"]
 
 
@@ -240,6 +241,32 @@ def test_an_update_that_would_lose_a_choice_is_refused_with_what_to_give_where(s
     told, document = stored(properties(AdvancedSettings='{"Seed": 7}', TrainingRecipeOverrides=recipe), old)
     assert told["Status"] == "SUCCESS"
     assert document == {**BEFORE["documents"]["defaults"], "TRAINING_STEPS": "500", "SEED": "7"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "successor"), [("GOLD_SHARE", "JudgeImages"), ("CALIBRATION_MINIMUM", "JudgeMinimum")]
+)
+def test_a_choice_of_what_is_gone_is_told_until_its_successor_is_chosen(stored, gone, successor) -> None:
+    whole = BEFORE["documents"]["defaults"]
+    told, document = stored(properties(), {**whole, gone: "0.4"})
+    assert told["Status"] == "FAILED" and document is None
+    assert f"{advanced.parameter_of(gone)} was deployed as 0.4 and is gone: " in told["Reason"]
+    assert f'give {{"{successor}": ' in told["Reason"] and "AdvancedSettings" in told["Reason"]
+    chosen = json.dumps({successor: 31})
+    told, document = stored(properties(AdvancedSettings=chosen), {**whole, gone: "0.4"})
+    assert told["Status"] == "SUCCESS" and "31" in document.values() and gone not in document
+
+
+def test_a_rollback_to_a_version_that_had_what_is_gone_goes_through(stored) -> None:
+    old = {**BEFORE["documents"]["defaults"], "GOLD_SHARE": "0.4"}
+    assert stored(old, properties())[0]["Status"] == stored(old, old)[0]["Status"] == "SUCCESS"
+
+
+def test_what_is_gone_had_these_defaults_and_has_a_successor() -> None:
+    for name, gone in advanced.GONE.items():
+        was = BEFORE["parameters"][advanced.parameter_of(name)]
+        assert float(gone.default) == was["Default"] and gone.successor in KNOBS
+        assert advanced.parameter_of(gone.successor) in gone.why
 
 
 def test_a_choice_made_by_a_recipe_or_written_otherwise_is_not_lost(stored) -> None:

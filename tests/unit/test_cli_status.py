@@ -3,6 +3,7 @@
 import importlib
 import json
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -185,16 +186,32 @@ def test_settings_that_are_gone_are_named(fake_service) -> None:
     assert "cannot be read" in complaint("status")
 
 
-@pytest.mark.parametrize(
-    "given", ["[1]", '"x"', "null", '{"object":"x"}', '{"bucket":"b","object":{"key":7}}', '{"plan":3}']
-)
+ODD_INPUTS = [
+    "[1]",
+    '"x"',
+    "null",
+    '{"object":"x"}',
+    '{"bucket":"b","object":{}}',
+    '{"bucket":{"name":[1]},"object":{"key":7}}',
+    '{"bucket":{"name":"b"},"object":{"key":"\\ud800"}}',
+    '{"batch":3,"plan":3,"comparison":"x","dataset":[1],"dataset_version":"\\ud800"}',
+    '{"batch":{"id":[]},"dataset":{"gold":"x","calibration":{}}}',
+    "[" * 100_000 + "]" * 100_000,
+]
+
+
+@pytest.mark.parametrize("given", ODD_INPUTS, ids=lambda given: given[:60])
 def test_an_execution_that_somebody_started_with_anything_is_shown_without_a_batch(fake_service, given: str) -> None:
     deploy(fake_service)
-    for machine in ("LABEL_BATCH_ARN", "TRAIN_MODEL_ARN"):
-        boto3.client("stepfunctions").start_execution(stateMachineArn=SETTINGS[machine], name="odd", input=given)
+    listed = {"executionArn": "arn:x", "name": "by-hand", "startDate": datetime.now(UTC), "status": "FAILED"}
+    described = {"status": "FAILED", "startDate": listed["startDate"], "input": given, "output": given, "cause": "so"}
+    fake_service("stepfunctions", list_executions={"executions": [listed]}, describe_execution=described)
     found = told()
-    assert [each["batch"] for each in found["batches"]] == [""] and len(found["trainings"]) == 1
+    assert [(row["batch"], row["status"], row["cause"]) for row in found["batches"]] == [("", "FAILED", "so")]
+    assert [(row["batch"], row["came_to"]) for row in found["trainings"]] == [("", "failed")]
     assert run("status").exit_code == 0
+    watched = run("watch")
+    assert watched.exit_code == 2 and "No batch was started yet" in watched.stderr
 
 
 @pytest.mark.parametrize(

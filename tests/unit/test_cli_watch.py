@@ -117,3 +117,9 @@ def test_an_unknown_batch_is_named(fake_service) -> None:
     deploy(fake_service)
     done = run("watch", "no-such-batch")
     assert done.exit_code == 2 and "no-such-batch" in done.stderr
+
+
+@pytest.mark.parametrize("interval", ["inf", "1e12", "nan", "0", "-1", "soon"])
+def test_an_interval_that_nobody_can_wait_for_is_refused(batch, interval: str) -> None:
+    done = run("watch", batch[0], f"--interval={interval}")
+    assert done.exit_code == 2 and "--interval" in done.stderr and "Traceback" not in done.output

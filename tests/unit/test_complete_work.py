@@ -138,8 +138,12 @@ def test_an_endpoint_answers_when_it_is_in_service(states, fake_service) -> None
     assert [request["taskToken"] for request in states.requests_of("send_task_success")] == ["t1"]
 
 
-@pytest.mark.parametrize("event", [{}, {"Records": []}, {"Records": None}])
+NO_RECORDS = [{}, {"Records": []}, {"Records": None}, {"Records": "x"}, {"Records": [1]}, {"Records": [{}]}]
+NO_OBJECTS = [[], [1], "", "x", None, 7, ["batch_id"], "execution"]
+
+
+@pytest.mark.parametrize("event", [*NO_RECORDS, *NO_OBJECTS, {"batch_id": 7}, {"batch_id": ["\ud800"]}])
 def test_what_is_neither_notice_nor_event_is_refused_in_a_sentence(states, runtime, event) -> None:
-    with pytest.raises(InvalidInputError, match="detail-type is missing"):
+    with pytest.raises(InvalidInputError, match="the event cannot be read: "):
         handle_event("complete_work", event)
     assert heard(states) == []

@@ -214,14 +214,25 @@ LIMITS = {
         "3", "Newest endpoints that are kept for a quick rollback; the champion's is always kept.", 1, 20
     ),
 }
-# What an earlier version could be given, and what became of it.
 _BY_COUNT = "which sampled images judge goes by their number now: see JudgeImages in AdvancedSettings"
 _ONE_MINIMUM = "there is one minimum of judge images now, JudgeMinimum in AdvancedSettings"
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What an earlier version could be given: its default there, the knob that came in its place, and why."""
+
+    default: str
+    successor: str
+    why: str
+    kind: type = float
+
+
 GONE = {
-    "CALIBRATION_SHARE": _BY_COUNT,
-    "GOLD_SHARE": _BY_COUNT,
-    "CALIBRATION_MINIMUM": _ONE_MINIMUM,
-    "GOLD_MINIMUM": _ONE_MINIMUM,
+    "CALIBRATION_SHARE": Gone("0.25", "JUDGE_IMAGES", _BY_COUNT),
+    "GOLD_SHARE": Gone("0.25", "JUDGE_IMAGES", _BY_COUNT),
+    "CALIBRATION_MINIMUM": Gone("10", "JUDGE_MINIMUM", _ONE_MINIMUM),
+    "GOLD_MINIMUM": Gone("20", "JUDGE_MINIMUM", _ONE_MINIMUM),
 }
 DEFAULTS = {name: knob.default for name, knob in (TRAINING | LIMITS).items()}
 
@@ -242,7 +253,7 @@ def moved(parameter: str) -> str:
             if parameter_of(setting) == parameter:
                 example = json.dumps({parameter: knob.default if knob.kind is str else knob.kind(knob.default)})
                 return f"{parameter} is given in the parameter {parameter_of(place)} now, as in {example}"
-    gone = {parameter_of(setting): why for setting, why in GONE.items()}
+    gone = {parameter_of(setting): each.why for setting, each in GONE.items()}
     return f"{parameter} is gone: {gone[parameter]}" if parameter in gone else ""
 
 
@@ -343,9 +354,17 @@ def _lost(document: Mapping[str, str], chosen: Mapping[str, str], before: Mappin
                 f"{name} was deployed as {value} and would become {document[setting]}. {place}: "
                 f"give {kept} there to keep it, or the other value to change it"
             )
+    for setting, gone in GONE.items():
+        value = before.get(setting, gone.default)
+        if setting not in document and gone.successor not in chosen and _differ(gone, value, gone.default):
+            successor = json.dumps({parameter_of(gone.successor): int(DEFAULTS[gone.successor])})
+            yield (
+                f"{parameter_of(setting)} was deployed as {value} and is gone: {gone.why}; give {successor} or another "
+                "number there to go on"
+            )
 
 
-def _differ(knob: Knob, one: str, other: str) -> bool:
+def _differ(knob: Knob | Gone, one: str, other: str) -> bool:
     try:
         return bool(knob.kind(one) != knob.kind(other))
     except ValueError:

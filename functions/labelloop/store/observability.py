@@ -15,7 +15,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from labelloop.contracts.errors import TransientError
+from labelloop.contracts import fields
+from labelloop.contracts.errors import InvalidInputError, TransientError
 from labelloop.store import aws, settings_documents
 
 _LEFT_OUT = "<left out>"
@@ -44,7 +45,9 @@ def entry(function: Handler) -> Handler:
     """Logs with the request's context, flushes metrics, and gives what may pass the name the state machines retry."""
 
     @wraps(function)
-    def run(event: dict[str, Any], context: Any) -> Any:
+    def run(event: Any, context: Any) -> Any:
+        if not isinstance(event, dict):
+            raise InvalidInputError(f"the event cannot be read: it must be an object, but is {fields.shown(event)}")
         _add_batch(event)
         metrics.add_metadata("function_name", context.function_name)  # all functions write to one log group
         try:
