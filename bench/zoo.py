@@ -61,7 +61,9 @@ class Model:
 
 
 OF_60 = tuple(Model("coco", 60, order) for order in (1, 2, 3))
-STANDARD = (*OF_60, Model("coco", 20, 1), Model("coco", 120, 1), Model("random", 60, 1))
+# Stopped early, so that others are a few points better: what a gate must see.
+WEAKENED = (Model("coco", 60, 1, 15), Model("coco", 60, 2, 20))
+STANDARD = (*OF_60, *WEAKENED, Model("coco", 20, 1), Model("coco", 120, 1), Model("random", 60, 1))
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def unseen(
     are missing.
     """
     pictures = photo_set.of_name(name)
-    chosen = [model for model in STANDARD if model.start == start and training_images in (None, model.images)]
+    whole = [model for model in STANDARD if not model.given_steps and model.start == start]
+    chosen = [model for model in whole if training_images in (None, model.images)]
     return [(seen.predictions, seen.truths) for seen in (get(pictures, model) for model in chosen)]
 
 
