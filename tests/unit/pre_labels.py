@@ -19,7 +19,7 @@ def boxes_line(**changes):
 
 
 def points_line(*points):
-    return key_point_proposal_line(IMAGE, 64, 48, points, POINTS_STACK.key_points, "m")
+    return key_point_proposal_line(IMAGE, 64, 48, points, POINTS_STACK.label_names, "m")
 
 
 def one_box(**changes):

@@ -32,6 +32,7 @@ LATER = {
     "DOUBLE_LABEL_RATE": "0",
     "JUDGE_IMAGES": "50",
     "SECOND_TRAINING": "when-it-pays",
+    "MOST_PEOPLE": "6",
     "JUDGE_MINIMUM": "20",
 }
 CHANGED = {"SAMPLE_MINIMUM": "110"}  # another default since
@@ -48,6 +49,7 @@ BEFORE["parameters"]["AcceptPolicy"].update(
     Default="certified", AllowedValues=["certified", "strict", "target-quality", "fixed"]
 )
 BEFORE["parameters"]["TargetMeanIou"].update(Default=0.7)
+BEFORE["parameters"]["KeyPoints"]["AllowedPattern"] += r"|\s*\{[\s\S]*\}\s*"  # a skeleton is a document, too
 PLACES = {
     "TrainingRecipeOverrides": [advanced.parameter_of(name) for name in advanced.TRAINING],
     "AdvancedSettings": [advanced.parameter_of(name) for name in advanced.LIMITS],

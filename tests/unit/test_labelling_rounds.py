@@ -131,7 +131,7 @@ def points(line: dict[str, Any]) -> dict[str, Any]:
     annotations = [{"class_id": 0, "x": 3, "y": 4, "visibility": "visible"}]
     annotations += [{"class_id": number, "visibility": "outside"} for number in (1, 2)]
     value = {"image_size": [{"width": 64, "height": 48, "depth": 3}], "annotations": annotations}
-    names = {str(number): name for number, name in enumerate(settings().key_points)}
+    names = {str(number): name for number, name in enumerate(settings().label_names)}
     metadata = {"class-map": names, "type": "groundtruth/custom", "human-annotated": "yes"}
     return {"human-key-points": value, "human-key-points-metadata": metadata}
 
@@ -165,7 +165,7 @@ def test_people_who_place_key_points_are_measured_by_honeypots_too(change_settin
     change_setting("TASK", "key-points")
     change_setting("HONEYPOT_RATE", "0.5")
     judge_dataset()  # of boxes: no use here
-    names = settings().key_points
+    names = settings().label_names
     place = KeyPoint(names[0], 3, 4, "visible"), *(KeyPoint(name, None, None, "outside") for name in names[1:])
     label = Annotation(
         storage.uri("incoming/older/points.png"),

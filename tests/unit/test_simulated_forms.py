@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from labelloop.contracts import skeletons
 from labelloop.contracts.naming import JOB_KINDS
 from labelloop.contracts.records import KeyPoint
 from labelloop.contracts.settings import Settings
@@ -18,7 +19,7 @@ from demo.annotators import Noise, answer, parse_truth, worker_names
 from demo.annotators.noise import PROFILES
 from tests.support.pictures import CLASS, KEY_POINTS, SIDE, pictures, truth
 
-KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=KEY_POINTS)
+KNOBS = replace(Settings.from_environment(SETTINGS), classes=(CLASS,), key_points=skeletons.named(KEY_POINTS))
 TEMPLATES = sorted(ground_truth.TEMPLATES.glob("*.liquid.html"))
 ATTRIBUTES = {
     form.template: form.attribute

@@ -171,6 +171,12 @@ LIMITS = {
         1,
         50_000,
     ),
+    "MOST_PEOPLE": Knob(
+        "6",
+        "People in one picture for whom a page offers key points; it offers more where a model proposes more.",
+        1,
+        20,
+    ),
     "WORKER_MINIMUM_QUALITY": Knob(
         "0.5",
         "Mean quality of a person's answers to honeypots (1 is right, 0 is what an answer without looking gets). Below "

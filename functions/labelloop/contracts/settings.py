@@ -8,15 +8,15 @@ pinned which.
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import Field, dataclass, fields, replace
 from functools import cache
 
-from labelloop.contracts.records import OCCLUDED
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.label_names import check_names
+from labelloop.contracts.skeletons import Skeleton, skeleton
 
-LONGEST_NAME = 64
 # Of a training job: finding an instance, fetching image and data, storing the model.
 AROUND_TRAINING_SECONDS = 1800
 # Which setting lists the names of what a task marks.
@@ -44,7 +44,7 @@ class Settings:
     # what is labelled
     task: str
     classes: tuple[str, ...]
-    key_points: tuple[str, ...]
+    key_points: Skeleton
     seed: int
     starting_model: str
     max_image_bytes: int
@@ -117,6 +117,7 @@ class Settings:
     double_label_rate: float
     worker_minimum_quality: float
     labeling_instructions: str
+    most_people: int
     task_time_limit_seconds: int
     labeling_timeout_seconds: int
     training_timeout_seconds: int
@@ -133,7 +134,7 @@ class Settings:
                 values[field.name] = _parse(environment[name], field)
             except KeyError:
                 problems.append(f"{name} is not set")
-            except ValueError as error:
+            except (ValueError, InvalidInputError) as error:
                 problems.append(f"{name}: {error}")
         problems += _wrong_window(environment.get("DEEP_PIXEL_WINDOW", ""))
         problems += filter(None, (_wrong_machine(environment, work) for work in ("TRAINING", "INFERENCE")))
@@ -187,8 +188,8 @@ class Settings:
     @property
     def label_names(self) -> tuple[str, ...]:
         """What is marked in an image: the key points, or the classes of the boxes."""
-        names: tuple[str, ...] = getattr(self, NAMES_OF[self.task])
-        return names
+        listed: tuple[str, ...] | Skeleton = getattr(self, NAMES_OF[self.task])
+        return listed.names if isinstance(listed, Skeleton) else listed
 
 
 # Where things are: never pinned, because what runs must find them where they are now.
@@ -229,10 +230,12 @@ def _parse(text: str, field: Field[object]) -> object:
         return float(text)
     if field.type is str:
         return text
+    if field.type is Skeleton:
+        return skeleton(text)
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     if not names:
         raise ValueError("expected a comma-separated list of names, found none")
-    _refuse_ambiguous(names, field.name)
+    check_names(names, f"parameter {field.name.title().replace('_', '')}")
     return names
 
 
@@ -254,25 +257,3 @@ def _wrong_machine(environment: Mapping[str, str], work: str) -> str:
     if _ARM.match(environment.get(name, "")) and not environment.get(f"{work}_IMAGE"):
         return f"{found}, an ARM type, but the image that the stack builds is for x86-64: choose a type of Intel or AMD"
     return ""
-
-
-def _refuse_ambiguous(names: tuple[str, ...], setting: str) -> None:
-    """Labels with such names could be written and never be read back."""
-    parameter = "parameter " + setting.title().replace("_", "")
-    if long := next((name for name in names if len(name) > LONGEST_NAME), ""):
-        raise ValueError(
-            f"{parameter} has a name of {len(long)} characters, at most {LONGEST_NAME} are allowed: {long!r}"
-        )
-    if odd := next((name for name in names if any(ord(character) < 32 for character in name)), ""):
-        raise ValueError(f"{parameter} has a name with a control character: {odd!r}")
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"{parameter} lists {_quoted(twice)} more than once; list every name once and deploy again")
-    if setting == "key_points" and (taken := [name for name in names if name.endswith(OCCLUDED)]):
-        raise ValueError(
-            f"{parameter} has {_quoted(taken)}, but '{OCCLUDED.strip()}' at the end is how people's answers call a "
-            "point hidden; choose another name and deploy again"
-        )
-
-
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
