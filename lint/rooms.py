@@ -31,6 +31,12 @@ def arrows(project: Project) -> Counter[tuple[str, str]]:
     return Counter((above, below) for above, below in pairs if above != below)
 
 
+def entered(path: Path) -> list[str]:
+    """The rooms that a file imports from, the highest first."""
+    found = {room for room, _ in _imported(path)}
+    return [room for room in reversed(FLOORS) if room in found]
+
+
 def _modules(project: Project) -> list[Path]:
     return sorted(_house(project).rglob("*.py"))
 

@@ -23,10 +23,11 @@ def test_no_file_of_this_project_is_too_long() -> None:
     assert [str(finding) for finding in lengths.check(Project(ROOT))] == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["functions/a.py", "tests/unit/test_a.py", "portal/page/a.js", "demo/Dockerfile", "template.yaml", "docs/a.md"],
-)
+CODES = ["functions/a.py", "tests/unit/test_a.py", "portal/page/a.js", "demo/Dockerfile", "template.yaml"]
+OTHERS = ["docs/a.md", "README.md", "Makefile", "statemachines/a.asl.json"]
+
+
+@pytest.mark.parametrize("name", [*CODES, *OTHERS])
 def test_a_file_of_more_than_400_lines_is_told_with_what_to_do(tmp_path: Path, name: str) -> None:
     assert told(tmp_path, name, CODE * 400) == []
     (found,) = told(tmp_path, name, CODE * 401)
@@ -39,6 +40,7 @@ def test_a_file_of_more_than_400_lines_is_told_with_what_to_do(tmp_path: Path, n
         ("cli/a.py", f'"""A table.\n\n{WHY}\n"""\n'),
         ("cli/b.py", f'"""A table. {WHY}"""\n'),
         ("portal/page/a.js", f"/* A table. {WHY} */\n"),
+        ("statemachines/a.asl.json", f'{{\n  "Comment": "A machine. {WHY}",\n'),
     ],
 )
 def test_a_reason_in_the_head_lets_it_be_and_one_that_is_over_is_told(tmp_path: Path, name: str, head: str) -> None:
@@ -57,6 +59,8 @@ def test_what_is_no_reason_or_stands_elsewhere_does_not_count(tmp_path: Path, he
     assert "cut it along its subjects" in found
 
 
-@pytest.mark.parametrize("name", ["lint/rows.json", "portal/node_modules/a.js", "local/.build/a.py"])
+@pytest.mark.parametrize(
+    "name", ["lint/rows.json", "requirements/dev.txt", "portal/node_modules/a.js", "local/.build/a.py"]
+)
 def test_data_and_what_is_not_ours_may_be_long(tmp_path: Path, name: str) -> None:
     assert told(tmp_path, name, CODE * 900) == []
