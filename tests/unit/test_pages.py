@@ -100,5 +100,5 @@ def test_a_box_may_end_at_the_edge_of_the_image_and_a_point_lie_on_it() -> None:
     (box,) = pages.proposed_boxes(boxes_line(**{PROPOSALS: one_box(left=54, top=38)}), ("head", "bag"), "line 1")
     assert (box.left + box.width, box.top + box.height) == (64, 48)
     line = points_line(KeyPoint("nose", 64, 48, "visible", 0.9))
-    point = pages.proposed_key_points(line, POINTS_STACK.key_points, "line 1")[0]
+    point = pages.proposed_key_points(line, POINTS_STACK.key_points.names, "line 1")[0]
     assert (point.x, point.y) == (64, 48)
