@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.errors import ChangedObjectError
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints, model_archives, models
+from labelloop.engines import Engine, model_archives, models
 from labelloop.store import aws, datasets, immutable, ledger, notices, storage, training_lock
 from labelloop.store.storage import MissingObjectError, Pointer
 from labelloop.trust import fitting
@@ -56,7 +57,7 @@ def plan_model(version: str) -> Plan:
         card = immutable.read_json(f"models/{version}/card.json")
         _check_archive(version)
         thresholds_uri, thresholds = _thresholds(version)
-    _check_serves(version, endpoint)
+    _check_serves(version, endpoint, engines.of(card.get("engine", "yolo")))
     value = {
         "version": version,
         "endpoint": endpoint,
@@ -171,8 +172,9 @@ def _check_archive(version: str) -> None:
         )
 
 
-def _check_serves(version: str, endpoint: str) -> None:
-    if (state := endpoints.state(endpoint)) not in endpoints.SERVES:
+def _check_serves(version: str, endpoint: str, engine: Engine) -> None:
+    if engine.trouble(endpoint):
+        state = engine.state(endpoint)
         alive = [name.rpartition(f"{settings().resource_prefix}-")[2] for name in _serving()]
         others = f"Those that serve: {naming.listed(alive)}." if alive else "No other serves either."
         raise Refused(
@@ -182,7 +184,8 @@ def _check_serves(version: str, endpoint: str) -> None:
 
 
 def _serving() -> list[str]:
-    return [name for name in endpoints.names(settings().resource_prefix) if endpoints.state(name) in endpoints.SERVES]
+    prefix = settings().resource_prefix
+    return [name for engine in engines.known() for name in engine.deployments(prefix) if not engine.trouble(name)]
 
 
 def _thresholds(version: str) -> tuple[str, dict[str, Any]]:

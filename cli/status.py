@@ -5,9 +5,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts import fields, naming, origins
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
-from labelloop.engines import endpoints, models
+from labelloop.engines import models
 from labelloop.store import aws, datasets, immutable, storage, training_lock
 from labelloop.store.storage import MissingObjectError
 from labelloop.trust import fitting
@@ -41,12 +42,12 @@ def champion() -> dict[str, Any] | None:
     pointer = models.champion()
     if pointer is None:
         return None
-    value = pointer.value
+    value, engine = pointer.value, engines.of(pointer.value.get("engine", "yolo"))
     try:
         thresholds: dict[str, Any] = fitting.of_now(immutable.read_json(storage.own_key(value["thresholds_uri"])))
     except _NOT_WHOLE as error:
         thresholds = {"trouble": str(error)}
-    return {**value, "state": endpoints.state(value["endpoint"]) or "gone", "thresholds": thresholds}
+    return {**value, "state": engine.state(value["endpoint"]) or "gone", "thresholds": thresholds}
 
 
 def dataset() -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
@@ -12,7 +13,7 @@ from labelloop.store.observability import entry
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     model_uri, job = event["model_uri"], event["job"]
-    _, description = training.read_model(model_uri)
+    _, description = engines.of().model(model_uri)
     if description.classes != settings().classes:
         raise InvalidInputError(
             f"{model_uri} knows the classes {list(description.classes)}, the stack labels {list(settings().classes)}"

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from labelloop import engines
 from labelloop.contracts import naming, predictions
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
@@ -17,10 +18,10 @@ from labelloop.trust.promotion import Contender, GateSettings
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    knobs, job, champion = settings(), event["job"], event["champion"]
-    scores = training.read_scores(event["output_uri"])
+    knobs, engine, job, champion = settings(), engines.of(), event["job"], event["champion"]
+    scores = engine.scores(event["output_uri"])
     judges = training.read_truths(event["dataset_uri"])
-    _, description = training.read_model(event["model_uri"])
+    _, description = engine.model(event["model_uri"])
     version = models.version(models.next_number(), description)
     verdict = promotion.compare(
         _contender("challenger", version, scores, judges),

@@ -12,7 +12,7 @@ from typing import Any
 from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints
+from labelloop.engines import models
 from labelloop.store import aws, callbacks, ledger, training_lock
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, entry, logger, metrics
@@ -113,11 +113,11 @@ def _unneeded_endpoints(waiting: list[Callback]) -> list[str]:
     prefix, kept = settings().resource_prefix, settings().kept_endpoints
     known = [name for engine in engines.known() for name in engine.deployments(prefix)]
     training = training_lock.training_runs()
-    serving = endpoints.serving(prefix)
+    serving = models.serving(prefix)
     deployed = {callback.external_id for callback in waiting if callback.kind == "deployment"}
     # Versions are numbered, so names of one stack sort by age.
     newer = [name for name in known if not serving or name > max(serving)]
-    unpromoted = [] if training else [name for name in newer if name not in deployed | endpoints.asked(waiting)]
+    unpromoted = [] if training else [name for name in newer if name not in deployed | outside.asked(waiting)]
     busy = any(callback.kind in ("inference", "deployment") for callback in waiting)
     promoted = [name for name in known if name not in newer]
     return unpromoted + ([] if busy else [name for name in promoted[kept:] if name not in serving])

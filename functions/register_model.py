@@ -6,7 +6,7 @@ from typing import Any
 from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
-from labelloop.engines import container_images, model_packages, models, training
+from labelloop.engines import container_images, model_packages, models
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, entry
 
@@ -49,7 +49,7 @@ def _start(comparison: Mapping[str, Any]) -> str:
 
 def _verified(model_uri: str, version: str) -> bytes:
     """Raises InvalidInputError unless these are the weights that were compared, or adopted, under this version."""
-    archive, description = training.read_model(model_uri)
+    archive, description = engines.of().model(model_uri)
     if version != models.version(int(version[1:7]), description):
         raise InvalidInputError(
             f"{model_uri} was exchanged since it became {version}: its weights now have the SHA-256 "

@@ -8,7 +8,7 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import InferenceOverdueError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
-from labelloop.engines import Request, endpoints
+from labelloop.engines import Request
 from labelloop.store import callbacks, storage
 from labelloop.store.observability import count, entry
 from labelloop.work import outside
@@ -24,16 +24,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     inference_id = naming.inference_id(batch, round_number, shard, attempt, retry)
     folder, name = _folder(batch, round_number, shard), f"{shard[-20:]}-{attempt}{retry}.jsonl"
     expected = storage.uri(f"batches/{folder}/{name}")
-    callback = outside.remember("inference", inference_id, event, expected_uri=expected)
+    engine = engines.of(event.get("engine", "yolo"))
+    callback = outside.remember("inference", inference_id, event, expected_uri=expected, engine=engine.name)
     if callback is None:
         return {"inference_id": inference_id}
     # An earlier attempt made this request: its output may be there although no notice has come.
-    settled = callback.started and outside.settle(callback, endpoints.answered(callback))
+    settled = callback.started and outside.answer(callback) is not None
     if settled or (callback.started and callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
-    asked = engines.of(event.get("engine", "yolo")).predict(
-        Request(event["endpoint"], event["requests_uri"], inference_id, folder, name)
-    )
+    asked = engine.predict(Request(event["endpoint"], event["requests_uri"], inference_id, folder, name))
     callbacks.mark_started(
         callback, endpoint=event["endpoint"], output_uri=asked.output_uri, failure_uri=asked.failure_uri
     )

@@ -8,7 +8,8 @@ Whether something is None is no comparison with a name. Not seen: a name that re
 called otherwise, and the keys of a dict.
 
 What trains and serves models stands behind `engines.of`, what asks people behind `people.of`: only the modules of these
-rooms make a client of a service that does it. Not seen: a service whose name reaches the client through a variable.
+rooms make a client of a service that does it, and nobody else, the command line included, imports the modules that one
+kind alone is made of. Not seen: a service whose name reaches the client through a variable.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lint import rooms
 from lint.project import Finding, Project
 
 # A label's own kind is part of the contract of its line: these read and write it.
 READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py",)
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime", "application-autoscaling", "rekognition")
+INSIDES = ("labelloop.engines.endpoints", "labelloop.engines.yolo", "labelloop.people.ground_truth")
 ROOMS_OF_SERVICES = ("functions/labelloop/engines", "functions/labelloop/people")
 
 
@@ -67,7 +70,9 @@ def check(project: Project) -> list[Finding]:
             for finding in _findings(where, text, port, names)
         ]
     outside = [each for each in files.items() if not each[0].startswith(ROOMS_OF_SERVICES)]
-    return [*found, *(finding for where, text in outside for finding in _services(where, text))]
+    found += [finding for where, text in outside for finding in _services(where, text)]
+    callers = [*(project.root / where for where, _ in outside), *sorted((project.root / "cli").rglob("*.py"))]
+    return [*found, *(finding for path in callers for finding in _insides(path, project.root))]
 
 
 def _modules(project: Project) -> list[Path]:
@@ -93,6 +98,12 @@ def _services(where: str, text: str) -> list[Finding]:
                 what = f"asks {service} itself: engines.of(...) or people.of(...) has a verb for it"
                 found.append(Finding(f"{where}:{node.lineno}", what))
     return found
+
+
+def _insides(path: Path, root: Path) -> Iterator[Finding]:
+    for name in sorted(set(INSIDES) & set(rooms.names(path))):
+        what = f"imports {name}, of which one kind is made: engines.of(...) or people.of(...) has a verb for it"
+        yield Finding(path.relative_to(root).as_posix(), what)
 
 
 @cache

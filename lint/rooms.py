@@ -65,7 +65,7 @@ def _problems(path: Path, room: str) -> Iterator[str]:
         elif room in PURE and other not in (*PURE, room):
             yield f"imports {other}.{module}: {room} decides and never calls"
     if room in PURE:
-        for name in sorted(CALLING & {name.partition(".")[0] for name in _names(path)}):
+        for name in sorted(CALLING & {name.partition(".")[0] for name in names(path)}):
             yield f"imports {name}: {room} decides and never calls"
 
 
@@ -84,12 +84,12 @@ def _imported(path: Path) -> set[tuple[str, str]]:
     """(room, module) of each module of labelloop that the file imports, also inside functions. A room that is imported
     itself, `from labelloop import tasks`, counts as its module `__init__`.
     """
-    parts = [name.split(".") for name in _names(path) if name.startswith("labelloop.")]
+    parts = [name.split(".") for name in names(path) if name.startswith("labelloop.")]
     found = {(rest[0], rest[1]) for _, *rest in parts if len(rest) > 1}
     return found | {(rest[0], "__init__") for _, *rest in parts if rest[0] not in {room for room, _ in found}}
 
 
-def _names(path: Path) -> Iterator[str]:
+def names(path: Path) -> Iterator[str]:
     """Dotted names of everything the file imports; of `from a import b` both a and a.b."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

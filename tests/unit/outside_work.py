@@ -24,11 +24,13 @@ def heard(states: Any) -> list[tuple[str, str]]:
     return [(name, request["taskToken"]) for name, request in states.calls if name.startswith("send_task")]
 
 
-def ask_for_inference(token: str = "t1", retry: int = 0, attempt: int = 0, endpoint: str = "labelloop-v1") -> str:
+def ask_for_inference(
+    token: str = "t1", retry: int = 0, attempt: int = 0, endpoint: str = "labelloop-v1", **engine: str
+) -> str:
     given = {"batch_id": "b", "round": 1, "endpoint": endpoint, "shard": "infer-1-00000", "attempt": attempt}
     place = {"requests_uri": storage.uri("batches/b/shards/infer-1-00000.jsonl"), "timeout_seconds": 600}
     more = {"retry": retry, "task_token": token, "execution": EXECUTION}
-    return handle("request_inference", **given, **place, **more)["inference_id"]
+    return handle("request_inference", **given, **place, **more, **engine)["inference_id"]
 
 
 def notice(

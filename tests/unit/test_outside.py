@@ -4,17 +4,37 @@ import json
 from collections.abc import Callable
 
 import pytest
+from another_engine import AnotherEngine
 from botocore.exceptions import ClientError
 from fake_service import refused
-from labelloop.engines import endpoints, training
+from handling import MODEL, crown
+from labelloop import engines
+from labelloop.engines import endpoints, models, training
 from labelloop.people import ground_truth
-from labelloop.store import callbacks, storage
+from labelloop.store import callbacks, immutable, storage
 from labelloop.store.callbacks import Callback, Outcome
 from labelloop.work import outside
-from outside_work import EXECUTION, OUTPUT, ask_for_inference, ask_for_labels, described, hear, heard, notice
+from outside_work import (
+    EXECUTION,
+    OUTPUT,
+    ask_for_deployment,
+    ask_for_inference,
+    ask_for_labels,
+    described,
+    hear,
+    heard,
+    notice,
+)
+
+from cli import status
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 TAKEN = refused("ResourceInUse", "name already in use")
+FORBIDDEN = {
+    "sagemaker": ("create_endpoint", "create_model", "describe_endpoint", "describe_training_job"),
+    "sagemaker-runtime": ("invoke_endpoint_async",),
+    "application-autoscaling": ("register_scalable_target",),
+}
 DONE, BROKEN = Outcome(True, {"said": "done"}), Outcome(False, error="TransientError", cause="it broke")
 ASKED: dict[str, tuple[object, str]] = {
     "inference": (endpoints, "answered"),
@@ -199,3 +219,38 @@ def test_a_job_that_an_earlier_execution_made_and_that_goes_on_is_waited_for(sta
     sagemaker.answering(create_labeling_job=TAKEN, describe_labeling_job=described("InProgress"))
     job = ask_for_labels()
     assert heard(states) == [] and callbacks.find("labeling", job).started
+
+
+# --- an engine that is not YOLO
+
+
+@pytest.fixture
+def another(states, fake_service, monkeypatch) -> AnotherEngine:
+    """Where it is known, and SageMaker must not be asked."""
+    for service in ("sagemaker", "sagemaker-runtime", "application-autoscaling"):
+        fake_service(service).answering(**dict.fromkeys(FORBIDDEN[service], AssertionError(f"{service} was asked")))
+    engine, known = AnotherEngine(), engines.known()
+    monkeypatch.setattr(engines, "known", lambda: [*known, engine])
+    return engine
+
+
+def test_a_request_is_made_of_the_engine_that_the_round_names_and_answered_by_it(another, states) -> None:
+    inference_id = ask_for_inference(engine="another")
+    assert another.asked == ["predict labelloop-v1"] and heard(states) == []
+    assert hear(notice(inference_id)) == [] and heard(states) == [("send_task_success", "t1")]
+
+
+def test_a_request_that_an_earlier_attempt_made_is_answered_by_its_engine(another, states) -> None:
+    ask_for_inference(engine="another")
+    ask_for_inference(token="t2", engine="another")
+    assert another.asked == ["predict labelloop-v1"] and heard(states) == [("send_task_success", "t2")]
+
+
+def test_the_engine_of_a_version_deploys_it_and_says_how_its_endpoint_does(another, states) -> None:
+    immutable.create_json(f"models/{MODEL}/card.json", {"engine": "another"})
+    name = ask_for_deployment()["endpoint"]
+    assert another.asked == [f"deploy {name}"] and heard(states) == [("send_task_success", "t1")]
+    crown()
+    champion = models.champion()
+    models.flip(champion, {**champion.value, "engine": "another"})
+    assert status.champion()["state"] == "Answers At Once"

@@ -33,7 +33,7 @@ def planted(house: Path, path: str, line: str) -> list[str]:
         found = ports.check(Project(house))
     finally:
         file.unlink() if before is None else file.write_text(before)
-    assert all(finding.where.startswith(f"functions/{path}:") for finding in found)
+    assert all(finding.where.startswith(f"functions/{path}") for finding in found)
     return [finding.what for finding in found]
 
 
@@ -113,6 +113,28 @@ def test_a_service_that_trains_serves_or_asks_people_is_asked_in_its_room_only(h
     assert planted(house, "judge_batch.py", 'return aws.client("s3")') == []
     for other in (f'return client("{service}")', f'return boto3.resource(service_name="{service}")'):
         assert len(planted(house, "judge_batch.py", other)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from labelloop.engines import endpoints",
+        "from labelloop.engines.endpoints import answered",
+        "import labelloop.engines.yolo",
+        "from labelloop.people import ground_truth, jobs",
+    ],
+)
+def test_what_one_kind_is_made_of_is_imported_in_its_room_only(house, line) -> None:
+    (told,) = planted(house, "judge_batch.py", line)
+    assert "of which one kind is made" in told and "engines.of(" in told
+    assert planted(house, "labelloop/people/ground_truth.py", line) == []
+    assert planted(house, "judge_batch.py", "from labelloop.engines import models, training") == []
+    command = house / "cli" / "late.py"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(line + "\n")
+    (found,) = ports.check(Project(house))
+    command.unlink()
+    assert found.where == "cli/late.py"
 
 
 def test_a_new_task_and_a_new_policy_are_covered_by_their_names(house) -> None:

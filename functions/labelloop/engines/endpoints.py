@@ -5,14 +5,12 @@ Contracts: CreateModel, CreateEndpointConfig, CreateEndpoint (SageMaker); Regist
 asynchronous endpoint".
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from labelloop.contracts import naming
 from labelloop.contracts.settings import Settings
-from labelloop.engines import models
 from labelloop.pictures.stored import Limits, rendition_bytes
 from labelloop.store import aws, storage
 from labelloop.store.callbacks import Callback, Outcome
@@ -186,18 +184,6 @@ def names(prefix: str) -> list[str]:
         for entry in page["Endpoints"]
         if naming.is_endpoint(prefix, entry["EndpointName"])
     ]
-
-
-def serving(prefix: str) -> list[str]:
-    """The champion's endpoint, then its predecessor's; empty without a champion."""
-    champion = models.champion()
-    versions = [champion.value["version"], champion.value["previous"]] if champion else []
-    return [naming.endpoint(prefix, version) for version in versions if version]
-
-
-def asked(waiting: Iterable[Callback]) -> set[str]:
-    """Endpoints that open requests wait for."""
-    return {str(row.details["endpoint"]) for row in waiting if row.kind == "inference" and "endpoint" in row.details}
 
 
 def _resource(name: str) -> str:

@@ -22,6 +22,13 @@ def champion() -> Pointer | None:
     return storage.read_pointer(CHAMPION)
 
 
+def serving(prefix: str) -> list[str]:
+    """The champion's endpoint, then its predecessor's; empty without a champion."""
+    pointer = champion()
+    known = [pointer.value["version"], pointer.value["previous"]] if pointer else []
+    return [naming.endpoint(prefix, each) for each in known if each]
+
+
 def versions() -> list[str]:
     """Every version that exists, oldest first."""
     pages = (

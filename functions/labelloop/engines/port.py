@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from labelloop.contracts.events import Kinds
 
 if TYPE_CHECKING:
-    from labelloop.store.callbacks import Outcome
+    from labelloop.engines.model_descriptions import ModelDescription
+    from labelloop.engines.training import Scores
+    from labelloop.store.callbacks import Callback, Outcome
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,16 @@ class Engine(Protocol):
         """How the training ended, {"model_uri", "output_uri"}; None while it goes on."""
         ...
 
+    def scores(self, output_uri: str) -> Scores:
+        """What a training measured on the judge images. Raises InvalidInputError where that cannot be read."""
+        ...
+
+    def model(self, model_uri: str) -> tuple[bytes, ModelDescription]:
+        """What a training made, or people give to begin with: what is kept of it, and what it is. Raises
+        InvalidInputError where that cannot be read.
+        """
+        ...
+
     def deploy(self, endpoint: str, version: str) -> bool:
         """Begins to make the endpoint. False: an earlier attempt did, or may have."""
         ...
@@ -73,12 +85,20 @@ class Engine(Protocol):
         """Of a champion to be: as many instances as wait for it to look, and none where nobody waits."""
         ...
 
+    def state(self, endpoint: str) -> str:
+        """How its service calls the state it is in; empty where there is no such endpoint."""
+        ...
+
     def trouble(self, endpoint: str) -> str:
         """Why the endpoint takes no requests now, and what to do; empty where it does."""
         ...
 
     def predict(self, request: Request) -> Asked:
         """Asks; the answer comes later."""
+        ...
+
+    def answered(self, asked: Callback) -> Outcome | None:
+        """What came of the request that this row remembers, {"output_uri"}; None while nothing has."""
         ...
 
     def trainings(self, prefix: str) -> list[str]:

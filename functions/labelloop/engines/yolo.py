@@ -7,9 +7,11 @@ from typing import Literal
 from labelloop.contracts.events import Kinds
 from labelloop.contracts.settings import settings
 from labelloop.engines import base_weights, container_images, endpoints, training
+from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.engines.port import Asked, Request, Training
+from labelloop.engines.training import Scores
 from labelloop.store import aws, immutable, storage
-from labelloop.store.callbacks import Outcome
+from labelloop.store.callbacks import Callback, Outcome
 
 name = "yolo"
 events: Kinds = {
@@ -40,6 +42,14 @@ def trained(job: str) -> Outcome | None:
     return training.ended(job)
 
 
+def scores(output_uri: str) -> Scores:
+    return training.read_scores(output_uri)
+
+
+def model(model_uri: str) -> tuple[bytes, ModelDescription]:
+    return training.read_model(model_uri)
+
+
 def deploy(endpoint: str, version: str) -> bool:
     """Never newly begun: the endpoint of an earlier attempt may be in service already, and then no event will come."""
     _archive(version)
@@ -55,6 +65,10 @@ def deployed(endpoint: str) -> Outcome | None:
 
 def scale(endpoint: str) -> None:
     endpoints.scale(endpoint, settings().max_instances)
+
+
+def state(endpoint: str) -> str:
+    return endpoints.state(endpoint)
 
 
 def trouble(endpoint: str) -> str:
@@ -76,6 +90,10 @@ def predict(request: Request) -> Asked:
         InvocationTimeoutSeconds=knobs.invocation_timeout_seconds,
     )
     return Asked(answer["OutputLocation"], answer.get("FailureLocation", ""))
+
+
+def answered(asked: Callback) -> Outcome | None:
+    return endpoints.answered(asked)
 
 
 def trainings(prefix: str) -> list[str]:

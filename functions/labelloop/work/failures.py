@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.settings import settings
-from labelloop.engines import endpoints
+from labelloop.engines import models
 from labelloop.store import callbacks, ledger, notices, training_lock
 from labelloop.store.callbacks import Callback
 from labelloop.store.observability import count, logger
@@ -68,7 +68,7 @@ def remove_unpromoted_endpoint(model_version: str) -> None:
     prefix = settings().resource_prefix
     name = naming.endpoint(prefix, model_version)
     waiting, strange = callbacks.open_and_strange()
-    if strange or name in endpoints.serving(prefix) or name in endpoints.asked(waiting):
+    if strange or name in models.serving(prefix) or name in outside.asked(waiting):
         return
     try:
         for engine in engines.known():

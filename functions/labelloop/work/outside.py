@@ -5,12 +5,12 @@ The kinds of work are inference, labeling, training and deployment; `external_id
 endpoint. Events are hints: what became of the work, the object in S3 or Describe tells.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labelloop import engines, people
 from labelloop.contracts import events
-from labelloop.engines import Engine, endpoints
+from labelloop.engines import Engine
 from labelloop.people import Backend
 from labelloop.store import callbacks
 from labelloop.store.callbacks import Callback, Outcome
@@ -63,7 +63,7 @@ def ended(callback: Callback) -> Outcome | None:
     """What became of the work; None while it goes on."""
     match callback.kind:
         case "inference":
-            return endpoints.answered(callback)
+            return engine(callback).answered(callback)
         case "labeling":
             return backend(callback).ended(callback.external_id)
         case "training":
@@ -74,13 +74,18 @@ def ended(callback: Callback) -> Outcome | None:
 
 
 def engine(callback: Callback) -> Engine:
-    """What trains or serves it; version 0.1 noted none."""
+    """What trains or serves it, or looks at the images; version 0.1 noted none."""
     return engines.of(callback.details.get("engine", "yolo"))
 
 
 def backend(callback: Callback) -> Backend:
     """What asks people; version 0.1 noted none."""
     return people.of(callback.details.get("backend", "ground-truth"))
+
+
+def asked(waiting: Iterable[Callback]) -> set[str]:
+    """Endpoints that open requests wait for."""
+    return {str(row.details["endpoint"]) for row in waiting if row.kind == "inference" and "endpoint" in row.details}
 
 
 def changed(event: Any) -> tuple[str, str]:
