@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.skeletons import Skeleton
 
 CLASSES = ("driver", "person")
 NAMES = ("nose", "left eye", "right eye", "neck", "mouth")
@@ -23,16 +24,8 @@ class Peopled:
     people: tuple[Person, ...] | None
 
 
-@dataclass(frozen=True)
-class Marked:
-    """What similarity asks of a skeleton."""
-
-    names: tuple[str, ...]
-    sigmas: tuple[float, ...]
-
-
 def skeleton(sigmas=SIGMAS, names=NAMES):
-    return Marked(tuple(names), tuple(sigmas))
+    return Skeleton(tuple(names), (), (), tuple(sigmas))
 
 
 def person(label, box, places, area=None):

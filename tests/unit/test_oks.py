@@ -23,6 +23,7 @@ from coco_people import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
 from labelloop.tasks.average_precision import COCO_THRESHOLDS
@@ -98,11 +99,8 @@ def photographs(document):
                 for name, (x, y, v) in zip(names, triples, strict=True)
             ]
             predictions[ref].append(SeenPerson(sure, tuple(guess)))
-    of_names = [0.026, 0.025, 0.025, 0.035, 0.035, *[0.079] * 2, *[0.072] * 2, *[0.062] * 2, *[0.107] * 2]
-    of_names += [0.087] * 2 + [0.089] * 2
-    marked = skeleton(of_names, names)
     found = [predicted(ref, people) for ref, people in predictions.items()]
-    return found, [Peopled(ref, tuple(people)) for ref, people in truths.items()], crowds, marked
+    return found, [Peopled(ref, tuple(people)) for ref, people in truths.items()], crowds, skeletons.PRESETS["coco-17"]
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.1])

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import KeyPoint, Person, SeenPerson, SeenPoint
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks.average_precision import COCO_THRESHOLDS, ByClass, Compared, images_by_class, mean_over_classes
 from labelloop.tasks.quality import Predictions, by_confidence
 
@@ -26,18 +27,6 @@ SMALLEST_AREA = sys.float_info.epsilon
 
 Crowds = Mapping[str, Sequence[Person]]
 AnyPerson = TypeVar("AnyPerson", Person, SeenPerson)
-
-
-class Skeleton(Protocol):
-    """The names of the points, and beside each how far people's own placings scatter, as a share of the root of the
-    person's area (COCO's sigma).
-    """
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    @property
-    def sigmas(self) -> Sequence[float]: ...
 
 
 class PeopleTruth(Protocol):
