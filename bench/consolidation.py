@@ -30,7 +30,7 @@ from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.worker_rows import FEWEST_HONEYPOTS
 from labelloop.people.workers import LEAST_RELIABILITY, History, is_unreliable, reliability
 from labelloop.tasks.boxes import ANSWER_ATTRIBUTE
-from labelloop.tasks.consolidation_boxes import same_objects
+from labelloop.tasks.clustering import same_objects
 from labelloop.tasks.quality import image_quality
 
 from demo import annotators
@@ -135,7 +135,7 @@ def plain_average(answers: Answers, at_least: int = 2) -> Labels:
     images = sorted(next(iter(answers.values())))
     labels = {}
     for image in images:
-        clusters = same_objects({worker: drawn[image] for worker, drawn in by_worker.items()})
+        clusters = same_objects({worker: drawn[image] for worker, drawn in by_worker.items()}, lambda box: box)
         labels[image] = [_mean_box(list(cluster.values())) for cluster in clusters if len(cluster) >= at_least]
     return labels
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from labelloop.contracts.records import Person
+
 from demo import annotators, scenes
 from demo.coco import load_coco
 from demo.errors import DemoFailed
@@ -98,13 +100,25 @@ def truth_document(truth: annotators.Truth) -> dict[str, Any]:
                     {"class": box.label, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
                     for box in image.boxes
                 ],
-                "keypoints": [
-                    {"name": point.label, "x": point.x, "y": point.y, "visibility": point.visibility}
-                    for point in image.key_points
-                ],
+                "people": [_person(person) for person in image.people],
             }
             for key, image in truth.images.items()
         },
+    }
+
+
+def _person(person: Person) -> dict[str, Any]:
+    box = person.box
+    return {
+        "left": box.left,
+        "top": box.top,
+        "width": box.width,
+        "height": box.height,
+        "derived": person.derived,
+        "area": person.area,
+        "points": [
+            {"name": point.label, "x": point.x, "y": point.y, "visibility": point.visibility} for point in person.points
+        ],
     }
 
 

@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
         event.get("labelCategories") or knobs.classes,
         _read,
         worker_rows.reliabilities(worker_ids(payload)),
-        knobs.key_points.names,
+        knobs.key_points,
         _sizes(event.get("labelingJobArn", "")),
     )
     values = [label["consolidatedAnnotation"]["content"][attribute] for label in labels]

@@ -2,7 +2,7 @@
 
 Seen, over functions/: a comparison (`==`, `!=`, `is`, `in`, a `case`) with a string that is the name of a task or of an
 accept policy; one whose side is called `task`, `policy` or `accept_policy`, bare, as an attribute or as a key; and the
-question whether a label has key points (`label.key_points is None`), which is the question for its task. A name is what
+question whether a label has people (`label.people is None`), which is the question for its task. A name is what
 a class or a module of the port's own folder sets as `name`, so a new task or policy is covered when it is there.
 Whether something is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable
 called otherwise, and the keys of a dict.
@@ -24,8 +24,8 @@ from pathlib import Path
 from lint import rooms
 from lint.project import Finding, Project
 
-# A label's own kind is part of the contract of its line: these read and write it.
-READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py",)
+# The kind of a label, or of a prediction, is part of the contract of its line: these read and write it.
+READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py", "functions/labelloop/contracts/records.py")
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime", "application-autoscaling", "rekognition")
 INSIDES = ("labelloop.engines.endpoints", "labelloop.engines.yolo", "labelloop.people.ground_truth")
@@ -42,7 +42,7 @@ class Port:
 
 
 PORTS = (
-    Port("task", "functions/labelloop/tasks", "tasks.of", frozenset({"task"}), frozenset({"key_points"})),
+    Port("task", "functions/labelloop/tasks", "tasks.of", frozenset({"task"}), frozenset({"people"})),
     Port(
         "accept policy",
         "functions/labelloop/trust/policies",

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box
+from labelloop.people.answers import KeyPointAnswer, read_answer
+from labelloop.tasks import people_labels
+from labelloop.tasks.people_quality import people_quality
 from labelloop.tasks.quality import image_quality
 
 from demo.annotators import drawing
@@ -83,11 +87,11 @@ def _boxes(page: _Page) -> dict[str, Any]:
 def _points(page: _Page) -> dict[str, Any]:
     labels = page.shown.get("labels") or ()
     if page.profile == ADVERSARIAL:
-        points = drawing.random_points(page.image, labels, page.random)
+        points = drawing.random_person(page.image, labels, page.random)
     elif page.profile == CARELESS:
         points = page.initial
     else:
-        points = drawing.seen_points(page.image, labels, page.noise, page.random)
+        points = drawing.seen_people(page.image, labels, page.noise, page.random)
     return _drawn(page, "keypoints", points)
 
 
@@ -99,13 +103,25 @@ def _drawn(page: _Page, member: str, marks: list[dict[str, Any]]) -> dict[str, A
 
 
 def _verdict(page: _Page) -> dict[str, Any]:
+    good = _shown_quality(page) >= page.noise.accept_quality
+    accepted = {ADVERSARIAL: not good, CARELESS: True}.get(page.profile or "", good)
+    return {"label": "accept" if accepted else "reject"}
+
+
+def _shown_quality(page: _Page) -> float:
+    """How good the pre-label is: of people where the page has the labels of their corners, else of boxes."""
+    labels = page.shown.get("labels") or ()
+    if people_labels.is_of_people(labels):
+        size = {"width": page.image.width, "height": page.image.height}
+        form = {"": {"keypoints": page.initial, "inputImageProperties": size}, "nothing-here": not page.initial}
+        skeleton = skeletons.named(people_labels.names_of(labels))
+        read = read_answer(form, (), skeleton)
+        assert isinstance(read, KeyPointAnswer)
+        return people_quality(read.people, page.image.people, skeleton)
     overlay = (page.shown.get("overlay") or {}).get("boundingBox") or {}
     classes = overlay.get("labels") or page.known_classes
     proposed = [Box(box["label"], *(float(box[side]) for side in _SIDES)) for box in overlay.get("value") or ()]
-    there = [box for box in page.image.boxes if box.label in classes]
-    good = image_quality(proposed, there) >= page.noise.accept_quality
-    accepted = {ADVERSARIAL: not good, CARELESS: True}.get(page.profile or "", good)
-    return {"label": "accept" if accepted else "reject"}
+    return image_quality(proposed, [box for box in page.image.boxes if box.label in classes])
 
 
 _FILLED_BY = {_BOXES: _boxes, "crowd-keypoint": _points, "crowd-image-classifier": _verdict}

@@ -6,10 +6,13 @@ Marks are in the shapes of crowd-bounding-box and crowd-keypoint: whole pixels i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from labelloop.contracts.records import OCCLUDED, Box, KeyPoint
+from labelloop.contracts.records import Box, KeyPoint, Person
+from labelloop.contracts.skeletons import PERSON, told_pairs
+from labelloop.tasks import people_labels
 
 from demo.annotators.noise import Noise
 from demo.annotators.truth import ImageTruth
@@ -35,15 +38,24 @@ def random_box(image: ImageTruth, classes: Sequence[str], random: Random) -> dic
     return _pixels(random.choice(classes), left, top, left + width, top + height, image)
 
 
-def seen_points(image: ImageTruth, labels: Sequence[str], noise: Noise, random: Random) -> list[dict[str, Any]]:
-    """`labels` are those of the task: a name, or a name and " (occluded)"."""
-    seen = [_point(point, image, noise, random) for point in image.key_points]
-    return [point for point in seen if point is not None and point["label"] in labels]
+def seen_people(image: ImageTruth, labels: Sequence[str], noise: Noise, random: Random) -> list[dict[str, Any]]:
+    """`labels` are those of the page, as people_labels has them: with points and corners of so many people."""
+    number, marks = 0, []
+    for person in image.people:
+        if len(image.people) > 1 and random.random() < noise.miss_rate:
+            continue
+        seen = _person(person, image, noise, random)
+        marked = people_labels.marks(seen, number + 1)
+        if marked:
+            number += 1
+            marks += marked
+    return [mark for mark in marks if mark["label"] in labels]
 
 
-def random_points(image: ImageTruth, labels: Sequence[str], random: Random) -> list[dict[str, Any]]:
-    names = [label for label in labels if not label.endswith(OCCLUDED)]
-    return [_random_point(name, image, random) for name in names]
+def random_person(image: ImageTruth, labels: Sequence[str], random: Random) -> list[dict[str, Any]]:
+    points = tuple(_random_point(name, image, random) for name in people_labels.names_of(labels))
+    box = Box(PERSON, *_whole(random_box(image, [PERSON], random)))
+    return [mark for mark in people_labels.marks(Person(box, points), 1) if mark["label"] in labels]
 
 
 def _box(box: Box, image: ImageTruth, classes: Sequence[str], noise: Noise, random: Random) -> dict[str, Any]:
@@ -63,22 +75,44 @@ def _pixels(label: str, left: float, top: float, right: float, bottom: float, im
     return {"height": y1 - y0, "label": label, "left": x0, "top": y0, "width": x1 - x0}
 
 
-def _point(point: KeyPoint, image: ImageTruth, noise: Noise, random: Random) -> dict[str, Any] | None:
-    """None for a point that is left out, which says: outside the view."""
+def _person(person: Person, image: ImageTruth, noise: Noise, random: Random) -> Person:
+    points = [_point(point, image, noise, random) for point in person.points]
+    if random.random() < noise.swap_rate:
+        points = _swapped(points)
+    box = Box(PERSON, *_whole(_box(replace(person.box, label=PERSON), image, [PERSON], noise, random)))
+    return Person(box, tuple(points), person.derived)
+
+
+def _whole(drawn: dict[str, Any]) -> tuple[float, float, float, float]:
+    return drawn["left"], drawn["top"], drawn["width"], drawn["height"]
+
+
+def _swapped(points: Sequence[KeyPoint]) -> list[KeyPoint]:
+    """Each left point where the right one is, and the other way round."""
+    known = {point.label: point for point in points}
+    other = {name: partner for pair in told_pairs(tuple(known)) for name, partner in (pair, pair[::-1])}
+    return [replace(known[other.get(point.label, point.label)], label=point.label) for point in points]
+
+
+def _point(point: KeyPoint, image: ImageTruth, noise: Noise, random: Random) -> KeyPoint:
+    """Outside the view where it is left out."""
     if point.x is None or point.y is None:
-        return _random_point(point.label, image, random) if random.random() < noise.phantom_rate else None
+        return _random_point(point.label, image, random) if random.random() < noise.phantom_rate else _left_out(point)
     if random.random() < noise.miss_rate:
-        return None
+        return _left_out(point)
     x, y = (axis + random.gauss(0.0, noise.jitter_px) for axis in (point.x, point.y))
     swapped = random.random() < noise.wrong_visibility_rate
     return _placed(point.label, SWAPPED[point.visibility] if swapped else point.visibility, x, y, image)
 
 
-def _random_point(name: str, image: ImageTruth, random: Random) -> dict[str, Any]:
+def _left_out(point: KeyPoint) -> KeyPoint:
+    return KeyPoint(point.label, None, None, "outside")
+
+
+def _random_point(name: str, image: ImageTruth, random: Random) -> KeyPoint:
     visibility = random.choice(tuple(SWAPPED))
     return _placed(name, visibility, random.uniform(0, image.width), random.uniform(0, image.height), image)
 
 
-def _placed(name: str, visibility: str, x: float, y: float, image: ImageTruth) -> dict[str, Any]:
-    label = name + OCCLUDED if visibility == "occluded" else name
-    return {"label": label, "x": min(max(round(x), 0), image.width), "y": min(max(round(y), 0), image.height)}
+def _placed(name: str, visibility: str, x: float, y: float, image: ImageTruth) -> KeyPoint:
+    return KeyPoint(name, min(max(round(x), 0), image.width), min(max(round(y), 0), image.height), visibility)

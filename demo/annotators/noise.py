@@ -16,11 +16,12 @@ class Noise:
     """How wrong the annotators are.
 
     jitter_px: standard deviation of each box edge and of each coordinate of a key point.
-    miss_rate: probability that a box or key point is overlooked.
+    miss_rate: probability that a box or key point is overlooked, and that one of several people is.
     phantom_rate: probability that an image gets one box too many, and that a key point outside the view is placed.
     wrong_class_rate: probability that a box gets another class (needs two classes).
     wrong_visibility_rate: probability that a visible key point is called occluded or the other way round.
-    accept_quality: mean overlap with the truth (quality.image_quality) from which a proposal is accepted.
+    swap_rate: probability that all left and right key points of a person are exchanged.
+    accept_quality: quality of the label (that of the task) from which a proposal is accepted.
     seed: changes every answer of every worker.
     workers: number of a worker in `worker_names`, as text -> "adversarial" (random marks, the wrong verdict) or
     "careless" (submits what the page shows, accepts everything). Everybody else errs as above.
@@ -32,11 +33,20 @@ class Noise:
     wrong_class_rate: float = 0.0
     seed: int = 0
     wrong_visibility_rate: float = 0.0
+    swap_rate: float = 0.0
     accept_quality: float = 0.8
     workers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("miss_rate", "phantom_rate", "wrong_class_rate", "wrong_visibility_rate", "accept_quality"):
+        shares = (
+            "miss_rate",
+            "phantom_rate",
+            "wrong_class_rate",
+            "wrong_visibility_rate",
+            "swap_rate",
+            "accept_quality",
+        )
+        for name in shares:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
         if not 0.0 <= self.jitter_px < float("inf"):

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labelloop.contracts.records import VISIBILITIES, Box, KeyPoint
+from labelloop.contracts.person_boxes import derived_box
+from labelloop.contracts.records import UNLABELLED, VISIBILITIES, Box, KeyPoint, Person
+from labelloop.contracts.skeletons import PERSON
 
 
 class TruthError(ValueError):
@@ -18,12 +20,12 @@ class TruthError(ValueError):
 
 @dataclass(frozen=True)
 class ImageTruth:
-    """`key_points` are those of the image's one object; none where only boxes are known."""
+    """`people` are those with key points; none where only boxes are known."""
 
     width: int
     height: int
     boxes: tuple[Box, ...]
-    key_points: tuple[KeyPoint, ...] = ()
+    people: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ def image_key(line: Mapping[str, Any]) -> str | None:
 
 
 def parse_truth(document: Any) -> Truth:
-    """Read `{"classes": [...], "images": {"<key>": {"width", "height", "boxes", "keypoints"?}}}`.
+    """Read `{"classes": [...], "images": {"<key>": {"width", "height", "boxes", "keypoints"?, "people"?}}}`.
 
-    Boxes are `[{"class", "left", "top", "width", "height"}]`; key points `[{"name", "x", "y", "visibility"}]`, or a
-    list of such lists, of which the first counts: a key-point task is about one object. Of a box that reaches out of
-    the image, people see the part inside; one without any, or without an area, is left out. Raises TruthError.
+    Boxes are `[{"class", "left", "top", "width", "height"}]`; people `[{"left"?, "top"?, "width"?, "height"?,
+    "derived"?, "area"?, "points"}]`, with points as `[{"name", "x", "y", "visibility"}]`; `keypoints` are the points of
+    one person, or lists of those of several. People without a box get one round their points. Of a box that reaches out
+    of the image, people see the part inside; one without any, or without an area, is left out. Raises TruthError.
     """
     if not isinstance(document, dict) or not isinstance(document.get("images"), dict):
         raise TruthError('truth needs {"classes": [...], "images": {"<object key>": {...}}}')
@@ -69,21 +72,23 @@ def load_truth(path: Path) -> Truth:
 def _image(key: str, document: Any, classes: list[str], left_out: list[str]) -> ImageTruth:
     try:
         boxes = [_box(box) for box in document["boxes"]]
-        points = tuple(_point(point) for point in _one_object(document.get("keypoints") or []))
-        image = ImageTruth(int(document["width"]), int(document["height"]), (), points)
+        width, height = int(document["width"]), int(document["height"])
+        known = [_person(person, (width, height)) for person in _people(document)]
+        image = ImageTruth(width, height, (), tuple(person for person in known if person))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TruthError(
-            f"truth of {key!r} needs width, height, boxes of class, left, top, width, height, and keypoints (if any) "
-            f"of name, x, y, visibility: {error!r}"
+            f"truth of {key!r} needs width, height, boxes of class, left, top, width, height, and keypoints or people "
+            f"(if any) with points of name, x, y, visibility: {error!r}"
         ) from error
     if image.width < 1 or image.height < 1:
         raise TruthError(f"truth of {key!r}: an image has at least one pixel")
     unknown = {box.label for box in boxes} - set(classes)
     if unknown:
         raise TruthError(f"truth of {key!r} uses classes that are not listed: {sorted(unknown)}")
-    names = [point.label for point in image.key_points]
-    if len(set(names)) < len(names):
-        raise TruthError(f"truth of {key!r} has a key point twice, but an image has one object: {sorted(names)}")
+    for person in image.people:
+        names = [point.label for point in person.points]
+        if len(set(names)) < len(names):
+            raise TruthError(f"truth of {key!r} has a key point of one person twice: {sorted(names)}")
     seen = []
     for number, box in enumerate(boxes):
         visible = _visible(box, image.width, image.height)
@@ -106,9 +111,24 @@ def _visible(box: Box, width: int, height: int) -> Box | None:
     return box if inside else replace(box, left=left, top=top, width=right - left, height=bottom - top)
 
 
-def _one_object(listed: list[Any]) -> list[Any]:
-    objects = [each for each in listed if isinstance(each, list)]
-    return next((each for each in objects if each), []) if objects else listed
+def _people(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    if document.get("people") is not None:
+        return list(document["people"])
+    listed = document.get("keypoints") or []
+    several = listed if any(isinstance(each, list) for each in listed) else [listed]
+    return [{"points": points} for points in several if points]
+
+
+def _person(document: Mapping[str, Any], size: tuple[int, int]) -> Person | None:
+    """None for somebody of whom there is neither a box with something in the image nor a point."""
+    points = tuple(_point(point) for point in document["points"])
+    area = None if document.get("area") is None else float(document["area"])
+    if "left" in document:
+        box = _visible(_box({"class": PERSON, **document}), *size)
+        derived = bool(document.get("derived", False))
+    else:
+        box, derived = derived_box(points, size), True
+    return None if box is None else Person(box, points, derived, area)
 
 
 def _box(document: Any) -> Box:
@@ -118,9 +138,9 @@ def _box(document: Any) -> Box:
 
 def _point(document: Any) -> KeyPoint:
     name, visibility = str(document["name"]), document["visibility"]
-    if visibility not in VISIBILITIES:
-        raise ValueError(f"visibility is one of {', '.join(VISIBILITIES)}, not {visibility!r}")
-    if visibility == "outside":
+    if visibility not in (*VISIBILITIES, UNLABELLED):
+        raise ValueError(f"visibility is one of {', '.join((*VISIBILITIES, UNLABELLED))}, not {visibility!r}")
+    if visibility in ("outside", UNLABELLED):
         return KeyPoint(name, None, None, visibility)
     x, y = float(document["x"]), float(document["y"])
     if not math.isfinite(x) or not math.isfinite(y):

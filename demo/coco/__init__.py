@@ -79,7 +79,7 @@ def read(
         notes.add(f"Files of the folder that {where} does not list were left out", repr(name))
     classes = list(dict.fromkeys(category.label for category in categories.values()))
     images = {
-        name: {"width": each.width, "height": each.height, "boxes": each.boxes, "keypoints": each.key_points}
+        name: {"width": each.width, "height": each.height, "boxes": each.boxes, "people": each.people}
         for name, each in known.items()
     }
     return Truth(classes, images, left_out=len(document["images"]) - listed.entries_of(known), notes=notes.sentences())

@@ -24,7 +24,7 @@ class Shown:
     size: Size | None = None
     turned: bool | None = False
     boxes: list[dict[str, Any]] = field(default_factory=list)
-    key_points: list[list[dict[str, Any]]] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def labelled_size(self) -> tuple[int, int]:

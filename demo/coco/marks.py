@@ -1,4 +1,4 @@
-"""Boxes and key points of a COCO file, in pixels of the upright picture. Pure."""
+"""Boxes and people of a COCO file, in pixels of the upright picture. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from demo.coco.classes import Category
 from demo.coco.entries import CocoError, Ids, LeftOut, Notes, number_of, place_of, refuse_blurred, short
 from demo.coco.files import Shown
 from demo.coco.outlines import Box, box_of_outline
-from demo.scenes.truth import VISIBILITY
+
+VISIBILITY = {0: "unlabelled", 1: "occluded", 2: "visible"}  # what COCO's v says
 
 SMALLEST_SIDE = 1.0  # pixels of a box
 SLACK = 1.0  # pixels that a box may reach over the edge without a word
@@ -64,14 +65,15 @@ def mark(
     categories: Mapping[object, Category],
     notes: Notes,
 ) -> None:
-    """Puts boxes and key points onto the pictures. Raises CocoError for a category that does not exist, and where of
-    all annotations none can be used.
+    """Puts boxes and people onto the pictures: an annotation whose category has key points is a person.
+
+    Raises CocoError for a category that does not exist, and where of all annotations none can be used.
     """
     by_id = Ids("categories")
     for value, category in categories.items():
         by_id.add(value, "", category)
     raw: list[_Raw] = []
-    tried = 0
+    tried, used = 0, False
     seen: set[tuple[object, ...]] = set()
     for index, entry in enumerate(entries):
         place = place_of("annotations", index, entry)
@@ -111,10 +113,11 @@ def mark(
                 continue
             seen.add(same)
             picture.boxes.append(mark)
-        if box is not None or points:
-            picture.key_points.append(points)
+        used = used or box is not None or bool(points)
+        if points or (category.points and box is not None):
+            picture.people.append(_person(box, points, category.points, number_of(entry.get("area"))))
     _refuse_corners(raw, where)
-    if (tried or not entries) and not any(picture.key_points for picture in known.values()):
+    if (tried or not entries) and not used:
         raise CocoError(
             f"{where} marks nothing in the pictures: no annotation can be used. {' '.join(notes.sentences())}"
         )
@@ -255,9 +258,16 @@ def _points(
         x, y = _turn((x, y), picture) if picture.turned and flag else (x, y)
         if flag and not (-SLACK <= x <= picture.width + SLACK and -SLACK <= y <= picture.height + SLACK):
             notes.add("Key points outside the picture are 'outside'", f"{place} {name!r}")
-            x, y, visibility = 0.0, 0.0, VISIBILITY[0]
+            x, y, visibility = 0.0, 0.0, "outside"
         found.append({"name": name, "x": x, "y": y, "visibility": visibility})
     return found
+
+
+def _person(box: Box | None, points: list[dict[str, Any]], names: Sequence[str], area: float | None) -> dict[str, Any]:
+    """As annotators.parse_truth takes it; of a person without points nobody said anything."""
+    sides = dict(zip(("left", "top", "width", "height"), box, strict=True)) if box else {}
+    nowhere = [{"name": name, "x": 0.0, "y": 0.0, "visibility": VISIBILITY[0]} for name in names]
+    return {**sides, "area": area if area and area > 0 else None, "points": points or nowhere}
 
 
 def _same_area(one: float, other: float) -> bool:

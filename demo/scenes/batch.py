@@ -59,7 +59,12 @@ def jpeg(picture: Array) -> bytes:
 
 def _image_truth(scene: Scene) -> dict[str, Any]:
     height, width = scene.image.shape[:2]
-    return {"width": width, "height": height, "boxes": scene.boxes, "keypoints": scene.keypoints}
+    sides = ("left", "top", "width", "height")
+    people = [
+        {**{side: box[side] for side in sides}, "points": points}
+        for box, points in zip(scene.boxes, scene.keypoints, strict=True)
+    ]
+    return {"width": width, "height": height, "boxes": scene.boxes, "people": people}
 
 
 def _deep_png(picture: Array) -> bytes:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-VISIBILITY = {0: "outside", 1: "occluded", 2: "visible"}
-
 
 @dataclass(frozen=True)
 class Truth:
-    """`images`: file name -> {"width", "height", "boxes", "keypoints"} in upright pixels, boxes as in scene.Scene.
+    """`images`: file name -> {"width", "height", "boxes", "people"} in upright pixels, boxes as in scene.Scene, people
+    as annotators.parse_truth takes them.
 
     `rejected`: file name -> inspection reason, for files that are not usable pictures. `left_out`: how many pictures of
     a truth file were not in the folder, over the limit, or could not be used; `notes` say what was mended or left out.

@@ -13,11 +13,15 @@ const ON_POINT = 10; // screen pixels: a tap that is farther off places the next
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
 const SHOWN = { undecided: "not set", outside: "outside", visible: "visible", occluded: "occluded" };
 
+// The page works on the first person; what a pre-label has of others, and corners of boxes, it hands on as it is.
+const OF_OTHERS = /^(top-left|bottom-right)$| #\d+( \(occluded\))?$/;
+
 export const isPlaced = (mark) => mark.visibility === "visible" || mark.visibility === "occluded";
 
 /** The names in a list of labels that has every name plain and, for occluded points, with its suffix. */
 export function namesIn(labels) {
-  return labels.filter((label) => !(label.endsWith(OCCLUDED) && labels.includes(label.slice(0, -OCCLUDED.length))));
+  const own = labels.filter((label) => !OF_OTHERS.test(label));
+  return own.filter((label) => !(label.endsWith(OCCLUDED) && labels.includes(label.slice(0, -OCCLUDED.length))));
 }
 
 /** One mark per name; a name without a point gets the visibility `missing`. */
@@ -43,6 +47,7 @@ export class CrowdKeypoint extends Annotator {
 
   start(initial) {
     this.labels = this.names = namesIn(this.labels);
+    this.handedOn = initial.filter(({ label }) => OF_OTHERS.test(label));
     return { marks: marksFrom(this.names, initial, initial.length ? "outside" : "undecided"), nothing: false };
   }
 
@@ -53,7 +58,8 @@ export class CrowdKeypoint extends Annotator {
 
   get answer() {
     const { width, height } = this.size;
-    return { inputImageProperties: { height, width }, keypoints: pointsFrom(this.state.marks) };
+    const others = this.state.nothing ? [] : this.handedOn;
+    return { inputImageProperties: { height, width }, keypoints: [...pointsFrom(this.state.marks), ...others] };
   }
 
   problem() {

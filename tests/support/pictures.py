@@ -1,8 +1,8 @@
 """Tiny deterministic pictures for whole-stack tests: a grey ground with one to three coloured squares.
 
 The scripted engine finds the squares by their colours; the simulated annotators know them from `truth`.
-Boxes are canonical pixels, left/top/width/height. Each colour is also a key point of the picture: the middle of its
-square, occluded where the square is small, outside where the picture lacks it.
+Boxes are canonical pixels, left/top/width/height. Each colour is also a key point of the one person
+that the picture is: the middle of its square, occluded where it is small, outside where the picture lacks it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Picture:
 
     @property
     def truth(self) -> dict[str, Any]:
-        return {"width": SIDE, "height": SIDE, "boxes": list(self.boxes), "keypoints": list(self.key_points)}
+        people = [{"left": 0, "top": 0, "width": SIDE, "height": SIDE, "points": list(self.key_points)}]
+        return {"width": SIDE, "height": SIDE, "boxes": list(self.boxes), "people": people}
 
 
 def pictures(count: int, seed: object = 0, first: int = 0) -> list[Picture]:

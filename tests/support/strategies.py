@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from labelloop.contracts.records import Box, KeyPoint, Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person, Prediction
 
 CLASSES = ("head", "hand", "bottle")
 WIDTH, HEIGHT = 640, 480
@@ -43,6 +43,17 @@ _coordinates = st.integers(0, 40).map(lambda step: step / 2)
 def key_points(draw, names=KEY_POINTS, confidence=confidences):
     """One key point for each name, as every label has them."""
     return tuple(draw(_key_point(name, confidence)) for name in names)
+
+
+def people(names=KEY_POINTS, confidence=confidences, max_size=6):
+    person = st.builds(
+        Person,
+        st.builds(Box, st.just("person"), _grid, _grid, _sizes, _sizes, confidence),
+        key_points(names, confidence),
+        st.booleans(),
+        st.none() | st.integers(1, 9_000).map(float),
+    )
+    return st.lists(person, max_size=max_size).map(tuple)
 
 
 def _key_point(name, confidence):

@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+from labelloop.contracts import skeletons
 from labelloop.people.consolidation import consolidate_payload
 
 CLASSES = ("head", "hand", "bottle")
 NAMES = ("nose", "left eye", "right eye")
+SKELETON = skeletons.named(NAMES)
 BOXES, KEY_POINTS, VERDICTS = "human-boxes", "human-key-points", "verified-boxes"
 
 
@@ -56,7 +58,7 @@ def item(answers: dict[str, Any] | list[Any], object_id: str = "0") -> dict[str,
 
 def labels(payload: Any, attribute: str = BOXES, **more: Any) -> list[dict[str, Any]]:
     """The label values, in the order of the payload."""
-    response = consolidate_payload(payload, attribute, CLASSES, key_points=NAMES, **more)
+    response = consolidate_payload(payload, attribute, CLASSES, skeleton=SKELETON, **more)
     return [entry["consolidatedAnnotation"]["content"][attribute] for entry in response]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import Settings
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
@@ -19,7 +20,7 @@ def boxes_line(**changes):
 
 
 def points_line(*points):
-    return key_point_proposal_line(IMAGE, 64, 48, points, POINTS_STACK.label_names, "m")
+    return key_point_proposal_line(IMAGE, 64, 48, one_person(points, (64, 48)), POINTS_STACK.label_names, "m")
 
 
 def one_box(**changes):

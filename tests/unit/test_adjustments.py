@@ -2,15 +2,18 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from annotation_lines import annotation
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts import skeletons
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, read_labeled
-from labelloop.contracts.records import Box, KeyPoint, dump_line
+from labelloop.contracts.person_boxes import one_person
+from labelloop.contracts.records import Box, dump_line
 from labelloop.contracts.settings import Settings
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.task_input import task_input
@@ -22,10 +25,8 @@ from tests.support import strategies
 from tests.support.strategies import CLASSES, HEIGHT, KEY_POINTS, WIDTH
 
 HEAD, HAND = Box("head", 10, 10, 40, 40, 0.9), Box("hand", 200, 10, 40, 40, 0.8)
-NOSE, EYE = KeyPoint("nose", 1, 2, "visible", 0.9), KeyPoint("eye", 5, 6, "occluded", 0.9)
 BOXES_STACK = Settings.from_environment(SETTINGS)
 KEY_POINTS_STACK = Settings.from_environment({**SETTINGS, "TASK": "key-points"})
-GONE = KeyPoint("eye", None, None, "outside")
 
 
 @given(strategies.boxes(), strategies.boxes())
@@ -88,21 +89,37 @@ def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
     assert compare(before, after) == Adjustment("unadjusted", untouched)
 
 
-@given(points=strategies.key_points(), workers=st.integers(1, 3))
-def test_an_unchanged_submit_of_key_points_is_exactly_the_pre_label(points, workers):
-    line = key_point_proposal_line(f"s3://{BUCKET}/k.png", 15, 15, points, KEY_POINTS, "m")
+@given(people=strategies.people(max_size=6), workers=st.integers(1, 3))
+def test_an_unchanged_submit_of_people_is_exactly_the_pre_label(people, workers):
+    apart = [
+        replace(person, box=replace(person.box, left=60.0 * place, top=0.0), derived=False)
+        for place, person in enumerate(people)
+    ]
+    line = key_point_proposal_line(f"s3://{BUCKET}/k.png", WIDTH, HEIGHT, apart, KEY_POINTS, "m")
     shown = task_input(json.loads(dump_line(line)), KEY_POINTS_STACK)["initial"]
     answer = {
-        "annotatedKeyPoints": {"keypoints": shown[::-1], "inputImageProperties": {"width": 15, "height": 15}},
+        "annotatedKeyPoints": {"keypoints": shown[::-1], "inputImageProperties": {"width": WIDTH, "height": HEIGHT}},
         "nothing-here": {"nothing-here": not shown},
         "cannot-judge": {"cannot-judge": False},
         "note": "",
     }
     before = read_labeled(dump_line(line), "proposed-key-points").annotation
-    output = consolidated(line, answer, workers, "human-key-points", CLASSES, key_points=KEY_POINTS)
+    output = consolidated(line, answer, workers, "human-key-points", CLASSES, skeleton=skeletons.named(KEY_POINTS))
     after = read_labeled(output, "human-key-points", KEY_POINTS).annotation
-    placed = sum(point.visibility != "outside" for point in before.key_points)
-    assert compare(before, after) == Adjustment("unadjusted", {"untouched": placed} if placed else {})
+    placed = sum(point.visibility != "outside" for person in before.people for point in person.points)
+    untouched = placed + len(before.people)
+    assert compare(before, after) == Adjustment("unadjusted", {"untouched": untouched} if untouched else {})
+
+
+@given(points=strategies.key_points())
+def test_an_unchanged_submit_of_a_person_whose_box_nobody_drew_is_the_pre_label(points):
+    line = key_point_proposal_line(f"s3://{BUCKET}/k.png", 40, 40, one_person(points, (40, 40)), KEY_POINTS, "m")
+    shown = task_input(json.loads(dump_line(line)), KEY_POINTS_STACK)["initial"]
+    answer = {"": {"keypoints": shown, "inputImageProperties": {"width": 40, "height": 40}}, "nothing-here": not shown}
+    before = read_labeled(dump_line(line), "proposed-key-points").annotation
+    output = consolidated(line, answer, 1, "human-key-points", CLASSES, skeleton=skeletons.named(KEY_POINTS))
+    after = read_labeled(output, "human-key-points", KEY_POINTS).annotation
+    assert compare(before, after) == Adjustment("unadjusted", {"untouched": len(shown)} if shown else {})
 
 
 def consolidated(line, answer, workers, attribute, classes, **more):

@@ -1,17 +1,24 @@
 """Answers of people are read exactly, or refused with the name of the field (F13, F14, F15, F23)."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, label, placed, size, verdict
+from answer_forms import CLASSES, NAMES, SKELETON, boxes, drawn, key_points, label, placed, size, verdict
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.people.answers import Box, BoxAnswer, CannotJudge, Choice, KeyPoint, KeyPointAnswer, read_answer
+from labelloop.contracts.person_boxes import one_person
+from labelloop.contracts.records import Box, KeyPoint
+from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.tasks import people_labels
+from marked_people import person
+
+from tests.support import strategies
 
 
 def read(content):
-    return read_answer(content, CLASSES, NAMES)
+    return read_answer(content, CLASSES, SKELETON)
 
 
 def test_boxes_are_read_as_they_were_drawn() -> None:
@@ -27,7 +34,44 @@ def test_key_points_come_in_the_configured_order_and_outside_where_none_was_plac
         KeyPoint("left eye", None, None, "outside"),
         KeyPoint("right eye", 1, 2, "occluded"),
     )
-    assert answer == KeyPointAnswer((nose, left, right), 640, 480)
+    assert answer == KeyPointAnswer(one_person((nose, left, right), (640, 480)), 640, 480)
+
+
+def test_a_number_says_whose_a_point_is_and_two_corners_are_a_box() -> None:
+    answer = read(
+        key_points(
+            *(placed("nose #3", 5, 6), placed("bottom-right #3", 50, 60), placed("nose", 100, 100)),
+            *(placed("left eye #3 (occluded)", 9, 9), placed("top-left #3", 1, 2.5), placed("top-left", 90, 90)),
+        )
+    )
+    first, third = answer.people
+    assert third == person(1, 2.5, 49, 57.5, (5, 6), (9, 9, "occluded"))
+    assert (first,) == one_person(first.points, (640, 480)) and first.derived, "one corner is no box"
+
+
+def test_corners_are_a_box_whichever_of_them_is_where_and_may_be_all_that_is_marked() -> None:
+    answer = read(key_points(placed("top-left", 50, 2), placed("bottom-right", 1, 60)))
+    assert answer.people == (person(1, 2, 49, 58),)
+
+
+@given(
+    st.dictionaries(st.integers(1, 12), strategies.people(names=NAMES, max_size=1), max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_people_are_read_as_they_were_placed_whatever_their_numbers(numbered, random) -> None:
+    """One to six people, numbers with gaps, marks in any order."""
+    given_people = {number: listed[0] for number, listed in numbered.items() if listed}
+    drawn_people = {
+        number: replace(each, box=replace(each.box, confidence=None), derived=False, area=None, points=unsure(each))
+        for number, each in given_people.items()
+    }
+    marks = [mark for number, each in drawn_people.items() for mark in people_labels.marks(each, number)]
+    answer = read(key_points(*random.sample(marks, len(marks))))
+    assert list(answer.people) == [drawn_people[number] for number in sorted(drawn_people)]
+
+
+def unsure(one):
+    return tuple(replace(point, confidence=None) for point in one.points)
 
 
 @pytest.mark.parametrize("said", ["accept", "reject"])
@@ -58,7 +102,7 @@ def test_an_unticked_or_missing_box_is_no_tick(unticked) -> None:
 @pytest.mark.fault("F23")
 def test_f23_nothing_here_is_an_answer_and_no_answer_is_none() -> None:
     assert read(boxes()).boxes == ()
-    assert {point.visibility for point in read(key_points(nothing_here=True)).points} == {"outside"}
+    assert read(key_points(nothing_here=True)).people == ()
     with pytest.raises(InvalidInputError, match="nothing-here"):
         read(key_points(nothing_here=False))
 
@@ -66,7 +110,7 @@ def test_f23_nothing_here_is_an_answer_and_no_answer_is_none() -> None:
 def test_f14_up_to_one_pixel_outside_is_moved_to_the_edge() -> None:
     (box,) = read(boxes(drawn(left=-0.6, top=440.5))).boxes
     assert box == Box("head", 0, 440.5, 29.4, 39.5)
-    point = read(key_points(placed(x=-1, y=481))).points[0]
+    point = read(key_points(placed(x=-1, y=481))).people[0].points[0]
     assert (point.x, point.y) == (0, 480)
 
 
@@ -117,6 +161,9 @@ F13 = [
     (key_points(placed(), nothing_here=True), "nothing-here"),
     (key_points(placed(), placed(x=9)), "label"),
     (key_points(placed(), placed("nose (occluded)")), "label"),
+    (key_points(placed("nose #2"), placed("nose #2 (occluded)")), "label"),
+    (key_points(placed("top-left"), placed("top-left", 9)), "label"),
+    (key_points(placed("top-left")), "keypoints.*nobody"),
     ({"verdict": {"label": ["accept"]}}, "label"),
 ]
 F14 = [
@@ -133,6 +180,7 @@ F14 = [
     (boxes(drawn(left=40, width=-30, top=60, height=-40)), "width"),
     (boxes(*[drawn()] * 10_000), "boundingBoxes.*2,000"),
     (key_points(placed(x=641.01)), "x"),
+    (key_points(placed("top-left", 5, 5), placed("bottom-right", 5.5, 50)), "keypoints.*less than a pixel"),
     (key_points(placed(y=-2)), "y"),
     (key_points(*[placed()] * 2_001), "keypoints.*2,000"),
 ]
@@ -141,6 +189,8 @@ F15 = [
     (boxes(drawn("Head'><script>alert(1)</script>")), "label"),
     (key_points(placed("tail")), "label"),
     (key_points(placed("nose (hidden)")), "label"),
+    (key_points(placed("nose #1")), "label"),
+    (key_points(placed("top-left (occluded)")), "label"),
     (verdict("maybe"), "label"),
 ]
 

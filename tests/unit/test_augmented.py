@@ -5,15 +5,14 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from labelloop.contracts import augmented
+from labelloop.contracts import augmented, people_values
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.records import Box
 
 from tests.support import strategies
-from tests.support.strategies import CLASSES, KEY_POINTS
+from tests.support.strategies import CLASSES
 
 BOX = Box("hand", 1.5, 2, 3, 4)
-NOSE = KeyPoint("nose", 1, 2, "visible")
 OTHER_BOXES = {"boxes": {"annotations": []}, "boxes-metadata": {"type": augmented.OBJECT_DETECTION}}
 OTHER_POINTS = {
     "face": {"annotations": [{"visibility": "visible"}]},
@@ -41,23 +40,9 @@ def test_boxes_are_read_back_as_they_were_written(boxes):
     assert not augmented.holds_key_points(value, "boxes")
 
 
-@given(strategies.key_points())
-def test_key_points_are_read_back_as_they_were_written(points):
-    value = augmented.key_point_value(640, 480, points, KEY_POINTS)
-    assert augmented.read_key_points(json.loads(json.dumps(value)), metadata(points, KEY_POINTS), (), "line") == points
-    assert augmented.holds_key_points(value, "anything")
-
-
-@pytest.mark.parametrize(
-    ("write", "marks", "told"),
-    [
-        (augmented.label_value, [BOX], "box: field 'label' must be one of head, foot, but is 'hand'"),
-        (augmented.key_point_value, [NOSE], "key point: field 'label' must be one of head, foot, but is 'nose'"),
-    ],
-)
-def test_a_mark_of_a_class_that_is_not_listed_is_not_written(write, marks, told):
-    with pytest.raises(InvalidInputError, match=told):
-        write(640, 480, marks, ("head", "foot"))
+def test_a_box_of_a_class_that_is_not_listed_is_not_written():
+    with pytest.raises(InvalidInputError, match="box: field 'label' must be one of head, foot, but is 'hand'"):
+        augmented.label_value(640, 480, [BOX], ("head", "foot"))
 
 
 def test_a_class_name_is_that_of_the_metadata_then_of_the_value_then_of_the_list():
@@ -74,10 +59,10 @@ def test_a_class_name_is_that_of_the_metadata_then_of_the_value_then_of_the_list
         augmented.read_boxes(value, {}, (), "line")
 
 
-@pytest.mark.parametrize(("read", "one"), [(augmented.read_boxes, BOX), (augmented.read_key_points, NOSE)])
-def test_more_marks_than_people_can_have_drawn_are_refused_before_they_are_read(read, one):
+@pytest.mark.parametrize("read", [augmented.read_boxes, people_values.read_people])
+def test_more_marks_than_people_can_have_drawn_are_refused_before_they_are_read(read):
     with pytest.raises(InvalidInputError, match="'annotations' must be a list of at most 10,000"):
-        read({"annotations": [None] * (augmented.MOST_MARKS + 1)}, {}, [one.label], "line")
+        read({"annotations": [None] * (augmented.MOST_MARKS + 1)}, {}, ["nose"], "line")
 
 
 @pytest.mark.parametrize("human", [True, False])
@@ -118,6 +103,7 @@ def test_a_value_that_lists_nothing_says_only_by_its_name_what_it_would_hold():
     empty = {"annotations": []}
     assert augmented.holds_key_points(empty, "human-key-points") and not augmented.holds_key_points(empty, "boxes")
     assert not augmented.holds_key_points({"annotations": None}, "key-points")
+    assert augmented.holds_key_points({"annotations": [], "people": []}, "anything")
     assert augmented.own_attribute({"key-points": {}}) == "key-points"
     assert augmented.own_attribute({"key-points": {}, "boxes": {}}) == augmented.own_attribute({}) == "boxes"
 

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, KeyPoint
-from labelloop.tasks.changes import compare, compare_boxes, compare_key_points
+from labelloop.contracts.records import Box
+from labelloop.tasks.changes import compare, compare_boxes, compare_people
+from marked_people import person
 
 from tests.support import strategies
 
 HEAD, HAND = Box("head", 10, 10, 40, 40, 0.9), Box("hand", 200, 10, 40, 40, 0.8)
-NOSE, EYE = KeyPoint("nose", 1, 2, "visible", 0.9), KeyPoint("eye", 5, 6, "occluded", 0.9)
-GONE = KeyPoint("eye", None, None, "outside")
+NOSE, EYE = (11, 12), (15, 16, "occluded")
+FRAME = (10, 10, 40, 40)
+OTHER = person(200, 10, 40, 40, (210, 20), derived=True)
 
 
 @pytest.mark.parametrize(
@@ -47,18 +49,24 @@ def test_a_label_is_changed_rather_than_the_neighbour_moved():
 @pytest.mark.parametrize(
     ("after", "counts"),
     [
-        ((EYE, NOSE), {"untouched": 2}),
-        ((KeyPoint("nose", 1, 3, "visible"), EYE), {"untouched": 1, "moved": 1}),
-        ((NOSE, KeyPoint("eye", 5, 6, "visible")), {"untouched": 1, "visibility-changed": 1}),
-        ((NOSE, KeyPoint("eye", 5, 7, "visible")), {"untouched": 1, "moved": 1, "visibility-changed": 1}),
-        ((NOSE, GONE), {"untouched": 1, "deleted": 1}),
-        ((NOSE,), {"untouched": 1, "deleted": 1}),
-        ((NOSE, EYE, KeyPoint("ear", 1, 1, "visible")), {"untouched": 2, "added": 1}),
+        ([person(*FRAME, NOSE, EYE), OTHER], {"untouched": 4}),
+        ([OTHER, person(*FRAME, NOSE, EYE, confidence=0.4)], {"untouched": 4}),
+        ([person(*FRAME, (11, 13), EYE), OTHER], {"untouched": 3, "moved": 1}),
+        ([person(*FRAME, NOSE, (15, 16)), OTHER], {"untouched": 3, "visibility-changed": 1}),
+        ([person(*FRAME, NOSE, (15, 17)), OTHER], {"untouched": 3, "moved": 1, "visibility-changed": 1}),
+        ([person(*FRAME, NOSE), OTHER], {"untouched": 3, "deleted": 1}),
+        ([person(*FRAME, NOSE, EYE, (30, 30)), OTHER], {"untouched": 4, "added": 1}),
+        ([person(10, 10, 40, 41, NOSE, EYE), OTHER], {"untouched": 3, "moved": 1}),
+        ([person(9, 9, 30, 30, NOSE, EYE, derived=True), OTHER], {"untouched": 3, "moved": 1}),
+        ([person(*FRAME, NOSE, EYE)], {"untouched": 3, "deleted": 1}),
+        ([person(*FRAME, NOSE, EYE), OTHER, OTHER], {"untouched": 4, "added": 1}),
+        ([], {"deleted": 4}),
+        ([person(*FRAME, NOSE, EYE), person(205, 10, 40, 40, (210, 20), derived=True)], {"untouched": 4}),
     ],
 )
-def test_changed_key_points_are_counted_by_what_changed(after, counts):
-    adjustment = compare_key_points((NOSE, EYE, KeyPoint("ear", None, None, "outside")), after)
-    assert adjustment == Adjustment("unadjusted" if counts == {"untouched": 2} else "adjusted", counts)
+def test_changed_people_are_counted_by_points_and_by_boxes_that_somebody_drew(after, counts):
+    adjustment = compare_people([person(*FRAME, NOSE, EYE, confidence=0.9), OTHER], after)
+    assert adjustment == Adjustment("unadjusted" if counts == {"untouched": 4} else "adjusted", counts)
 
 
 @given(strategies.boxes(), strategies.boxes(), st.randoms())
@@ -74,16 +82,23 @@ def test_counts_of_boxes_add_up_in_any_order(before, after, shuffler):
     assert (adjustment.status == "unadjusted") == (sorted(map(edges, before)) == sorted(map(edges, after)))
 
 
-@given(strategies.key_points(), strategies.key_points())
-def test_only_equal_key_points_are_unadjusted(before, after):
-    def told(points):
-        return [(point.label, point.x, point.y, point.visibility) for point in points]
+@given(strategies.people(), strategies.people(), st.randoms())
+def test_only_equal_people_are_unadjusted_in_any_order(before, after, shuffler):
+    def told(people):
+        return sorted(
+            [(point.label, point.x, point.y, point.visibility) for point in person.points if point.x is not None]
+            for person in people
+        )
 
-    assert (compare_key_points(before, after).status == "unadjusted") == (told(before) == told(after))
+    assert compare_people(before, shuffler.sample(before, len(before))).status == "unadjusted"
+    adjustment = compare_people(before, after)
+    assert compare_people(shuffler.sample(before, len(before)), shuffler.sample(after, len(after))) == adjustment
+    if adjustment.status == "unadjusted":
+        assert told(before) == told(after)
 
 
 def test_labels_of_two_kinds_are_not_compared():
-    points = Annotation("s3://b/k", None, 9, 9, (), True, "", "", key_points=())
+    points = Annotation("s3://b/k", None, 9, 9, (), True, "", "", people=())
     assert compare(points, points).status == "unadjusted"
     with pytest.raises(InvalidInputError, match="one kind"):
         compare(annotation(), points)

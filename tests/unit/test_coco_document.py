@@ -17,18 +17,23 @@ from demo.errors import DemoFailed
 NFC, NFD = unicodedata.normalize("NFC", "Müller 1.jpg"), unicodedata.normalize("NFD", "Müller 1.jpg")
 
 
+UNKNOWN = [("nose", None, None, "unlabelled"), ("tail", None, None, "unlabelled")]  # nobody said anything
+
+
 @pytest.mark.fault("K06")
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
-        ([5, 6, 2, 0, 0, 0], [("nose", 5, 6, "visible"), ("tail", None, None, "outside")]),
+        ([5, 6, 2, 0, 0, 0], [("nose", 5, 6, "visible"), ("tail", None, None, "unlabelled")]),
         ([5, 6, "2", 7, 8, 1.0], [("nose", 5, 6, "visible"), ("tail", 7, 8, "occluded")]),
         ([5, 6, 2, 500, 8, 2], [("nose", 5, 6, "visible"), ("tail", None, None, "outside")]),
-        ([5, 6, 2], []),
-        ([5, 6, 2, 7, 8, 1, 9, 9, 1], []),
-        ([5, 6, 3, 7, 8, 1], []),
-        ([5, float("nan"), 2, 7, 8, 1], []),
-        ({"nose": [5, 6]}, []),
+        ([], UNKNOWN),
+        ([0, 0, 0, 0, 0, 0], UNKNOWN),
+        ([5, 6, 2], UNKNOWN),
+        ([5, 6, 2, 7, 8, 1, 9, 9, 1], UNKNOWN),
+        ([5, 6, 3, 7, 8, 1], UNKNOWN),
+        ([5, float("nan"), 2, 7, 8, 1], UNKNOWN),
+        ({"nose": [5, 6]}, UNKNOWN),
     ],
 )
 def test_key_points_are_taken_whole_or_left_out(set_of: Set, given: Any, kept: list[tuple[Any, ...]]) -> None:
@@ -36,9 +41,19 @@ def test_key_points_are_taken_whole_or_left_out(set_of: Set, given: Any, kept: l
     set_of.coco["annotations"][0]["keypoints"] = given
     own = set_of.own()
     known = own.truth.images[f"{PREFIX}a.jpg"]
-    assert [(each.label, each.x, each.y, each.visibility) for each in known.key_points] == kept
+    (person,) = known.people
+    assert [(each.label, each.x, each.y, each.visibility) for each in person.points] == kept
+    assert (person.box.left, person.box.top, person.box.width, person.box.height) == (10, 12, 20, 16)
     assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)]
-    assert kept or "Key points were left out" in notes(own)
+    given_none = given == [] or (isinstance(given, list) and not any(given))
+    assert kept != UNKNOWN or given_none or "Key points were left out" in notes(own)
+
+
+def test_a_person_of_a_coco_file_has_the_area_that_the_file_states(set_of: Set) -> None:
+    set_of.coco["categories"][0]["keypoints"] = ["nose", "tail"]
+    set_of.coco["annotations"][0].update(keypoints=[5, 6, 2, 0, 0, 0], area=123.5)
+    (person,) = set_of.own().truth.images[f"{PREFIX}a.jpg"].people
+    assert person.area == 123.5 and not person.derived
 
 
 @pytest.mark.fault("K06")

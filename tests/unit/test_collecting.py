@@ -6,7 +6,7 @@ from batch_rounds import asked_in, collect
 from handling import erase, handle, registered, upload
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.people import collected, jobs
 from labelloop.people.collected import HumanLabel
 from labelloop.store import storage
@@ -73,7 +73,8 @@ def test_every_number_of_a_label_is_read_as_it_was_written() -> None:
     points = (KeyPoint("nose", 1, 2.5, "visible"), KeyPoint("tail tip", None, None, "outside"))
     drawn = Annotation("s3://b/1", None, 64, 48, boxes, True, "", "j")
     shown = Annotation("s3://b/1", None, 64, 48, boxes[:1], False, "", "j")
-    placed = Annotation("s3://b/2", None, 64, 48, (), True, "", "j", key_points=points)
+    people = (Person(Box("person", 0, 0.5, 30.0, 2), points, area=7.0), Person(boxes[1], points, derived=True))
+    placed = Annotation("s3://b/2", None, 64, 48, (), True, "", "j", people=people)
     taken = collected.Collected(
         labels={
             "s3://b/1": HumanLabel(drawn, "j", "adjust", shown, 2, 0.75),
@@ -92,6 +93,15 @@ def test_every_number_of_a_label_is_read_as_it_was_written() -> None:
     key = storage.write_lines("batches/b/pinned.jsonl", collecting._records(JOB, taken))
     read = collecting._from_records(JOB, storage.read_lines(storage.own_key(key)))
     assert read == taken and repr(read) == repr(taken), "3 and 3.0 make other bytes of a manifest"
+
+
+def test_points_that_an_earlier_version_took_in_are_of_one_person() -> None:
+    from labelloop.people import collecting
+
+    point = {"label": "nose", "x": 1, "y": 2.5, "visibility": "visible", "confidence": None}
+    label = collecting._annotation("s3://b/1", JOB, {"width": 64, "height": 48, "key-points": [point]}, True)
+    (person,) = label.people or ()
+    assert person.derived and person.points == (KeyPoint("nose", 1, 2.5, "visible"),)
 
 
 def test_what_a_newer_version_took_in_is_refused() -> None:

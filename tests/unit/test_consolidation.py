@@ -57,7 +57,8 @@ def test_a_payload_gives_one_label_per_object_in_order() -> None:
 
 def test_f23_nothing_here_and_no_answer_are_two_outcomes() -> None:
     assert label(boxes())["annotations"] == [] and label(boxes(), boxes())["workers"] == 2
-    assert {entry["visibility"] for entry in label(key_points(), attribute=KEY_POINTS)["annotations"]} == {"outside"}
+    nobody = label(key_points(), attribute=KEY_POINTS)
+    assert nobody["people"] == nobody["annotations"] == [] and nobody["workers"] == 1
     assert label() == {"error": "nobody answered"}
     assert "nothing-here" in label(key_points(nothing_here=False), attribute=KEY_POINTS)["error"]
 
@@ -111,6 +112,7 @@ def test_answers_to_another_task_or_of_another_size_do_not_cost_the_honest_one(a
 
 def test_the_answers_attribute_of_every_job_tells_its_task(environment, change_setting) -> None:
     forms = {BOXES: boxes(drawn()), KEY_POINTS: key_points(placed()), VERDICTS: verdict()}
+    forms["verified-key-points"] = verdict()
     for task in ("boxes", "key-points"):
         change_setting("TASK", task)
         for kind in JOB_KINDS:

@@ -1,11 +1,11 @@
-"""Several people's key points become one label: places without outliers, visibilities by vote."""
+"""Several workers' key points of one person become one: places without outliers, visibilities by vote."""
 
 import json
 from functools import partial
 
 import answer_forms
 import pytest
-from answer_forms import KEY_POINTS, NAMES, boxes, item, key_points, placed
+from answer_forms import KEY_POINTS, NAMES, SKELETON, boxes, item, key_points, placed
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import KeyPoint
@@ -48,7 +48,7 @@ def test_f21_no_order_of_objects_workers_or_points_changes_a_byte(objects, rando
     by_id = [
         {
             entry["datasetObjectId"]: json.dumps(entry)
-            for entry in consolidate_payload(given, KEY_POINTS, (), key_points=NAMES)
+            for entry in consolidate_payload(given, KEY_POINTS, (), skeleton=SKELETON)
         }
         for given in (payload, shuffled)
     ]
@@ -74,7 +74,9 @@ def test_one_workers_label_is_kept_exactly(form) -> None:
 @given(objects_of_some)
 def test_every_configured_point_comes_once_in_order_and_outside_has_no_place(objects) -> None:
     for value in labels([item(answers, str(number)) for number, answers in enumerate(objects)]):
-        assert [entry["class_id"] for entry in value["annotations"]] == [0, 1, 2]
+        people = len(value["people"])
+        assert [entry["class_id"] for entry in value["annotations"]] == [0, 1, 2] * people
+        assert [entry["person"] for entry in value["annotations"]] == [n for n in range(people) for _ in NAMES]
         assert all(("x" in entry) == (entry["visibility"] != "outside") for entry in value["annotations"])
         assert all(0 <= entry["x"] <= 640 and 0 <= entry["y"] <= 480 for entry in value["annotations"] if "x" in entry)
         assert 0 <= value["agreement"] <= 1
@@ -87,10 +89,11 @@ def test_the_label_has_the_documented_shape() -> None:
     assert value == {
         "image_size": [{"width": 640, "height": 480, "depth": 3}],
         "annotations": [
-            {"class_id": 0, "visibility": "outside"},
-            {"class_id": 1, "x": 6.5, "y": 6, "visibility": "occluded"},
-            {"class_id": 2, "visibility": "outside"},
+            {"class_id": 0, "visibility": "outside", "person": 0},
+            {"class_id": 1, "x": 6.5, "y": 6, "visibility": "occluded", "person": 0},
+            {"class_id": 2, "visibility": "outside", "person": 0},
         ],
+        "people": [{"left": 0, "top": 0, "width": 38.5, "height": 38, "derived": True, "confidence": 1}],
         "objects": [{"confidence": 1.0, "agreement": 1.0}] * 3,
         "class-map": {"0": "nose", "1": "left eye", "2": "right eye"},
         "workers": 2,
@@ -112,7 +115,7 @@ def test_f21_visibility_is_voted_and_weighted() -> None:
     assert nose["visibility"] == "visible" and 10 <= nose["x"] < 14
     nose = label(seen, seen, hidden, reliability={"a": 0.05, "b": 0.05, "c": 0.9})["annotations"][0]
     assert nose["visibility"] == "occluded"
-    assert label(seen, key_points(), key_points())["annotations"][0] == {"class_id": 0, "visibility": "outside"}
+    assert label(seen, key_points(), key_points())["people"] == [], "two of three saw nobody"
 
 
 @given(
@@ -124,7 +127,7 @@ def test_people_who_agree_on_a_visibility_are_believed_however_unreliable_they_a
     form_of = {"visible": key_points(placed()), "occluded": key_points(placed("nose (occluded)"))}
     payload = [item([form_of.get(each, key_points())] * count, str(number)) for number, each in enumerate(said)]
     values = labels(payload, reliability=reliability)
-    assert [value["annotations"][0]["visibility"] for value in values] == said
+    assert [value["annotations"][0]["visibility"] if value["people"] else "outside" for value in values] == said
 
 
 def test_f22_a_worker_known_to_be_unreliable_hardly_moves_a_point() -> None:
@@ -135,7 +138,7 @@ def test_f22_a_worker_known_to_be_unreliable_hardly_moves_a_point() -> None:
 def test_agreement_counts_the_people_who_said_the_same() -> None:
     value = label(key_points(placed(x=10)), key_points(placed(x=12)), key_points(placed("nose (occluded)", x=11)))
     assert value["objects"][0] == {"confidence": 0.6667, "agreement": 0.6667}
-    assert value["agreement"] == pytest.approx((2 / 3 + 1 + 1) / 3, abs=1e-4)
+    assert value["agreement"] == pytest.approx((1 + 1 + 2 / 3) / 3, abs=1e-4)
 
 
 def test_a_majority_that_cannot_judge_leaves_the_image_open() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labelloop.batch import batches
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.store import datasets, storage
 from made_up_stack import BUCKET
@@ -230,8 +231,8 @@ def test_nobody_looked_for_a_class_that_the_stack_had_not(before, drawn, change_
 def test_nobody_looked_for_a_key_point_that_the_stack_had_not() -> None:
     from labelloop.batch import copies
 
-    nose = KeyPoint("nose", 1.0, 1.0, "visible")
-    label = Annotation("s3://b/o", None, 64, 48, (), True, "2026-01-01T00:00:00", "job", {"sha256": "a"}, {}, (nose,))
+    people = one_person([KeyPoint("nose", 1.0, 1.0, "visible")], (64, 48))
+    label = Annotation("s3://b/o", None, 64, 48, (), True, "2026-01-01T00:00:00", "job", {"sha256": "a"}, {}, people)
     images, lines = [image("new.png", "a", False)], [label.to_line(("nose", "tail"))]
     for names, known in ((("nose",), 1), (("nose", "tail"), 1), (("nose", "tail", "ear"), 0)):
         assert len(copies.find(images, lines, names, "key-points")) == known

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Labelled, read_labeled
-from labelloop.contracts.records import Box, Decision, Inspection, InventoryItem, KeyPoint, Prediction, parse_lines
+from labelloop.contracts.records import (
+    Box,
+    Decision,
+    Inspection,
+    InventoryItem,
+    KeyPoint,
+    Person,
+    Prediction,
+    parse_lines,
+)
 from labelloop.people.answers import read_answer
 from labelloop.people.collected import collect
 from labelloop.people.consolidation import consolidate_payload
@@ -99,7 +108,8 @@ def manifest_lines() -> Iterator[str]:
         REFERENCE, "s3://b/o.png", 64, 48, (Box("head", 1, 2, 3, 4),), True, "2026-01-01", "job", {"a": 1}
     )
     points = (KeyPoint("head", 1.0, 2.0, "visible"), KeyPoint("bag", None, None, "outside"))
-    marked = Annotation(REFERENCE, None, 64, 48, (), True, "2026-01-01", "job", key_points=points)
+    people = (Person(Box("person", 1, 2, 30, 40), points, area=5.0), Person(Box("driver", 3, 4, 5, 6), points))
+    marked = Annotation(REFERENCE, None, 64, 48, (), True, "2026-01-01", "job", people=people)
     for document in (json.loads(label.to_line(CLASSES)), json.loads(marked.to_line(CLASSES))):
         yield from (with_hostile(document, path, text) for path in places(document) for text in HOSTILE.values())
         for text in ('"source-ref": "x"', '"boxes": {}', '"": 1', '"__proto__": {}', '"boxes-metadata": null'):

@@ -4,11 +4,13 @@ import pytest
 from handling import PREFIX, handle, mark, registered, upload
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation, read_labeled
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.store import storage
 
 pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.filterwarnings("ignore:No application metrics")]
 POINTS = (KeyPoint("right eye", 5, 6, "occluded", 1), KeyPoint("nose", None, None, "outside", 1))
+PEOPLE = one_person(POINTS, (64, 48))
 
 
 def supplied(name: str, **label: object) -> str:
@@ -20,9 +22,9 @@ def test_labels_of_the_stacks_own_kind_are_imported(change_setting, task) -> Non
     change_setting("TASK", task)
     upload(2)
     lines = [
-        supplied("00 ü+%20.png", key_points=POINTS),
+        supplied("00 ü+%20.png", people=PEOPLE),
         supplied("01 ü+%20.png", boxes=(Box("head", 1, 2, 3, 4, 1),)),
-        supplied("00 ü+%20.png", key_points=(KeyPoint("ear", 1, 2, "visible", 1),)),
+        supplied("00 ü+%20.png", people=one_person([KeyPoint("ear", 1, 2, "visible", 1)], (64, 48))),
     ]
     storage.write(f"{PREFIX}labels.manifest", "\n".join(lines).encode())
     state = registered(mark(b'{"labels": "labels.manifest"}'))
@@ -34,7 +36,10 @@ def test_labels_of_the_stacks_own_kind_are_imported(change_setting, task) -> Non
     own = "00" if task == "key-points" else "01"
     assert label.human and label.source_ref.endswith(f"/{own} ü+%20.png")
     if task == "key-points":
-        assert label.key_points == POINTS
+        (person,) = label.people
+        assert person.box == PEOPLE[0].box and person.derived
+        told = [(point.label, point.x, point.visibility) for point in person.points]
+        assert told == [("nose", None, "outside"), ("left eye", None, "unlabelled"), ("right eye", 5, "occluded")]
         assert [(each["line"], "'label'" in each["error"]) for each in refused] == [(2, False), (3, True)]
         assert "no key-points" in refused[0]["error"]
     else:

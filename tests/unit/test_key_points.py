@@ -1,87 +1,105 @@
 """The task `key-points`: how good a label is, labels of several people, and what people are asked."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.contracts.augmented import read_key_points
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import KeyPoint
+from labelloop.contracts.people_values import read_people
+from labelloop.contracts.settings import Settings
 from labelloop.people.answers import KeyPointAnswer
 from labelloop.tasks.key_points import KeyPoints
+from labelloop.tasks.people_quality import people_quality
+from made_up_stack import SETTINGS
+from marked_people import NAMES, person
 
 from tests.support import strategies
 
 TASK = KeyPoints()
-NAMES = ("nose", "left eye", "right eye")
-NOSE = KeyPoint("nose", 10.0, 20.0, "visible")
-LEFT = KeyPoint("left eye", 50.0, 50.0, "occluded")
-RIGHT = KeyPoint("right eye", None, None, "outside")
-LABEL = (NOSE, LEFT, RIGHT)
+STACK = replace(Settings.from_environment(SETTINGS), task="key-points", most_people=2)
+ONE = person(5, 15, 60, 50, (10, 20), (50, 50, "occluded"))
+OTHER = person(300, 100, 50, 60, (310, 120), None, (330, 130))
 SIZE = (640, 480)
 
 
-def fused(*answers: tuple[KeyPoint, ...]) -> dict:
+def fused(*answers):
     named = {worker: KeyPointAnswer(marks, *SIZE) for worker, marks in zip("abcdefgh", answers, strict=False)}
     (value,) = TASK.fuse([named], NAMES, dict.fromkeys(named, 0.7))
     return value
 
 
-@given(strategies.key_points(confidence=st.none()), st.randoms(use_true_random=False))
-def test_a_label_is_right_in_whatever_order_and_each_missing_point_costs_its_share(label, random) -> None:
-    shuffled = random.sample(label, len(label))
-    assert TASK.quality(shuffled, label, SIZE) == 1
-    assert TASK.quality(shuffled[1:], label, SIZE) == pytest.approx(2 / 3)
-    assert TASK.quality([], label, SIZE) == 0
+@given(strategies.people(confidence=st.none()), strategies.people(confidence=st.none()))
+def test_quality_is_that_of_people_by_the_stacks_skeleton(marks, truth) -> None:
+    strict = replace(skeletons.named(NAMES), sigmas=(0.01, 0.02, 0.02))
+    assert TASK.quality(marks, truth) == people_quality(marks, truth)
+    assert TASK.quality(marks, truth, strict) == people_quality(marks, truth, strict)
 
 
-def test_a_point_is_right_near_its_place_with_its_visibility_under_its_name() -> None:
-    for wrong in (
-        KeyPoint("nose", 60.0, 20.0, "visible"),
-        KeyPoint("nose", 10.0, 20.0, "occluded"),
-        KeyPoint("nose", None, None, "outside"),
-        KeyPoint("tail", 10.0, 20.0, "visible"),
-    ):
-        assert TASK.quality((wrong, LEFT, RIGHT), LABEL, SIZE) == pytest.approx(2 / 3)
-    assert TASK.quality((KeyPoint("nose", 11.0, 20.0, "visible"), LEFT, RIGHT), LABEL, SIZE) == 1
-    assert TASK.quality(LABEL, (), SIZE) == 0, "a truth without points is none of this task"
-
-
-def test_a_fused_label_is_read_back_as_its_points_with_what_a_custom_task_says_beside_them() -> None:
-    value = json.loads(json.dumps(fused(LABEL, LABEL)))
-    metadata = {"class-map": value["class-map"]}
-    read = read_key_points(value, metadata, NAMES, "line 1")
-    assert [(point.label, point.x, point.y, point.visibility) for point in read] == [
-        (point.label, point.x, point.y, point.visibility) for point in LABEL
+def test_a_fused_label_is_read_back_as_its_people_with_what_a_custom_task_says_beside_them() -> None:
+    value = json.loads(json.dumps(fused((ONE, OTHER), (OTHER, ONE))))
+    read = read_people(value, {"class-map": value["class-map"]}, NAMES, "line 1")
+    assert [(each.box.left, each.derived) for each in read] == [(5, False), (300, False)]
+    assert [[(p.label, p.x, p.y, p.visibility) for p in each.points] for each in read] == [
+        [(p.label, p.x, p.y, p.visibility) for p in each.points] for each in (ONE, OTHER)
     ]
-    assert value["annotations"][2] == {"class_id": 2, "visibility": "outside"}, "what is outside has no place"
+    assert value["annotations"][2] == {"class_id": 2, "visibility": "outside", "person": 0}, "outside has no place"
     assert value["image_size"] == [{"width": 640, "height": 480, "depth": 3}]
-    assert (value["workers"], value["agreement"]) == (2, 1)
+    assert (value["workers"], value["agreement"]) == (2, 1) and len(value["objects"]) == 6
 
 
-def test_agreement_is_the_mean_over_the_points() -> None:
-    elsewhere = KeyPoint("nose", 400.0, 400.0, "visible")
-    value = fused(LABEL, LABEL, (elsewhere, LEFT, RIGHT))
-    agreements = [entry["agreement"] for entry in value["objects"]]
-    assert agreements[0] < 1 and agreements[1:] == [1, 1]
-    assert value["agreement"] == pytest.approx(sum(agreements) / 3, abs=1e-4)
-    assert (value["annotations"][0]["x"], value["annotations"][0]["y"]) == (10, 20)
+def test_agreement_is_the_mean_over_the_workers_of_what_they_said_alike() -> None:
+    elsewhere = person(5, 15, 60, 50, (60, 60), (50, 50, "occluded"))
+    value = fused((ONE,), (ONE,), (elsewhere,))
+    assert [entry["agreement"] for entry in value["objects"]] == pytest.approx([2 / 3, 1, 1], abs=1e-4)
+    assert value["agreement"] == pytest.approx((1 + 1 + 2 / 3) / 3, abs=1e-4)
+    assert fused((ONE,), (ONE,), (ONE, OTHER))["agreement"] == pytest.approx((1 + 1 + 1 / 2) / 3, abs=1e-4)
+    missed = fused((ONE,), (ONE,), ())
+    assert missed["agreement"] == pytest.approx(2 / 3, abs=1e-4)
+    assert missed["objects"][0]["agreement"] == pytest.approx(2 / 3, abs=1e-4), (
+        "who missed the person said nothing of it"
+    )
+    assert fused((), ())["agreement"] == 1
 
 
-def test_people_get_the_same_form_whatever_the_kind_of_the_job() -> None:
-    forms = [TASK.form(kind, NAMES, "nose and eyes") for kind in ("annotate", "adjust", "verify")]
-    assert forms[0] == forms[1] == forms[2]
-    assert (forms[0].attribute, forms[0].categories) == (TASK.answer, NAMES)
-    assert forms[0].title == "Place the key points: nose and eyes"
+def test_each_kind_of_job_asks_for_what_it_is_for() -> None:
+    annotate, adjust, verify = (TASK.form(kind, NAMES, "nose and eyes") for kind in ("annotate", "adjust", "verify"))
+    assert annotate.template == adjust.template != verify.template
+    assert annotate.attribute == adjust.attribute == TASK.answer != verify.attribute
+    assert annotate.categories == adjust.categories == NAMES and verify.categories == ("accept", "reject")
+    assert annotate.title == "Place the key points of every person: nose and eyes"
+    assert adjust.title == "Correct the key points of every person: nose and eyes"
+    assert verify.title == "Accept or reject the key points of every person: nose and eyes"
 
 
-def test_a_page_offers_each_name_visible_and_occluded_and_shows_what_is_in_view() -> None:
-    line = TASK.propose("s3://b/k", *SIZE, LABEL, NAMES, "m")
-    page = TASK.page(line, NAMES, "line 1")
-    assert page.labels[:2] == ["nose", "nose (occluded)"] and len(page.labels) == 6
-    assert page.initial == [{"label": "nose", "x": 10, "y": 20}, {"label": "left eye (occluded)", "x": 50, "y": 50}]
-    assert page.overlay == [] and page.header == "Place the points: nose, left eye and right eye"
-    assert TASK.page({"source-ref": "s3://b/k"}, NAMES, "line 1").initial == []
+def test_a_page_offers_labels_for_so_many_people_and_shows_what_is_in_view() -> None:
+    line = TASK.propose("s3://b/k", *SIZE, (ONE,), NAMES, "m")
+    page = TASK.page(line, STACK, "line 1")
+    assert page.labels[:2] == ["nose", "nose (occluded)"] and len(page.labels) == 2 * 8
+    assert page.initial == [
+        {"label": "nose", "x": 10, "y": 20},
+        {"label": "left eye (occluded)", "x": 50, "y": 50},
+        {"label": "top-left", "x": 5, "y": 15},
+        {"label": "bottom-right", "x": 65, "y": 65},
+    ]
+    assert page.header == "Place the points of every person: nose, left eye and right eye"
+    assert TASK.page({"source-ref": "s3://b/k"}, STACK, "line 1").initial == []
     with pytest.raises(InvalidInputError, match="line 1"):
-        TASK.page(line, ("tail",), "line 1")
+        TASK.page(line, replace(STACK, key_points=skeletons.named(("tail",))), "line 1")
+
+
+def test_a_page_offers_labels_for_everybody_whom_a_model_proposes() -> None:
+    crowd = [person(60 * n, 10, 50, 50, (60 * n + 9, 20), confidence=0.9) for n in range(7)]
+    page = TASK.page(TASK.propose("s3://b/k", *SIZE, crowd, NAMES, "m"), STACK, "line 1")
+    assert len(page.labels) == 7 * 8 and {mark["label"] for mark in page.initial} <= set(page.labels)
+
+
+def test_in_a_verification_each_person_has_a_box_and_each_point_a_small_one() -> None:
+    page = TASK.page(TASK.propose("s3://b/k", *SIZE, (ONE,), NAMES, "m"), STACK, "line 1")
+    whole, nose, eye = page.overlay
+    assert whole == {"label": "person", "left": 5, "top": 15, "width": 60, "height": 50}
+    assert (nose["label"], eye["label"]) == ("nose", "left eye (occluded)")
+    assert nose["left"] < 10 < nose["left"] + nose["width"] < 15 and nose["top"] < 20 < nose["top"] + nose["height"]
+    assert {mark["label"] for mark in page.overlay} <= set(page.overlay_labels)

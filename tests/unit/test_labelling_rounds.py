@@ -13,6 +13,7 @@ from labelloop.batch import batches
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import settings
 from labelloop.store import datasets, ledger, storage
@@ -128,9 +129,10 @@ def test_a_job_without_judge_images_has_no_honeypots(change_setting) -> None:
 
 
 def points(line: dict[str, Any]) -> dict[str, Any]:
-    annotations = [{"class_id": 0, "x": 3, "y": 4, "visibility": "visible"}]
-    annotations += [{"class_id": number, "visibility": "outside"} for number in (1, 2)]
-    value = {"image_size": [{"width": 64, "height": 48, "depth": 3}], "annotations": annotations}
+    annotations = [{"class_id": 0, "x": 3, "y": 4, "visibility": "visible", "person": 0}]
+    annotations += [{"class_id": number, "visibility": "outside", "person": 0} for number in (1, 2)]
+    people = [{"left": 0, "top": 1, "width": 6, "height": 6}]
+    value = {"image_size": [{"width": 64, "height": 48, "depth": 3}], "annotations": annotations, "people": people}
     names = {str(number): name for number, name in enumerate(settings().label_names)}
     metadata = {"class-map": names, "type": "groundtruth/custom", "human-annotated": "yes"}
     return {"human-key-points": value, "human-key-points-metadata": metadata}
@@ -155,7 +157,8 @@ def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_settin
     progress = handle("merge_annotations", batch_id=batch, round=1)
     assert progress["human"] == 3 and not progress["retrain"] and progress["another_round"]
     line = storage.read_lines(Files(batch).round_annotations(1))[0]
-    assert line["key-points"]["annotations"][0] == {"class_id": 0, "x": 3, "y": 4, "visibility": "visible"}
+    first = {"class_id": 0, "x": 3, "y": 4, "visibility": "visible", "person": 0}
+    assert line["key-points"]["annotations"][0] == first and len(line["key-points"]["people"]) == 1
     assert line["key-points-metadata"]["human-annotated"] == "yes" and line["provenance"]["role"]
     handle("report_batch", batch_id=batch, execution=ledger.owner_of(batch))
     assert json.loads(storage.read(f"batches/{batch}/annotations.manifest").split(b"\n")[0]) == line
@@ -170,7 +173,7 @@ def test_people_who_place_key_points_are_measured_by_honeypots_too(change_settin
     label = Annotation(
         storage.uri("incoming/older/points.png"),
         *(None, *SIZE, (), True, "2026-11-20T10:00:00", "job", {"role": "judge"}),
-        key_points=place,
+        people=one_person(place, SIZE),
     )
     datasets.publish([label.to_line(names)], {})
     batch = judged(4)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts.records import Box, KeyPoint
 
 from demo.annotators import Noise, Truth, TruthError, answer, image_key, parse_noise, parse_truth, worker_names
 from tests.support.pictures import KEY_POINTS, pictures
@@ -197,19 +198,31 @@ def test_profiles_come_through_the_control_interface() -> None:
 def test_the_pictures_of_whole_stack_tests_have_key_points() -> None:
     drawn = pictures(20)
     known = parse_truth(truth_of("b", drawn))
-    seen = [point for image in known.images.values() for point in image.key_points]
+    seen = [point for image in known.images.values() for person in image.people for point in person.points]
     assert {point.visibility for point in seen} == {"visible", "occluded", "outside"}
     for image in known.images.values():
-        assert tuple(point.label for point in image.key_points) == KEY_POINTS
-        placed = [point for point in image.key_points if point.x is not None]
+        (person,) = image.people
+        assert tuple(point.label for point in person.points) == KEY_POINTS and not person.derived
+        placed = [point for point in person.points if point.x is not None]
         assert len(placed) == len(image.boxes)
 
 
-def test_of_several_objects_the_first_has_the_key_points() -> None:
-    image = {"width": 9, "height": 9, "boxes": [], "keypoints": [[], POINTS, POINTS[:1]]}
-    known = parse_truth({"classes": [], "images": {"k": image}}).images["k"]
-    assert [point.label for point in known.key_points] == ["nose", "left eye", "right eye"]
-    assert (known.key_points[2].x, known.key_points[2].visibility) == (None, "outside")
+def test_lists_of_key_points_are_people_with_boxes_round_them() -> None:
+    image = {"width": 90, "height": 90, "boxes": [], "keypoints": [[], POINTS, POINTS[:1]]}
+    whole, alone = parse_truth({"classes": [], "images": {"k": image}}).images["k"].people
+    assert [point.label for point in whole.points] == ["nose", "left eye", "right eye"]
+    assert (whole.points[2].x, whole.points[2].visibility) == (None, "outside")
+    assert whole.derived and alone.derived and len(alone.points) == 1
+
+
+def test_people_have_their_box_or_one_round_their_points_and_may_be_unlabelled() -> None:
+    box = {"left": -5, "top": 1, "width": 20, "height": 30}
+    unlabelled = [{"name": "nose", "x": 0, "y": 0, "visibility": "unlabelled"}]
+    people = [{**box, "area": 70, "points": POINTS}, {"points": POINTS}, {**box, "points": unlabelled}]
+    image = {"width": 90, "height": 90, "boxes": [], "people": [*people, {"points": unlabelled}]}
+    drawn, derived, silent = parse_truth({"classes": [], "images": {"k": image}}).images["k"].people
+    assert (drawn.box, drawn.area, drawn.derived) == (Box("person", 0, 1, 15, 30), 70, False)
+    assert derived.derived and silent.points == (KeyPoint("nose", None, None, "unlabelled"),)
 
 
 def test_rates_are_rates_on_average() -> None:

@@ -58,6 +58,17 @@ def test_a_wrong_field_of_proposed_key_points_is_named(changes, field) -> None:
         task_input(line, POINTS_STACK)
 
 
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"left": -1}, "left"), ({"width": 90}, "width"), ({"height": 0}, "height"), ({"top": "x"}, "top")],
+)
+def test_a_wrong_side_of_a_proposed_person_is_named(changes, field) -> None:
+    line = points_line(KeyPoint("nose", 3, 4, "visible", 0.9))
+    line["proposed-key-points"]["people"][0].update(changes)
+    with pytest.raises(InvalidInputError, match=f"field '{field}'"):
+        task_input(line, POINTS_STACK)
+
+
 @given(strategies.boxes())
 def test_the_boxes_of_a_proposal_are_shown_in_its_order_within_the_image(boxes) -> None:
     line = proposal_line(IMAGE, strategies.WIDTH, strategies.HEIGHT, boxes, strategies.CLASSES, "m")
@@ -69,23 +80,22 @@ def test_the_boxes_of_a_proposal_are_shown_in_its_order_within_the_image(boxes) 
     assert [mark["label"] for mark in shown] == [strategies.CLASSES[entry["class_id"]] for entry in written]
 
 
-@given(strategies.key_points())
-def test_the_points_of_a_proposal_are_shown_under_the_label_of_their_visibility(points) -> None:
-    line = key_point_proposal_line(IMAGE, 64, 48, points, strategies.KEY_POINTS, "m")
-    read = pages.proposed_key_points(line, strategies.KEY_POINTS, "line 1")
-    assert [point.label for point in read] == list(strategies.KEY_POINTS)
-    assert [point.visibility for point in read] == [point.visibility for point in points]
-    for point in read:
-        if point.visibility != "outside":
-            mark = pages.point_mark(point)
-            assert mark["label"] == point.label + (" (occluded)" if point.visibility == "occluded" else "")
-            assert 0 <= mark["x"] <= 64 and 0 <= mark["y"] <= 48
+@given(strategies.people())
+def test_people_are_read_as_they_were_proposed_and_lie_over_the_image_as_boxes(people) -> None:
+    size = strategies.WIDTH, strategies.HEIGHT
+    line = key_point_proposal_line(IMAGE, *size, people, strategies.KEY_POINTS, "m")
+    read = pages.proposed_people(line, strategies.KEY_POINTS, "line 1")
+    assert len(read) == len(line[PROPOSED_KEY_POINTS]["people"])
+    boxes, labels = pages.people_overlay(read, strategies.KEY_POINTS)
+    placed = sum(point.x is not None for person in read for point in person.points)
+    assert len(boxes) == len(read) + placed and {box["label"] for box in boxes} <= set(labels)
+    assert all(box["left"] >= 0 and box["top"] >= 0 and box["width"] > 0 for box in boxes)
 
 
 @pytest.mark.parametrize("attribute", [PROPOSALS, PROPOSED_KEY_POINTS])
 @pytest.mark.parametrize("line", [{}, {"proposed-boxes": None, "proposed-key-points": None}])
 def test_a_line_that_proposes_nothing_shows_nothing(attribute, line) -> None:
-    read = pages.proposed_boxes if attribute == PROPOSALS else pages.proposed_key_points
+    read = pages.proposed_boxes if attribute == PROPOSALS else pages.proposed_people
     assert read({**line, f"{attribute}-metadata": "not looked at"}, ("head",), "line 1") == ()
 
 
@@ -93,12 +103,11 @@ def test_whole_pixels_are_shown_as_whole_numbers_and_fractions_as_they_are() -> 
     mark = pages.box_mark(Box("head", 1.0, 2.5, 3.0, 4.0, 0.9))
     assert mark == {"label": "head", "left": 1, "top": 2.5, "width": 3, "height": 4}
     assert isinstance(mark["left"], int)
-    assert pages.point_mark(KeyPoint("nose", 3.0, 4.25, "visible")) == {"label": "nose", "x": 3, "y": 4.25}
 
 
 def test_a_box_may_end_at_the_edge_of_the_image_and_a_point_lie_on_it() -> None:
     (box,) = pages.proposed_boxes(boxes_line(**{PROPOSALS: one_box(left=54, top=38)}), ("head", "bag"), "line 1")
     assert (box.left + box.width, box.top + box.height) == (64, 48)
     line = points_line(KeyPoint("nose", 64, 48, "visible", 0.9))
-    point = pages.proposed_key_points(line, POINTS_STACK.key_points.names, "line 1")[0]
-    assert (point.x, point.y) == (64, 48)
+    (person,) = pages.proposed_people(line, POINTS_STACK.label_names, "line 1")
+    assert (person.points[0].x, person.points[0].y) == (64, 48)

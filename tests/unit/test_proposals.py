@@ -9,6 +9,7 @@ from labelloop.contracts.manifests import (
 )
 from labelloop.contracts.records import Box, dump_line
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
+from marked_people import NAMES, person
 
 from tests.support import strategies
 from tests.support.strategies import CLASSES, KEY_POINTS
@@ -60,18 +61,41 @@ def test_a_class_list_that_fills_the_line_alone_is_refused():
         proposal_line("s3://b/k", 640, 480, (), ["x" * 21_000], "v1")
 
 
-@given(strategies.key_points(names=(*KEY_POINTS, "ear")), st.permutations(KEY_POINTS))
-def test_proposed_key_points_are_whole_pixels_and_one_for_each_name(points, names):
-    record = key_point_proposal_line("s3://b/k", 15, 10, points, names, "m", "s3://b/o")
+@given(strategies.people(names=(*KEY_POINTS, "ear")), st.permutations(KEY_POINTS))
+def test_proposed_people_are_whole_pixels_with_one_point_for_each_name_the_surest_first(people, names):
+    record = key_point_proposal_line("s3://b/k", 315, 210, people, names, "m", "s3://b/o")
     label = read_labeled(dump_line(record), "proposed-key-points").annotation
     assert not label.human and label.original_ref == "s3://b/o"
-    assert [point.label for point in label.key_points] == list(names)
-    for point in label.key_points:
-        (seen,) = (each for each in points if each.label == point.label)
-        inside = seen.x is not None and seen.x <= 15 and seen.y <= 10
-        assert point.visibility == (seen.visibility if inside else "outside")
-        if inside:
-            assert (point.x, point.y) == (round(seen.x), round(seen.y)) and point.confidence == seen.confidence
+    assert len(label.people) + record["proposed-key-points-metadata"]["dropped"] == len(people)
+    confidences = [each.box.confidence for each in label.people]
+    assert confidences == sorted(confidences, reverse=True)
+    for shown in label.people:
+        box = shown.box
+        assert 0 <= box.left < box.left + box.width <= 315 and 0 <= box.top < box.top + box.height <= 210
+        assert [point.label for point in shown.points] == list(names)
+        for place in (place for point in shown.points for place in (point.x, point.y) if point.x is not None):
+            assert place.is_integer()
+
+
+def test_of_one_person_each_point_is_proposed_that_lies_in_the_image():
+    seen = person(0, 0, 15, 10, (3.4, 4), (16, 4, "occluded"), None, confidence=0.5)
+    record = key_point_proposal_line("s3://b/k", 15, 10, [seen], NAMES, "m")
+    (shown,) = read_labeled(dump_line(record), "proposed-key-points").annotation.people
+    assert [(point.x, point.visibility) for point in shown.points] == [
+        (3, "visible"),
+        (None, "outside"),
+        (None, "outside"),
+    ]
+    assert (shown.box.width, shown.box.confidence) == (15, 0.5)
+
+
+def test_proposed_people_keep_to_ground_truths_limits():
+    crowd = [person(9 * n % 600, n, 20, 20, (9, 9), (9, 9), (9, 9), confidence=1 - n / 1000) for n in range(300)]
+    record = key_point_proposal_line("s3://b/k", 640, 480, crowd[::-1], NAMES, "m")
+    kept = [each["confidence"] for each in record["proposed-key-points"]["people"]]
+    assert max(len(dump_line({"": value})) - 5 for value in record.values()) <= 20_000 and len(kept) > 50
+    assert kept == [each.box.confidence for each in crowd[: len(kept)]]
+    assert record["proposed-key-points-metadata"]["dropped"] == 300 - len(kept)
 
 
 def test_no_model_proposes_no_key_points():

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from labelloop.contracts import skeletons
 from labelloop.contracts.naming import JOB_KINDS
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import KeyPoint
 from labelloop.contracts.settings import Settings
 from labelloop.people import ground_truth, jobs
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.task_input import task_input
-from labelloop.tasks.pages import box_mark, point_mark
+from labelloop.tasks import people_labels
+from labelloop.tasks.pages import box_mark
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 
@@ -26,16 +28,18 @@ ATTRIBUTES = {
     for task in ("boxes", "key-points")
     for form in (jobs.form(kind, replace(KNOBS, task=task)) for kind in JOB_KINDS)
 }
+POINT_TEMPLATES = {path.read_text("utf-8") for path in TEMPLATES if "key-points" in path.name}
 DRAWN = pictures(8)
 KNOWN = parse_truth(truth("b", DRAWN))
 NOISY = Noise(2, 0.3, 0.3, 0.3, wrong_visibility_rate=0.3)
 
 
-def shown(template: str, key: str, proposed: bool):
+def shown(template: str, key: str, proposed: bool, right: bool = False):
     image, reference = KNOWN.images[key], f"s3://{BUCKET}/{key}"
-    if "crowd-keypoint" in template:
-        points = [KeyPoint(name, 5, 6, "occluded", 0.5) for name in KEY_POINTS[:2]] if proposed else None
-        line = key_point_proposal_line(reference, SIDE, SIDE, points, KEY_POINTS, "m")
+    if template in POINT_TEMPLATES:
+        points = [KeyPoint(name, 5, 6, "occluded", 0.5) for name in KEY_POINTS[:2]]
+        people = (image.people if right else one_person(points, (SIDE, SIDE))) if proposed else None
+        line = key_point_proposal_line(reference, SIDE, SIDE, people, KEY_POINTS, "m")
         return task_input(line, replace(KNOBS, task="key-points"))
     boxes = [replace(box, left=box.left + 1, confidence=0.5) for box in image.boxes] if proposed else None
     return task_input(proposal_line(reference, SIDE, SIDE, boxes, (CLASS,), "m"), KNOBS)
@@ -56,7 +60,7 @@ def test_every_answer_is_usable(path, profile, proposed) -> None:
         ]
         payload.append({"datasetObjectId": key, "annotations": annotations})
     attribute = ATTRIBUTES[path.name]
-    for label in consolidate_payload(payload, attribute, (CLASS,), key_points=KEY_POINTS):
+    for label in consolidate_payload(payload, attribute, (CLASS,), skeleton=KNOBS.key_points):
         value = label["consolidatedAnnotation"]["content"][attribute]
         assert value.get("workers") == 3 and "refused" not in value, value
 
@@ -65,11 +69,11 @@ def test_every_answer_is_usable(path, profile, proposed) -> None:
 def test_a_perfect_worker_marks_the_truth(path) -> None:
     template = path.read_text("utf-8")
     for key, image in KNOWN.images.items():
-        form = answer(KNOWN, Noise(), worker_names(1)[0], key, template, shown(template, key, True))
+        form = answer(KNOWN, Noise(), worker_names(1)[0], key, template, shown(template, key, True, right=True))
         said = next(iter(form.values()))
-        placed = [point for point in image.key_points if point.x is not None]
         if "keypoints" in said:
-            assert said["keypoints"] == [point_mark(point) for point in placed]
+            marks = [people_labels.marks(person, number) for number, person in enumerate(image.people, start=1)]
+            assert said["keypoints"] == [mark for listed in marks for mark in listed]
         elif "boundingBoxes" in said:
             assert said["boundingBoxes"] == [box_mark(box) for box in image.boxes]
         else:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.people.task_input import task_input
+from labelloop.tasks import people_labels
 from labelloop.tasks.proposals import proposal_line
 from made_up_stack import BUCKET
 from pre_labels import BOXES_STACK, IMAGE, POINTS_STACK, SIZE, boxes_line, points_line
@@ -30,10 +31,19 @@ def test_key_points_are_shown_under_a_label_for_visible_and_one_for_occluded() -
     line = points_line(KeyPoint("nose", 3.4, 4, "visible", 0.9), KeyPoint("right eye", 5, 6, "occluded", 0.9))
     assert task_input(line, POINTS_STACK) == {
         "taskObject": IMAGE,
-        "labels": ["nose", "nose (occluded)", "left eye", "left eye (occluded)", "right eye", "right eye (occluded)"],
+        "labels": people_labels.offered(("nose", "left eye", "right eye"), 6),
         "initial": [{"label": "nose", "x": 3, "y": 4}, {"label": "right eye (occluded)", "x": 5, "y": 6}],
-        "overlay": {"boundingBox": {"labels": ["head", "bag"], "value": []}},
-        "header": "Place the points: nose, left eye and right eye",
+        "overlay": {
+            "boundingBox": {
+                "labels": ["person", *people_labels.offered(("nose", "left eye", "right eye"), 1)[:6]],
+                "value": [
+                    {"label": "person", "left": 1, "top": 2, "width": 6, "height": 6},
+                    {"label": "nose", "left": 1, "top": 2, "width": 4, "height": 4},
+                    {"label": "right eye (occluded)", "left": 3, "top": 4, "width": 4, "height": 4},
+                ],
+            }
+        },
+        "header": "Place the points of every person: nose, left eye and right eye",
         "instructions": "",
     }
 

@@ -7,7 +7,8 @@ from annotation_lines import annotation
 from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, KeyPoint, mark_from_json, mark_to_json
+from labelloop.contracts.person_boxes import one_person
+from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import NAMES_OF
 from labelloop.people import honeypots
 from labelloop.people.answers import BoxAnswer, KeyPointAnswer
@@ -17,7 +18,7 @@ BOXES = annotation("a.jpg", role="judge", boxes=2)
 
 
 def pointed(*marks: KeyPoint) -> Annotation:
-    return replace(BOXES, width=400, height=400, boxes=(), key_points=marks)
+    return replace(BOXES, width=400, height=400, boxes=(), people=one_person(marks, (400, 400)))
 
 
 def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer() -> None:
@@ -29,19 +30,16 @@ def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer(
         assert task.name == name and tasks.of_label(label) is task and tasks.of_answer(task.answer) is task
         assert tasks.of(answer.task) is task and name in NAMES_OF
         assert tasks.with_marks(label, tasks.marks(label)) == label
-    assert tasks.of_answer("verified-boxes") is None, "verdicts are labels of no task"
+    for verdict in ("verified-boxes", "verified-key-points"):
+        assert tasks.of_answer(verdict) is None, "verdicts are labels of no task"
     with pytest.raises(InvalidInputError, match="'polygons' is none of boxes, key-points"):
         tasks.of("polygons")
 
 
 def test_a_label_of_the_other_task_is_worth_nothing() -> None:
-    box, point = Box("nose", 1, 1, 5, 5), KeyPoint("nose", 3, 3, "visible")
-    assert (
-        tasks.of("boxes").quality([box], [box], (9, 9)) == tasks.of("key-points").quality([point], [point], (9, 9)) == 1
-    )
-    assert (
-        tasks.of("boxes").quality([box], [point], (9, 9)) == tasks.of("key-points").quality([point], [box], (9, 9)) == 0
-    )
+    box, (person,) = Box("nose", 1, 1, 5, 5), one_person([KeyPoint("nose", 3, 3, "visible")], (9, 9))
+    assert tasks.of("boxes").quality([box], [box]) == tasks.of("key-points").quality([person], [person]) == 1
+    assert tasks.of("boxes").quality([box], [person]) == tasks.of("key-points").quality([person], [box]) == 0
 
 
 @pytest.mark.parametrize("kind", ["annotate", "adjust", "verify"])
@@ -49,8 +47,3 @@ def test_a_label_of_the_other_task_is_worth_nothing() -> None:
 def test_a_honeypot_is_read_as_it_was_written_whatever_its_task(kind, label) -> None:
     (pot,) = honeypots.make("job", kind, [label], NAMES, "m", 7)
     assert honeypots.Honeypot.from_json(pot.to_json()) == pot
-
-
-def test_a_mark_is_read_as_it_was_written() -> None:
-    for mark in (Box("head", 1.0, 2.0, 3.0, 4.0, 0.5), KeyPoint("nose", None, None, "outside")):
-        assert mark_from_json(mark_to_json(mark)) == mark

@@ -29,6 +29,7 @@ ANSWERS = {
         ("crowd-text-area", "note"),
     },
     "verify-boxes": {("crowd-image-classifier", "verdict"), ("crowd-text-area", "note")},
+    "verify-key-points": {("crowd-image-classifier", "verdict"), ("crowd-text-area", "note")},
 }
 
 
@@ -103,7 +104,7 @@ def test_values_come_back_whole_and_break_out_of_nothing(path: Path) -> None:
     ]
     (widget,) = (attributes for _, attributes in page.elements if "src" in attributes and "header" in attributes)
     assert widget["header"] == EVIL and widget["src"] == f"https://example.invalid/{EVIL}"
-    if name(path) == "verify-boxes":
+    if name(path).startswith("verify-"):
         assert json.loads(widget["overlay"] or "") == overlay and json.loads(widget["categories"] or "") == [
             "accept",
             "reject",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
@@ -100,12 +101,11 @@ def shown_to(template: Path, names: Sequence[str], key: str, instructions: str) 
     """The task input that Pre Annotate gives this template, with a pre-label of every name."""
     knobs = replace(Settings.from_environment(SETTINGS), labeling_instructions=instructions)
     image = f"s3://{BUCKET}/{key}"
-    if "crowd-keypoint" in template.read_text("utf-8"):
-        points = [KeyPoint(name, 5, 6, "occluded", 0.5) for name in names]
-        line = key_point_proposal_line(image, 64, 48, points, names, "m")
-        # Not read from a parameter, which would refuse some of these names: a template stands any text.
-        points = Skeleton(tuple(names), (), (), (0.1,) * len(names))
-        return task_input(line, replace(knobs, task="key-points", key_points=points))
+    if "key-points" in template.name:
+        people = one_person([KeyPoint(name, 5, 6, "occluded", 0.5) for name in names], (64, 48))
+        line = key_point_proposal_line(image, 64, 48, people, names, "m")
+        hostile = Skeleton(tuple(names), (), (), (0.1,) * len(names))  # some of them could not be deployed
+        return task_input(line, replace(knobs, task="key-points", key_points=hostile))
     boxes = [Box(name, 1, 2, 10, 10, 0.5) for name in names]
     return task_input(proposal_line(image, 64, 48, boxes, names, "m"), replace(knobs, classes=tuple(names)))
 

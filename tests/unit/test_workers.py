@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from answer_forms import CLASSES, NAMES, boxes, drawn, key_points, placed, verdict
+from answer_forms import CLASSES, SKELETON, boxes, drawn, key_points, placed, verdict
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.records import Box
 from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, read_answer
 from labelloop.people.workers import (
     History,
@@ -21,6 +21,7 @@ from labelloop.people.workers import (
     score_workers,
 )
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
+from marked_people import person
 
 GROUND_TRUTH = Path(__file__).parents[2] / "../shared/data/aws-fixtures/groundtruth"
 HEAD, HAND = Box("head", 10, 20, 30, 40), Box("hand", 100, 100, 50, 50)
@@ -43,11 +44,11 @@ def response(*answers, seconds=10.0):
 
 def score(responses, labels=None, truths=None):
     known = {image: Known(truth) for image, truth in (truths or {}).items()}
-    return score_workers(responses, labels or {}, known, CLASSES, NAMES)
+    return score_workers(responses, labels or {}, known, CLASSES, SKELETON)
 
 
 def quality(form, label):
-    return answer_quality(read_answer(form, CLASSES, NAMES), label)
+    return answer_quality(read_answer(form, CLASSES, SKELETON), label)
 
 
 def test_a_job_is_scored_per_worker() -> None:
@@ -97,19 +98,22 @@ def test_boxes_are_measured_by_their_one_to_one_overlap() -> None:
     assert quality(boxes(), ()) == 1 and quality(boxes(drawn()), ()) == 0
 
 
-def test_key_points_are_measured_by_the_share_that_is_right() -> None:
-    truth = [KeyPoint("nose", 10, 20, "visible"), KeyPoint("left eye", 50, 50, "occluded")]
-    truth.append(KeyPoint("right eye", None, None, "outside"))
-    assert quality(key_points(placed(x=12), placed("left eye (occluded)", 50, 52)), truth) == 1
-    assert quality(key_points(placed(x=60), placed("left eye (occluded)", 50, 52)), truth) == pytest.approx(2 / 3)
-    assert quality(key_points(placed(), placed("left eye", 50, 50)), truth) == pytest.approx(2 / 3)
-    assert quality(key_points(nothing_here=True), truth) == pytest.approx(1 / 3)
+def test_people_are_measured_by_where_their_points_are_and_how_they_are_seen() -> None:
+    truth, corners = (
+        [person(5, 5, 60, 60, (10, 20), (50, 50, "occluded"))],
+        (placed("top-left", 5, 5), placed("bottom-right", 65, 65)),
+    )
+    assert quality(key_points(*corners, placed(), placed("left eye (occluded)", 50, 50)), truth) == 1
+    assert quality(key_points(*corners, placed(x=12), placed("left eye (occluded)", 50, 50)), truth) > 0.95
+    assert quality(key_points(*corners, placed(), placed("left eye", 50, 50)), truth) == pytest.approx(2 / 3)
+    assert quality(key_points(*corners, placed()), truth) == pytest.approx(2 / 3)
+    assert quality(key_points(nothing_here=True), truth) == 0
 
 
 def test_a_verdict_is_right_or_wrong_and_an_answer_to_another_task_is_wrong() -> None:
     assert quality(verdict(), "accept") == 1 and quality(verdict(), "reject") == 0
     assert quality(verdict(), (HEAD,)) == 0 and quality(boxes(drawn()), "accept") == 0
-    assert quality(boxes(), [KeyPoint("nose", 1, 1, "visible")]) == 0 and quality(key_points(), (HEAD,)) == 0
+    assert quality(boxes(), [person(1, 1, 5, 5, (2, 2))]) == 0 and quality(key_points(), (HEAD,)) == 0
     assert answer_quality(None, (HEAD,)) == 0
 
 
@@ -117,13 +121,13 @@ def test_a_honeypot_measures_what_goes_beyond_an_answer_without_looking() -> Non
     assert [honeypot_quality(Choice(said), Known("accept")) for said in ("accept", "reject")] == [1, -1]
     assert honeypot_quality(None, Known("accept")) == honeypot_quality(CannotJudge(), Known("accept")) == 0
     shown = BoxAnswer((Box("head", 10, 20, 15, 40),), 640, 480)
-    known = Known((HEAD,), untouched=shown)
+    known = Known((HEAD,), untouched=shown.boxes)
     better, worse = (BoxAnswer((Box("head", 10, 20, width, 40),), 640, 480) for width in (24, 6))
     assert [honeypot_quality(each, known) for each in (shown, better, worse)] == [0, pytest.approx(0.6), 0]
     assert honeypot_quality(BoxAnswer((HEAD,), 640, 480), known) == 1
     assert honeypot_quality(shown, Known((HEAD,))) == 0.5, "nothing was shown"
     right = BoxAnswer((HEAD,), 640, 480)
-    assert [honeypot_quality(each, Known((HEAD,), untouched=right)) for each in (right, shown)] == [1, 0.5]
+    assert [honeypot_quality(each, Known((HEAD,), untouched=right.boxes)) for each in (right, shown)] == [1, 0.5]
 
 
 @pytest.mark.parametrize("document", [{}, {"answers": 1}, {"answers": [1]}, {"answers": [{"answerContent": {}}]}])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from loop import Loop, running_loop
 
@@ -56,7 +57,9 @@ def test_133_key_points_are_deployed_by_an_update_and_imported(coco: Loop) -> No
     coco.deploy_again(Task="key-points", KeyPoints=WHOLE_BODY, RetrainMinimum="1000")
     drawn = pictures(2, seed="body")
     points = tuple(KeyPoint(name, float(n % SIDE), float(n % 7), "visible") for n, name in enumerate(names))
-    supplied(coco, "body", drawn, [annotation(each.name, key_points=points) for each in drawn], names)
+    supplied(
+        coco, "body", drawn, [annotation(each.name, people=one_person(points, (SIDE, SIDE))) for each in drawn], names
+    )
     run = coco.wait("body")
     coco.assert_sound(run)
     assert len(coco.manifest(run.batch)) == 2 and coco.summary(run.batch)["human"] == 2

@@ -16,6 +16,7 @@ from typing import Any
 
 from labelloop import tasks
 from labelloop.batch.batches import Image
+from labelloop.contracts import marks
 from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
@@ -159,7 +160,7 @@ def _labels(
         except InvalidInputError:  # of another version: people are asked
             continue
         offered = record[f"{own_attribute(record)}-metadata"].get("class-map", {}).values()
-        used = {mark.label for mark in tasks.marks(label)}
+        used = {name for mark in tasks.marks(label) for name in marks.names(mark)}
         fits = (label.width, label.height) == sizes[content] and used <= set(names)
         complete, rank = set(names) <= set(offered), datasets.rank(record)
         if not (fits and complete and tasks.of_label(label) is tasks.of(task)):

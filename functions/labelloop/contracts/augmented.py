@@ -1,21 +1,20 @@
 """The pieces of an augmented-manifest line: label values, label metadata, and attributes passed through as text.
 
 The format is SageMaker's, as Ground Truth writes it and Rekognition Custom Labels reads it (developer guides:
-sms-data-output, md-create-manifest-file-object-detection). Key points have no format of SageMaker's: theirs is the
-bounding-box value with x, y and visibility in the place of the sides. All pixels are canonical pixels.
+sms-data-output, md-create-manifest-file-object-detection). The value of key points is people_values.py's. All pixels
+are canonical pixels.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import VISIBILITIES, Box, KeyPoint
+from labelloop.contracts.records import Box
 
 BOXES, KEY_POINTS = "boxes", "key-points"
 PROPOSALS, PROPOSED_KEY_POINTS = "proposed-boxes", "proposed-key-points"
@@ -29,45 +28,16 @@ def label_value(width: int, height: int, boxes: Sequence[Box], classes: Sequence
     annotations = []
     for box in boxes:
         sides = {side: whole_or_fraction(getattr(box, side)) for side in ("left", "top", "width", "height")}
-        annotations.append({"class_id": _class_id(box.label, classes, "box"), **sides})
+        annotations.append({"class_id": class_id_of(box.label, classes, "box"), **sides})
     return {"image_size": [{"width": width, "height": height, "depth": 3}], "annotations": annotations}
 
 
-def key_point_value(width: int, height: int, points: Sequence[KeyPoint], names: Sequence[str]) -> dict[str, Any]:
-    """The value of a key-point attribute: the points of one object in their order, outside ones without a place.
-
-    Raises InvalidInputError for a point whose name is not in `names` or occurs twice, and for one with a place outside
-    the view or without one inside it.
-    """
-    annotations = []
-    for point in points:
-        class_id = _class_id(point.label, names, "key point")
-        place = {axis: value for axis, value in (("x", point.x), ("y", point.y)) if value is not None}
-        if len(place) != (0 if point.visibility == "outside" else 2):
-            raise InvalidInputError(
-                f"key point '{point.label}': fields 'x', 'y' must be null exactly when it is outside"
-            )
-        pixels = {axis: whole_or_fraction(value) for axis, value in place.items()}
-        annotations.append({"class_id": class_id, **pixels, "visibility": point.visibility})
-    _refuse_repeated(points, "key points")
-    return {"image_size": [{"width": width, "height": height, "depth": 3}], "annotations": annotations}
-
-
-def _class_id(label: str, classes: Sequence[str], context: str) -> int:
+def class_id_of(label: str, classes: Sequence[str], context: str) -> int:
     if label not in classes:
         raise InvalidInputError(
             f"{context}: field 'label' must be one of {', '.join(classes)}, but is {fields.shown(label)}"
         )
     return list(classes).index(label)
-
-
-def _refuse_repeated(points: Sequence[KeyPoint], context: str) -> None:
-    often = Counter(point.label for point in points)
-    for label in often:
-        if often[label] > 1:
-            raise InvalidInputError(
-                f"{context}: field 'class_id' names {fields.shown(label)} twice, but an image has one object"
-            )
 
 
 def whole_or_fraction(value: float) -> int | float:
@@ -130,7 +100,11 @@ def label_attributes(record: Mapping[str, Any]) -> list[str]:
 
 
 def holds_key_points(value: Any, name: str) -> bool:
-    """Whether a label value holds key points; one that lists nothing says it by the name of its attribute only."""
+    """Whether a label value holds key points; one of earlier versions that lists nothing says it by the name of its
+    attribute only.
+    """
+    if isinstance(value, dict) and isinstance(value.get("people"), list):
+        return True
     listed = value.get("annotations") if isinstance(value, dict) else None
     if not isinstance(listed, list):
         return False
@@ -143,29 +117,11 @@ def read_boxes(
 ) -> tuple[Box, ...]:
     return tuple(
         Box.from_json({**annotation, "class": label, "confidence": confidence}, where)
-        for annotation, label, confidence, where in _annotations(value, metadata, classes, context)
+        for annotation, label, confidence, where in annotations_of(value, metadata, classes, context)
     )
 
 
-def read_key_points(
-    value: Mapping[str, Any], metadata: Mapping[str, Any], names: Sequence[str], context: str
-) -> tuple[KeyPoint, ...]:
-    points = []
-    for annotation, label, confidence, where in _annotations(value, metadata, names, context):
-        visibility = fields.choice(annotation, "visibility", where, VISIBILITIES)
-        if visibility == "outside":
-            for axis in ("x", "y"):
-                if annotation.get(axis) is not None:
-                    raise fields.refuse(where, axis, "absent, because the point is outside", annotation[axis])
-            points.append(KeyPoint(label, None, None, visibility, confidence))
-        else:
-            x, y = (fields.number(annotation, axis, where) for axis in ("x", "y"))
-            points.append(KeyPoint(label, x, y, visibility, confidence))
-    _refuse_repeated(points, context)
-    return tuple(points)
-
-
-def _annotations(
+def annotations_of(
     value: Mapping[str, Any], metadata: Mapping[str, Any], classes: Sequence[str], context: str
 ) -> Iterator[tuple[dict[str, Any], str, float | None, str]]:
     """(annotation, class name, confidence, context for errors) of every annotation of a label value."""

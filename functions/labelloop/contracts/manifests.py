@@ -4,7 +4,7 @@ The format is SageMaker's, as Ground Truth writes it and Rekognition Custom Labe
 sms-data-output, md-create-manifest-file-object-detection). Real files vary, so the reader takes: any key order,
 `job-name` or `job_name`, `creation-date` or `creation_date`, no confidence, fractional pixels, and a class map of only
 the classes on the line. A confidence never decides anything: single-worker jobs report 0 for every human label.
-A label is boxes (left/top/width/height) or the key points of one object; its value says which. All are canonical
+A label is boxes (left/top/width/height) or people with key points; its value says which. All are canonical
 pixels. Errors: InvalidInputError naming the line's image and the field.
 """
 
@@ -28,17 +28,16 @@ from labelloop.contracts.augmented import (
     either,
     holds_key_points,
     image_size,
-    key_point_value,
     label_attribute,
     label_metadata,
     label_value,
     own_attribute,
     raw_attributes,
     read_boxes,
-    read_key_points,
 )
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint, dump_line
+from labelloop.contracts.people_values import people_value, read_people
+from labelloop.contracts.records import Box, Person, dump_line
 
 _OWN = ("source-ref", "original-ref", "provenance")
 _LABELS = (BOXES, KEY_POINTS, PROPOSALS, PROPOSED_KEY_POINTS)
@@ -48,7 +47,7 @@ _LABELS = (BOXES, KEY_POINTS, PROPOSALS, PROPOSED_KEY_POINTS)
 class Annotation:
     """What is in one image, and who says so; no boxes means that nothing is there, not that nobody looked.
 
-    `key_points` is None for a label of boxes; else they are the label, and there are no boxes.
+    `people` is None for a label of boxes; else they are the label, and there are no boxes.
     `adjustment` is what people changed of the pre-label they were shown; None where they were shown none.
     `extra` holds the attributes this project does not know, by name, as the JSON text they were read as.
     """
@@ -63,12 +62,12 @@ class Annotation:
     job_name: str
     provenance: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
-    key_points: tuple[KeyPoint, ...] | None = None
+    people: tuple[Person, ...] | None = None
     adjustment: Adjustment | None = None
 
     def __post_init__(self) -> None:
-        if self.boxes and self.key_points is not None:
-            raise ValueError(f"the label of {self.source_ref} has both boxes and key points; it must be of one kind")
+        if self.boxes and self.people is not None:
+            raise ValueError(f"the label of {self.source_ref} has both boxes and people; it must be of one kind")
 
     def to_line(self, classes: Sequence[str] = ()) -> str:
         """The manifest line, without its line end; unknown attributes come last, byte for byte, in their order.
@@ -77,14 +76,15 @@ class Annotation:
         For key points they are the names of the points. A mark without confidence is written with 1, because
         Rekognition refuses a line that lacks one.
         """
-        marks = self.boxes if self.key_points is None else self.key_points
+        points = [point for person in self.people or () for point in person.points]
+        marks = self.boxes if self.people is None else points
         names = list(classes) or sorted({mark.label for mark in marks})
         confidences = [1 if mark.confidence is None else mark.confidence for mark in marks]
-        if self.key_points is None:
+        if self.people is None:
             name, kind, value = BOXES, OBJECT_DETECTION, label_value(self.width, self.height, self.boxes, names)
         else:
             name, kind = KEY_POINTS, CUSTOM
-            value = key_point_value(self.width, self.height, self.key_points, names)
+            value = people_value(self.width, self.height, self.people, names)
         metadata = label_metadata(names, confidences, self.human, self.creation_date, self.job_name, kind)
         record: dict[str, Any] = {"source-ref": self.source_ref}
         if self.original_ref is not None:
@@ -176,7 +176,7 @@ def _read(
     where = f"{context}, {name}"
     size = image_size(value, where)
     human = fields.choice(metadata, "human-annotated", f"{where}-metadata", ("yes", "no"))
-    points = read_key_points(value, metadata, classes, where) if holds_key_points(value, name) else None
+    people = read_people(value, metadata, classes, where) if holds_key_points(value, name) else None
     known = {*_OWN, *(pair for own in (*_LABELS, name) for pair in (own, f"{own}-metadata"))}
     return Labelled(
         Annotation(
@@ -184,13 +184,13 @@ def _read(
             original_ref=fields.optional_text(record, "original-ref", context),
             width=fields.integer(size, "width", f"{where}.image_size", minimum=1),
             height=fields.integer(size, "height", f"{where}.image_size", minimum=1),
-            boxes=read_boxes(value, metadata, classes, where) if points is None else (),
+            boxes=read_boxes(value, metadata, classes, where) if people is None else (),
             human=human == "yes",
             creation_date=either(metadata, "creation-date", "creation_date", context),
             job_name=either(metadata, "job-name", "job_name", context),
             provenance=_provenance(record, context),
             extra=raw_attributes(line, known) if record.keys() - known else {},
-            key_points=points,
+            people=people,
             adjustment=Adjustment.from_metadata(metadata, f"{where}-metadata"),
         )
     )

@@ -76,7 +76,7 @@ def _corrected(line: str, original: str) -> str:
     corrected = replace(
         copy,
         boxes=label.boxes,
-        key_points=label.key_points,
+        people=label.people,
         human=label.human,
         job_name=label.job_name,
         provenance={**own, **inherited(label)},

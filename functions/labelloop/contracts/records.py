@@ -126,15 +126,6 @@ class SeenPerson:
         return SeenPerson(_sure_box(record, context), tuple(points))
 
 
-def mark_to_json(mark: Box | KeyPoint) -> dict[str, Any]:
-    return mark.to_json() if isinstance(mark, Box) else dict(vars(mark))
-
-
-def mark_from_json(record: Mapping[str, Any]) -> Box | KeyPoint:
-    """A box names its class, a key point its label."""
-    return Box.from_json(record) if "class" in record else KeyPoint(**record)
-
-
 @dataclass(frozen=True)
 class Prediction:
     """What the model saw in one image, or why the container refused the image (then there is no size and no box).

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from labelloop import tasks
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import BoxAnswer, KeyPointAnswer
 from labelloop.people.workers import read
 
@@ -18,7 +19,7 @@ from labelloop.people.workers import read
 def between(
     responses: Mapping[str, Mapping[str, Any]],
     classes: Sequence[str],
-    key_points: Sequence[str] = (),
+    skeleton: Skeleton | None = None,
     ignored: Collection[str] = (),
 ) -> list[float]:
     """For each image that two people or more drew: the mean quality (0..1) between any two of their answers.
@@ -28,8 +29,8 @@ def between(
     """
     found = []
     for image in sorted(responses.keys() - set(ignored)):
-        drawn = _drawn(responses[image].get("answers", ()), classes, key_points)
-        pairs = [_quality(one, other) for one, other in itertools.combinations(drawn, 2)]
+        drawn = _drawn(responses[image].get("answers", ()), classes, skeleton)
+        pairs = [_quality(one, other, skeleton) for one, other in itertools.combinations(drawn, 2)]
         found += [fmean(pairs)] if pairs else []
     return found
 
@@ -43,13 +44,13 @@ def over_jobs(records: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _drawn(
-    entries: Iterable[Mapping[str, Any]], classes: Sequence[str], key_points: Sequence[str]
+    entries: Iterable[Mapping[str, Any]], classes: Sequence[str], skeleton: Skeleton | None
 ) -> list[BoxAnswer | KeyPointAnswer]:
-    by_worker = {str(entry.get("workerId")): read(entry, classes, key_points) for entry in entries}
+    by_worker = {str(entry.get("workerId")): read(entry, classes, skeleton) for entry in entries}
     return [answer for _, answer in sorted(by_worker.items()) if isinstance(answer, BoxAnswer | KeyPointAnswer)]
 
 
-def _quality(one: BoxAnswer | KeyPointAnswer, other: BoxAnswer | KeyPointAnswer) -> float:
+def _quality(one: BoxAnswer | KeyPointAnswer, other: BoxAnswer | KeyPointAnswer, skeleton: Skeleton | None) -> float:
     if type(one) is not type(other):
         return 0.0
-    return tasks.of(one.task).quality(one.marks, other.marks, (one.width, one.height))
+    return tasks.of(one.task).quality(one.marks, other.marks, skeleton)

@@ -2,7 +2,8 @@
 
 The shapes are those of the crowd HTML elements (developer guide: sms-ui-template-crowd-bounding-box, -crowd-keypoint,
 -crowd-image-classifier, -crowd-checkbox); the elements' names are the templates' choice and mean nothing here, but
-those of the checkboxes and of the note do. Unknown members are ignored, so a template may ask for more.
+those of the checkboxes and of the note do. The labels of key points say whose they are (people_labels). Unknown members
+are ignored, so a template may ask for more.
 Pixels are canonical pixels, origin at the top left corner. Up to one pixel outside, which rounding in the page makes,
 is moved to the image's edge; anything further outside is refused, never repaired: nobody knows what was meant.
 """
@@ -10,14 +11,18 @@ is moved to the image's edge; anything further outside is refused, never repaire
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import OCCLUDED as OCCLUDED
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.person_boxes import derived_box
+from labelloop.contracts.predictions import Size
+from labelloop.contracts.records import Box, KeyPoint, Person
+from labelloop.contracts.skeletons import BOTTOM_RIGHT, PERSON, TOP_LEFT, Skeleton
+from labelloop.tasks import people_labels
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
@@ -25,6 +30,7 @@ DEEPEST = 32
 OUTSIDE_TOLERANCE_PIXELS = 1.0
 SMALLEST_BOX_PIXELS = 1.0
 VERDICTS = ("accept", "reject")
+NO_POINTS = Skeleton((), (), (), ())  # where none are asked for
 
 
 @dataclass(frozen=True)
@@ -44,17 +50,19 @@ class BoxAnswer:
 
 @dataclass(frozen=True)
 class KeyPointAnswer:
-    """One point per configured name, in that order; `outside` where the worker placed none."""
+    """All people of the image, none when nobody is there; each has one point per configured name, in that order, which
+    is `outside` where the worker placed none.
+    """
 
     task: ClassVar[str] = "key-points"
-    points: tuple[KeyPoint, ...]
+    people: tuple[Person, ...]
     width: int
     height: int
     note: str = ""
 
     @property
-    def marks(self) -> tuple[KeyPoint, ...]:
-        return self.points
+    def marks(self) -> tuple[Person, ...]:
+        return self.people
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,15 @@ Answer = BoxAnswer | KeyPointAnswer | Choice | CannotJudge
 def read_answer(
     content: str | Mapping[str, Any],
     classes: Sequence[str],
-    key_points: Sequence[str] = (),
+    skeleton: Skeleton | None = None,
     categories: Sequence[str] = VERDICTS,
 ) -> Answer:
     """The answer in a form's content, as JSON text or already parsed; its elements tell which task it answers.
 
     Raises InvalidInputError, naming the field, for everything a page should never send: not JSON, over 1 MB, nested
     deeper than 32, NaN, a name twice or `__proto__`, several drawings or none, over 2,000 marks, wrong types, a mark
-    outside the image, a box under 1 pixel, a label that is not asked for, one key point twice, no point without
-    `nothing-here`, a point with it.
+    outside the image, a box under 1 pixel, a label that is not asked for, one key point of a person twice, nobody
+    without `nothing-here`, a point with it.
     """
     form = _form(content)
     note = fields.optional_text(form, "note", "answer") or ""
@@ -109,7 +117,10 @@ def read_answer(
         )
     if not marks and not nothing_here:
         raise InvalidInputError("answer: field 'keypoints' is empty and 'nothing-here' is not ticked: no answer")
-    return KeyPointAnswer(_points(marks, width, height, key_points), width, height, note)
+    people = _people(marks, width, height, skeleton or NO_POINTS)
+    if not people and not nothing_here:
+        raise InvalidInputError("answer: field 'keypoints' holds one corner of a box and no point: that is nobody")
+    return KeyPointAnswer(people, width, height, note)
 
 
 def _form(content: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -210,18 +221,39 @@ def _span(record: Mapping[str, Any], start: str, extent: str, limit: int, contex
     return first, size
 
 
-def _points(marks: Sequence[Any], width: int, height: int, names: Sequence[str]) -> tuple[KeyPoint, ...]:
-    meaning = {name: (name, "visible") for name in names} | {name + OCCLUDED: (name, "occluded") for name in names}
-    placed: dict[str, KeyPoint] = {}
-    for number, mark in enumerate(marks):
-        context = f"answer, keypoints[{number}]"
+def _people(marks: Sequence[Any], width: int, height: int, skeleton: Skeleton) -> tuple[Person, ...]:
+    names = skeleton.names
+    placed: dict[int, dict[str, KeyPoint]] = defaultdict(dict)
+    for place, mark in enumerate(marks):
+        context = f"answer, keypoints[{place}]"
         record = fields.mapping(mark, context, "keypoints")
-        name, visibility = meaning[fields.choice(record, "label", context, tuple(meaning))]
-        if name in placed:
-            raise fields.refuse(context, "label", "a key point that is not marked yet", record["label"])
+        label = fields.text(record, "label", context)
+        meant = people_labels.meaning(label, names)
+        if meant is None:
+            offered = ", ".join(people_labels.offered(names, 1))
+            raise fields.refuse(context, "label", f"one of {offered}, or one of these of another person (#2)", label)
+        number, name, visibility = meant
+        if name in placed[number]:
+            raise fields.refuse(context, "label", "a key point that is not marked yet", label)
         x, y = (_coordinate(record, axis, limit, context) for axis, limit in (("x", width), ("y", height)))
-        placed[name] = KeyPoint(name, x, y, visibility)
-    return tuple(placed.get(name, KeyPoint(name, None, None, "outside")) for name in names)
+        placed[number][name] = KeyPoint(name, x, y, visibility)
+    people = (_person(placed[number], number, skeleton, (width, height)) for number in sorted(placed))
+    return tuple(person for person in people if person)
+
+
+def _person(placed: Mapping[str, KeyPoint], number: int, skeleton: Skeleton, size: Size) -> Person | None:
+    """The two corners are the box, whichever of them is where. None for one corner alone."""
+    points = tuple(placed.get(name, KeyPoint(name, None, None, "outside")) for name in skeleton.names)
+    corners = [placed[name] for name in (TOP_LEFT, BOTTOM_RIGHT) if name in placed]
+    if len(corners) < 2:
+        box = derived_box(points, size, skeleton.box_factor)
+        return None if box is None else Person(box, points, derived=True)
+    (left, right), (top, bottom) = (sorted(getattr(corner, axis) for corner in corners) for axis in ("x", "y"))
+    if min(right - left, bottom - top) < SMALLEST_BOX_PIXELS:
+        raise InvalidInputError(
+            f"answer: field 'keypoints': the corners of person {number} are less than a pixel apart"
+        )
+    return Person(Box(PERSON, left, top, right - left, bottom - top), points)
 
 
 def _coordinate(record: Mapping[str, Any], axis: str, limit: int, context: str) -> float:

@@ -1,7 +1,7 @@
 """What people answered in one labelling job: labels, rejected proposals, unusable answers, and what is unanswered.
 
 Pure. Output lines are matched with the job's own input by source-ref: Ground Truth's order, missing, repeated or extra
-lines change nothing, and an image about which lines differ has no label. Boxes and key points are in canonical pixels.
+lines change nothing, and an image about which lines differ has no label. Boxes and people are in canonical pixels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.contracts import fields
-from labelloop.contracts.augmented import PROPOSALS
+from labelloop.contracts.augmented import PROPOSALS, PROPOSED_KEY_POINTS
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
 from labelloop.contracts.predictions import Size
@@ -147,7 +147,7 @@ def _one(ref: str, said: Sequence[HumanLabel | _Without]) -> HumanLabel | _Witho
     if len(said) == 1:
         return said[0]
     labels = sorted((each for each in said if isinstance(each, HumanLabel)), key=repr)
-    marks = [supplied.marks(label.annotation) for label in labels]
+    marks = [supplied.marked_in(label.annotation) for label in labels]
     if any(each != marks[0] for each in marks) or (labels and _NOT_ACCEPTED in said):
         return _Without(f"line of {ref}: other lines say something else about the image, so none of them counts", True)
     others = [each for each in said if isinstance(each, _Without)]
@@ -192,7 +192,7 @@ def _fitting(label: HumanLabel, size: Size | None, names: Sequence[str]) -> Huma
             f"the answer is about an image of {found.width} x {found.height} pixels, but this one has {size[0]} x "
             f"{size[1]}: the page showed another image, or the same in another size"
         )
-    for point in found.key_points or ():
+    for point in (point for person in found.people or () for point in person.points):
         if point.label not in names:
             raise fields.refuse("answer", "class", f"one of {', '.join(names)}", point.label)
     return replace(label, annotation=supplied.fitted(found, size, names))
@@ -200,8 +200,11 @@ def _fitting(label: HumanLabel, size: Size | None, names: Sequence[str]) -> Huma
 
 def proposal_of(line: str, classes: Sequence[str]) -> Annotation | None:
     """What an input line proposes; None where no model looked."""
-    result = read_labeled(line, PROPOSALS, classes)
-    return result.annotation if isinstance(result, Labelled) else None
+    for attribute in (PROPOSALS, PROPOSED_KEY_POINTS):
+        result = read_labeled(line, attribute, classes)
+        if isinstance(result, Labelled):
+            return result.annotation
+    return None
 
 
 def reference(line: str) -> str:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from labelloop import people, tasks
+from labelloop.contracts import marks
 from labelloop.contracts.errors import ChangedObjectError, TransientError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Size
-from labelloop.contracts.records import SCHEMA, Box, KeyPoint, check_schema
+from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
 from labelloop.people import jobs
 from labelloop.people.collected import Collected, HumanLabel, collect
 from labelloop.people.jobs import Job
 from labelloop.store import immutable, storage
-
-_MARKS = {"boxes": Box, "key-points": KeyPoint}  # what each task's marks are kept as
 
 
 def take_in(files: Files, number: int, job: Job, sizes: Mapping[str, Size]) -> Collected:
@@ -152,13 +151,13 @@ def _marked(label: Annotation) -> dict[str, Any]:
     """Marks and size of a label as they are: a manifest line would lose which numbers are whole, and that a mark has no
     confidence.
     """
-    marks = [asdict(mark) for mark in tasks.marks(label)]
-    return {"width": label.width, "height": label.height, tasks.of_label(label).name: marks}
+    kept = [marks.exact(mark) for mark in tasks.marks(label)]
+    return {"width": label.width, "height": label.height, tasks.of_label(label).name: kept}
 
 
 def _annotation(ref: str, job: Job, record: Mapping[str, Any], human: bool) -> Annotation:
     """Nobody asks these labels for a date."""
-    (task,) = record.keys() & _MARKS.keys()
-    marks = [_MARKS[task](**mark) for mark in record[task]]
-    bare = Annotation(ref, None, record["width"], record["height"], (), human, "", job.name)
-    return replace(bare, **tasks.of(task).holding(marks))
+    width, height = record["width"], record["height"]
+    (name,) = record.keys() - {"width", "height"}
+    kept = marks.read(record[name], (width, height))
+    return replace(Annotation(ref, None, width, height, (), human, "", job.name), **tasks.of(name).holding(kept))

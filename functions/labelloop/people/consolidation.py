@@ -14,11 +14,12 @@ from typing import Any
 from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.settings import NAMES_OF
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswer
 from labelloop.people.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
 from labelloop.people.workers import LEAST_RELIABILITY
 from labelloop.tasks import Task
-from labelloop.tasks.consolidation_boxes import ABOUT_HALF
+from labelloop.tasks.clustering import ABOUT_HALF
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 Value = dict[str, Any]
@@ -27,6 +28,7 @@ ASKED: dict[str, type[Answer]] = {
     "human-boxes": BoxAnswer,
     "human-key-points": KeyPointAnswer,
     "verified-boxes": Choice,
+    "verified-key-points": Choice,
 }
 
 
@@ -36,7 +38,7 @@ def consolidate_payload(
     classes: Sequence[str],
     read_uri: ReadUri | None = None,
     reliability: Mapping[str, float] | None = None,
-    key_points: Sequence[str] = (),
+    skeleton: Skeleton | None = None,
     find_size: FindSize | None = None,
 ) -> list[dict[str, Any]]:
     """The response to a consolidation request's payload: one label per dataset object, in the payload's order.
@@ -59,9 +61,9 @@ def consolidate_payload(
     if attribute not in ASKED:
         raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(ASKED)}", attribute)
     known = reliability or {}
-    objects = read_objects(payload, ASKED[attribute], classes, key_points, read_uri, known, find_size)
+    objects = read_objects(payload, ASKED[attribute], classes, skeleton, read_uri, known, find_size)
     labelled = [item for item in objects if not item.error]
-    names = {"classes": classes, "key_points": key_points}
+    names = {"classes": classes, "key_points": skeleton.names if skeleton else ()}
     values = iter(_values(labelled, tasks.of_answer(attribute), names, _trust(labelled, known)))
     return [
         {

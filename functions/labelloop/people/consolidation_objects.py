@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.predictions import Size
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
@@ -57,7 +58,7 @@ def read_objects(
     payload: Sequence[Any],
     asked: type[Answer],
     classes: Sequence[str],
-    key_points: Sequence[str],
+    skeleton: Skeleton | None,
     read_uri: ReadUri | None,
     reliability: Mapping[str, float],
     find_size: FindSize | None = None,
@@ -66,7 +67,7 @@ def read_objects(
     id is left out.
     """
     elements = [element for element in payload if isinstance(element, dict) and _is_id(element.get("datasetObjectId"))]
-    objects = [_read_object(element, asked, classes, key_points, read_uri) for element in elements]
+    objects = [_read_object(element, asked, classes, skeleton, read_uri) for element in elements]
     for item in objects:
         if asked is not Choice:
             _keep_one_size(item, reliability, find_size)
@@ -79,7 +80,7 @@ def _read_object(
     element: Mapping[str, Any],
     asked: type[Answer],
     classes: Sequence[str],
-    key_points: Sequence[str],
+    skeleton: Skeleton | None,
     read_uri: ReadUri | None,
 ) -> DatasetObject:
     item = DatasetObject(element["datasetObjectId"], _image(element))
@@ -93,7 +94,7 @@ def _read_object(
         worker = annotation.get("workerId") if isinstance(annotation, dict) else None
         name = str(worker) if _is_id(worker) else ""
         try:
-            answer = read_answer(_content(annotation, read_uri), classes, key_points)
+            answer = read_answer(_content(annotation, read_uri), classes, skeleton)
             if not isinstance(answer, asked | CannotJudge):
                 raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[asked]}")
             read.append((_submitted(annotation), name, answer))
@@ -124,9 +125,11 @@ def _submitted(annotation: Mapping[str, Any]) -> str:
 
 
 def _canonical(answer: Answer) -> str:
-    """The same for answers that differ in the order of their boxes only."""
+    """The same for answers that differ in the order of their boxes, or people, only."""
     if isinstance(answer, BoxAnswer):
         return repr(replace(answer, boxes=tuple(sorted(answer.boxes, key=repr))))
+    if isinstance(answer, KeyPointAnswer):
+        return repr(replace(answer, people=tuple(sorted(answer.people, key=repr))))
     return repr(answer)
 
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
 from labelloop import tasks
-from labelloop.contracts import origins
+from labelloop.contracts import marks, origins
 from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.marks import Mark
 from labelloop.contracts.naming import digest
-from labelloop.contracts.records import Box, KeyPoint, dump_line, mark_from_json, mark_to_json
-from labelloop.people.answers import BoxAnswer
+from labelloop.contracts.records import Box, Person, dump_line
 from labelloop.people.collected import proposal_of
 from labelloop.people.workers import Known
-from labelloop.tasks import Mark
+from labelloop.tasks.proposals import IMAGE_SIZE
 
 PLAUSIBLE_CONFIDENCE = (0.35, 0.95)
 T = TypeVar("T")
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Honeypot:
-    """`line` is the job's manifest line, of which `boxes` or `key_points` are true.
+    """`line` is the job's manifest line, of which `boxes` or `people` are true.
 
     `verdict` is the right one in a verify job.
     """
@@ -41,7 +41,7 @@ class Honeypot:
     kind: str
     line: Mapping[str, Any]
     boxes: tuple[Box, ...]
-    key_points: tuple[KeyPoint, ...] | None = None
+    people: tuple[Person, ...] | None = None
     verdict: str | None = None
 
     @property
@@ -50,15 +50,14 @@ class Honeypot:
         if self.verdict is not None:
             return Known(self.verdict)
         shown = proposal_of(dump_line(self.line), ())
-        untouched = None if shown is None else BoxAnswer(shown.boxes, shown.width, shown.height)
-        return Known(tasks.marks(self), untouched)
+        return Known(tasks.marks(self), None if shown is None else tasks.marks(shown))
 
     def to_json(self) -> dict[str, Any]:
         return {
             "job": self.job,
             "source-ref": self.source_ref,
             "kind": self.kind,
-            "truth": [mark_to_json(mark) for mark in tasks.marks(self)],
+            "truth": [marks.rounded(mark) for mark in tasks.marks(self)],
             "task": tasks.of_label(self).name,
             "verdict": self.verdict,
             "line": dict(self.line),
@@ -66,13 +65,15 @@ class Honeypot:
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Honeypot:
+        size = record["line"].get(IMAGE_SIZE, {"width": 1, "height": 1})  # asked for the points of 0.1 only
+        truth = marks.read(record["truth"], (size["width"], size["height"]))
         return Honeypot(
             job=record["job"],
             source_ref=record["source-ref"],
             kind=record["kind"],
             line=record["line"],
             verdict=record["verdict"],
-            **tasks.of(record["task"]).holding(map(mark_from_json, record["truth"])),
+            **tasks.of(record["task"]).holding(truth),
         )
 
 
@@ -157,8 +158,8 @@ def _make(job: str, kind: str, image: Annotation, place: int, names: Sequence[st
     if shown is not None:
         shown = [_as_predicted(mark, random) for mark in shown]
     line = task.propose(image.source_ref, image.width, image.height, shown, names, model, image.original_ref)
-    return Honeypot(job, image.source_ref, kind, line, image.boxes, image.key_points, verdict)
+    return Honeypot(job, image.source_ref, kind, line, image.boxes, image.people, verdict)
 
 
 def _as_predicted(mark: Mark, random: Random) -> Mark:
-    return replace(mark, confidence=round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4))
+    return marks.sure(mark, lambda: round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4))

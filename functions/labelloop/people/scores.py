@@ -39,13 +39,13 @@ def note(files: Files, number: int, job: Job, collected: Collected) -> dict[str,
     responses = _responses(files, number, job)
     knobs = settings()
     asked = job.workers or knobs.workers_per_object
-    agreeing = agreement.between(responses, knobs.classes, knobs.key_points.names, known)
+    agreeing = agreement.between(responses, knobs.classes, knobs.key_points, known)
     scores = score_workers(
         responses,
         _labels(job, collected) if asked > 1 else {},  # alone, one always agrees with the label
         {ref: pot.known for ref, pot in known.items()},
         knobs.classes,
-        knobs.key_points.names,
+        knobs.key_points,
     )
     for score in scores:
         worker_rows.note(job.name, score)

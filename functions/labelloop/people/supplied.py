@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop import tasks
-from labelloop.contracts import fields
+from labelloop.contracts import fields, marks
 from labelloop.contracts.augmented import label_attributes
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
+from labelloop.contracts.marks import Mark
 from labelloop.contracts.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.records import UNLABELLED, Box, KeyPoint, Person
+from labelloop.contracts.skeletons import PERSON
 from labelloop.people.image_names import Names, normal
 
 MOST_MARKS = 2_000
@@ -98,8 +100,8 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
     if len(marked) > MOST_MARKS:
         raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
     spelled = _spellings(names)
-    known = [replace(mark, label=_known(mark.label, spelled, names)) for mark in marked]
-    return tasks.with_marks(annotation, known)
+    known = [marks.renamed(mark, lambda label: _known(label, spelled, names)) for mark in marked]
+    return tasks.with_marks(annotation, [_whole(mark, names) for mark in known])
 
 
 def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotation:
@@ -119,14 +121,8 @@ def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotati
             f"pixels{turned}"
         )
     boxes = tuple(_large_enough(inside(box, size, names, f"box {n}"), n) for n, box in enumerate(annotation.boxes))
-    points = annotation.key_points
-    return replace(
-        annotation,
-        boxes=boxes,
-        key_points=None
-        if points is None
-        else tuple(_inside(point, size, number) for number, point in enumerate(points)),
-    )
+    fitting = [_person_inside(person, size, n) for n, person in enumerate(annotation.people or ())]
+    return tasks.with_marks(annotation, fitting or boxes)
 
 
 def read_mended(line: str, wanted: str, names: Sequence[str], task: str = "") -> tuple[Annotation, tuple[str, ...]]:
@@ -201,7 +197,7 @@ def agreeing(
     kept, refused = {}, []
     for image in sorted(found, key=lambda image: line_of[image]):
         earlier = first.setdefault(contents[image], image)
-        if marks(found[earlier]) == marks(found[image]):
+        if marked_in(found[earlier]) == marked_in(found[image]):
             kept[image] = found[image]
         else:
             error = (
@@ -211,9 +207,9 @@ def agreeing(
     return kept, refused
 
 
-def marks(label: Annotation) -> Counter[Box | KeyPoint]:
+def marked_in(label: Annotation) -> Counter[Mark]:
     """What a label marks, in no order, and however sure somebody was."""
-    return Counter(replace(mark, confidence=None) for mark in tasks.marks(label))
+    return Counter(marks.sure(mark, lambda: None) for mark in tasks.marks(label))
 
 
 def repeated(line: int, again: int) -> Refused:
@@ -334,6 +330,20 @@ def _nonsense(mark: Any, number: int) -> str:
     except InvalidInputError as error:
         return str(error)
     return ""
+
+
+def _whole(mark: Mark, names: Sequence[str]) -> Mark:
+    """A person with one point for each of `names`, in their order: where the line lacks one, nobody labelled it."""
+    if isinstance(mark, Box):
+        return mark
+    known = {point.label: point for point in mark.points}
+    return replace(mark, points=tuple(known.get(name, KeyPoint(name, None, None, UNLABELLED)) for name in names))
+
+
+def _person_inside(person: Person, size: Size, number: int) -> Person:
+    points = tuple(_inside(point, size, place) for place, point in enumerate(person.points))
+    box = _large_enough(inside(replace(person.box, label=PERSON), size, (PERSON,), f"person {number}"), number)
+    return replace(person, box=replace(box, label=person.box.label), points=points)
 
 
 def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:

@@ -18,18 +18,19 @@ from labelloop.contracts.settings import Settings
 def task_input(line: Any, settings: Settings) -> dict[str, Any]:
     """`{"taskObject", "labels", "initial", "overlay", "header", "instructions"}` of a manifest line, the dataObject.
 
-    `initial` holds the pre-label as the widget takes it, `overlay` the same boxes for a verification. InvalidInputError
-    names the field of a line that is not good: an image outside the data bucket, or a pre-label that is not one.
+    `initial` holds the pre-label as the widget takes it, `overlay` the same as boxes for a verification.
+    InvalidInputError names the field of a line that is not good: an image outside the data bucket, or a pre-label that
+    is not one.
     """
     record = fields.mapping(line, "manifest line", "dataObject")
     reference = _own_image(record, settings.data_bucket)
     context = f"line of {reference}"
-    page = tasks.of(settings.task).page(record, settings.label_names, context)
+    page = tasks.of(settings.task).page(record, settings, context)
     return {
         "taskObject": reference,
         "labels": page.labels,
         "initial": page.initial,
-        "overlay": {"boundingBox": {"labels": list(settings.classes), "value": page.overlay}},
+        "overlay": {"boundingBox": {"labels": page.overlay_labels, "value": page.overlay}},
         "header": page.header,
         "instructions": settings.labeling_instructions,
     }

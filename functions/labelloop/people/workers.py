@@ -16,25 +16,26 @@ from typing import Any
 from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.marks import Mark
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 PRIOR_HONEYPOTS = 4
 LEAST_RELIABILITY = 0.01
 
-# What is known about an image: its boxes, its key points, or the right verdict.
-Label = Sequence[Box] | Sequence[KeyPoint] | str
+# What is known about an image: its boxes, its people, or the right verdict.
+Label = Sequence[Mark] | str
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about a honeypot. `untouched`: the answer of who submits its page as it is shown, None where the
-    page shows nothing to correct.
+    """What is known about a honeypot. `untouched`: what is marked on its page as it is shown, None where the page shows
+    nothing to correct.
     """
 
     truth: Label
-    untouched: BoxAnswer | None = None
+    untouched: Sequence[Mark] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def score_workers(
     labels: Mapping[str, Label],
     honeypots: Mapping[str, Known],
     classes: Sequence[str],
-    key_points: Sequence[str] = (),
+    skeleton: Skeleton | None = None,
 ) -> list[WorkerScore]:
     """The scores of everyone who answered, by worker id.
 
@@ -107,11 +108,11 @@ def score_workers(
         for entry in fields.sequence(document, "answers", f"worker response for {image}"):
             record = fields.mapping(entry, f"worker response for {image}", "answers")
             worker = fields.text(record, "workerId", f"worker response for {image}")
-            given[worker].append(_Given(image, read(record, classes, key_points), _seconds(record)))
-    return [_score(worker, given[worker], labels, honeypots) for worker in sorted(given)]
+            given[worker].append(_Given(image, read(record, classes, skeleton), _seconds(record)))
+    return [_score(worker, given[worker], labels, honeypots, skeleton) for worker in sorted(given)]
 
 
-def answer_quality(answer: Answer | None, label: Label) -> float:
+def answer_quality(answer: Answer | None, label: Label, skeleton: Skeleton | None = None) -> float:
     """In 0..1: the task's quality of the marks, or a verdict right and wrong.
 
     0 for an answer that was refused, or is about another task.
@@ -120,10 +121,10 @@ def answer_quality(answer: Answer | None, label: Label) -> float:
         return float(isinstance(answer, Choice) and answer.label == label)
     if not isinstance(answer, BoxAnswer | KeyPointAnswer):
         return 0.0
-    return tasks.of(answer.task).quality(answer.marks, label, (answer.width, answer.height))
+    return tasks.of(answer.task).quality(answer.marks, label, skeleton)
 
 
-def honeypot_quality(answer: Answer | None, known: Known) -> float:
+def honeypot_quality(answer: Answer | None, known: Known, skeleton: Skeleton | None = None) -> float:
     """How much of the answer is the worker's own: 1 is right, 0 is what one gets without looking, -1 a wrong verdict.
 
     Without looking one gives the right verdict half of the time, and submits a label as it is shown. So a wrong verdict
@@ -131,8 +132,10 @@ def honeypot_quality(answer: Answer | None, known: Known) -> float:
     """
     if isinstance(known.truth, str):
         return 2 * answer_quality(answer, known.truth) - 1 if isinstance(answer, Choice) else 0.0
-    quality = answer_quality(answer, known.truth)
-    before = 0.0 if known.untouched is None else answer_quality(known.untouched, known.truth)
+    quality = answer_quality(answer, known.truth, skeleton)
+    if known.untouched is None or not isinstance(answer, BoxAnswer | KeyPointAnswer):
+        return quality
+    before = tasks.of(answer.task).quality(known.untouched, known.truth, skeleton)
     return max(quality - before, 0.0) / (1 - before) if before < 1 else quality
 
 
@@ -144,12 +147,18 @@ class _Given:
 
 
 def _score(
-    worker: str, given: Sequence[_Given], labels: Mapping[str, Label], honeypots: Mapping[str, Known]
+    worker: str,
+    given: Sequence[_Given],
+    labels: Mapping[str, Label],
+    honeypots: Mapping[str, Known],
+    skeleton: Skeleton | None,
 ) -> WorkerScore:
     seconds = [item.seconds for item in given if item.seconds is not None]
     judged = [item for item in given if not isinstance(item.answer, CannotJudge)]
-    agreements = [answer_quality(item.answer, labels[item.image]) for item in judged if item.image in labels]
-    on_honeypots = [honeypot_quality(item.answer, honeypots[item.image]) for item in given if item.image in honeypots]
+    agreements = [answer_quality(each.answer, labels[each.image], skeleton) for each in judged if each.image in labels]
+    on_honeypots = [
+        honeypot_quality(each.answer, honeypots[each.image], skeleton) for each in given if each.image in honeypots
+    ]
     return WorkerScore(
         worker=worker,
         answers=len(given),
@@ -162,11 +171,11 @@ def _score(
     )
 
 
-def read(record: Mapping[str, Any], classes: Sequence[str], key_points: Sequence[str]) -> Answer | None:
+def read(record: Mapping[str, Any], classes: Sequence[str], skeleton: Skeleton | None) -> Answer | None:
     """The answer in an entry of a worker-response document; None where it is one that does not count."""
     content = record.get("answerContent")
     try:
-        return read_answer(content, classes, key_points) if isinstance(content, str | dict) else None
+        return read_answer(content, classes, skeleton) if isinstance(content, str | dict) else None
     except InvalidInputError:
         return None
 

@@ -31,7 +31,7 @@ def of(name: str) -> Task:
 
 
 def of_label(label: Label) -> Task:
-    return _BOXES if label.key_points is None else _KEY_POINTS
+    return _BOXES if label.people is None else _KEY_POINTS
 
 
 def of_prediction(prediction: Prediction) -> TrainedTask:
@@ -46,7 +46,7 @@ def of_answer(attribute: str) -> Task | None:
 
 def marks(label: Label) -> tuple[Any, ...]:
     """What a label marks in its image, in its order."""
-    return tuple(label.boxes if label.key_points is None else label.key_points)
+    return tuple(label.boxes if label.people is None else label.people)
 
 
 def with_marks(label: Annotation, marks: Iterable[Any]) -> Annotation:

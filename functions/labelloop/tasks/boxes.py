@@ -12,8 +12,9 @@ from labelloop.contracts import naming
 from labelloop.contracts.augmented import label_value
 from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.settings import Settings
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import disturbed_boxes, pages
 from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
@@ -43,9 +44,9 @@ class Boxes:
     separable = True
 
     def holding(self, marks: Iterable[Box]) -> dict[str, Any]:
-        return {"boxes": tuple(marks), "key_points": None}
+        return {"boxes": tuple(marks), "people": None}
 
-    def quality(self, marks: Sequence[Box], truth: Sequence[Any], size: Size) -> float:
+    def quality(self, marks: Sequence[Box], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """The one-to-one overlap of the boxes: `image_quality`."""
         known = [mark for mark in truth if isinstance(mark, Box)]
         return image_quality(marks, known) if len(known) == len(truth) else 0.0
@@ -99,10 +100,11 @@ class Boxes:
             "bounding box",
         )
 
-    def page(self, record: Mapping[str, Any], names: Sequence[str], context: str) -> Page:
+    def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:
+        names = list(settings.classes)
         shown = [pages.box_mark(box) for box in pages.proposed_boxes(record, names, context)]
         # The header says what to draw, and what to accept.
-        return Page(list(names), shown, shown, "One tight box around every " + naming.listed(names))
+        return Page(names, shown, "One tight box around every " + naming.listed(names), shown, names)
 
     def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
         """The boxes that are confident enough and that are not dropped for a surer one, in their order."""

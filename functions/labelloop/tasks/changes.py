@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from labelloop.contracts.adjustments import ADJUSTED, COUNTED, UNADJUSTED, UNTOUCHED, Adjustment
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint
+from labelloop.contracts.records import Box, Person
 from labelloop.tasks.port import Label
 from labelloop.tasks.quality import iou
 
@@ -18,11 +19,11 @@ SAME_OBJECT_IOU = 0.1
 
 def compare(before: Label, after: Label) -> Adjustment:
     """What became of the pre-label `before` in the answer `after`; confidences and the order of marks do not matter."""
-    if before.key_points is None and after.key_points is None:
+    if before.people is None and after.people is None:
         return compare_boxes(before.boxes, after.boxes)
-    if before.key_points is None or after.key_points is None:
-        raise InvalidInputError("adjustment: boxes and key points cannot be compared; both labels must be of one kind")
-    return compare_key_points(before.key_points, after.key_points)
+    if before.people is None or after.people is None:
+        raise InvalidInputError("adjustment: boxes and people cannot be compared; both labels must be of one kind")
+    return compare_people(before.people, after.people)
 
 
 def compare_boxes(before: Sequence[Box], after: Sequence[Box]) -> Adjustment:
@@ -41,16 +42,46 @@ def compare_boxes(before: Sequence[Box], after: Sequence[Box]) -> Adjustment:
     )
 
 
-def compare_key_points(before: Sequence[KeyPoint], after: Sequence[KeyPoint]) -> Adjustment:
-    """Points are the same object when they have the same name; outside the view and not listed are the same."""
-    old, new = ({point.label: point for point in points if point.x is not None} for points in (before, after))
+def compare_people(before: Sequence[Person], after: Sequence[Person]) -> Adjustment:
+    """Counts placed points, and boxes that somebody drew: those of people who are the same, by their names. Of people
+    those who are equal are the same, then those whose boxes overlap most.
+    """
+    old, new = sorted(map(_bare, before), key=repr), sorted(map(_bare, after), key=repr)
+    equal = Counter(old) & Counter(new)
+    old, new = list((Counter(old) - equal).elements()), list((Counter(new) - equal).elements())
+    pairs = _paired([person.box for person in old], [person.box for person in new])
+    counts = Counter({UNTOUCHED: sum(len(_marks(person, person)) * often for person, often in equal.items())})
+    for i, j in pairs.items():
+        counts += _compared(old[i], new[j])
+    counts["deleted"] += sum(len(_marks(person, person)) for i, person in enumerate(old) if i not in pairs)
+    counts["added"] += sum(len(_marks(person, person)) for j, person in enumerate(new) if j not in pairs.values())
+    return _adjustment(counts)
+
+
+def _bare(person: Person) -> Person:
+    """Without what is no mark of people's: confidences, points without a place, where the box is from."""
+    points = sorted((point for point in person.points if point.x is not None), key=lambda point: point.label)
+    box = replace(person.box, confidence=None)
+    return Person(box, tuple(replace(point, confidence=None) for point in points), person.derived)
+
+
+def _marks(person: Person, other: Person) -> dict[str, tuple[Any, str]]:
+    """name -> (place, visibility) of the points; and the box, under no name, where one of the two is drawn. A person of
+    whom nothing is placed is the box.
+    """
+    placed = {point.label: ((point.x, point.y), point.visibility) for point in person.points}
+    drawn = not (person.derived and other.derived) or not person.points
+    return {**placed, **({"": (_exact(person.box), "")} if drawn else {})}
+
+
+def _compared(one: Person, other: Person) -> Counter[str]:
+    old, new = _marks(one, other), _marks(other, one)
     counts = Counter(added=len(new.keys() - old.keys()), deleted=len(old.keys() - new.keys()))
     for name in old.keys() & new.keys():
-        moved = (old[name].x, old[name].y) != (new[name].x, new[name].y)
-        seen_otherwise = old[name].visibility != new[name].visibility
+        moved, seen_otherwise = (before != after for before, after in zip(old[name], new[name], strict=True))
         counts.update({"moved": moved, "visibility-changed": seen_otherwise})
         counts[UNTOUCHED] += not (moved or seen_otherwise)
-    return _adjustment(counts)
+    return counts
 
 
 def _adjustment(counts: Mapping[str, int]) -> Adjustment:
@@ -59,6 +90,10 @@ def _adjustment(counts: Mapping[str, int]) -> Adjustment:
 
 
 def _pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]:
+    return [(before[i], after[j]) for i, j in _paired(before, after).items()]
+
+
+def _paired(before: Sequence[Box], after: Sequence[Box]) -> dict[int, int]:
     """One-to-one, the most overlap first, then the same class; equal candidates by their coordinates."""
     candidates = [
         (-overlap, old.label != new.label, _exact(old), _exact(new), i, j)
@@ -70,7 +105,7 @@ def _pairs(before: Sequence[Box], after: Sequence[Box]) -> list[tuple[Box, Box]]
     for *_, i, j in sorted(candidates):
         if i not in pairs and j not in pairs.values():
             pairs[i] = j
-    return [(before[i], after[j]) for i, j in pairs.items()]
+    return pairs
 
 
 def _without(boxes: Sequence[Box], kept: Counter[Any]) -> list[Box]:

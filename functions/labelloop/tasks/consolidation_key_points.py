@@ -1,8 +1,8 @@
-"""Key points that several people placed in the same images -> one label per image.
+"""Key points that several people placed for the same persons -> one label per person.
 
-Canonical pixels; one object per image, one point per configured name. The visibility (visible, occluded, outside) is
+Canonical pixels; one point per configured name. The visibility (visible, occluded, outside) is
 Dawid and Skene's consensus; the place of a point that is not outside is the weighted mean of those who placed it,
-without outliers (fusion). One worker's label is kept exactly. Nothing depends on the order of images or workers.
+without outliers (fusion). One worker's label is kept exactly. Nothing depends on the order of persons or workers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Placed = Mapping[str, Sequence[KeyPoint]]
 @dataclass(frozen=True)
 class FusedKeyPoint:
     """`point.confidence`: the share of the reliability that gave this visibility. `agreement`: the share of the workers
-    who said the same (`same_point`).
+    who marked the person that said the same (`same_point`).
     """
 
     point: KeyPoint
@@ -32,28 +32,28 @@ class FusedKeyPoint:
 
 
 def fuse_key_points(
-    images: Sequence[Placed], sizes: Sequence[tuple[int, int]], names: Sequence[str], reliability: Mapping[str, float]
+    persons: Sequence[Placed], sizes: Sequence[tuple[int, int]], names: Sequence[str], reliability: Mapping[str, float]
 ) -> list[list[FusedKeyPoint]]:
-    """Per image, in the order given, the points of {worker: points}, one for each of `names`, in that order.
+    """Per person, in the order given, the points of {worker: points}, one for each of `names`, in that order.
 
-    `sizes`: width and height of each image. `reliability`: of every worker who looked, in (0, 1].
+    `sizes`: width and height of each person's image. `reliability`: of every worker who marked the person, in (0, 1].
     """
     said = [
         [{worker: points[index] for worker, points in placed.items()} for index in range(len(names))]
-        for placed in images
+        for placed in persons
     ]
     votes = {
-        (image, index): {worker: point.visibility for worker, point in points.items()}
-        for image, listed in enumerate(said)
+        (person, index): {worker: point.visibility for worker, point in points.items()}
+        for person, listed in enumerate(said)
         for index, points in enumerate(listed)
     }
     consensus = dawid_skene(votes, VISIBILITIES, reliability)
     spread = fusion.spreads([_places(points) for listed in said for points in listed])
     results = []
-    for image, (listed, (width, height)) in enumerate(zip(said, sizes, strict=True)):
+    for person, (listed, (width, height)) in enumerate(zip(said, sizes, strict=True)):
         fused = []
         for index, points in enumerate(listed):
-            visibility = consensus.label((image, index))
+            visibility = consensus.label((person, index))
             point = _fuse(names[index], visibility, points, spread, reliability)
             same = sum(same_point(point, other, width, height) for other in points.values())
             fused.append(FusedKeyPoint(point, same / len(points)))

@@ -1,6 +1,6 @@
 """What a task is asked for: what people mark in an image, how good a label is, and what is made of several people's.
 
-Marks are boxes or the key points of one object, in canonical pixels; scores, qualities and confidences lie in 0..1.
+Marks are boxes or people with key points, in canonical pixels; scores, qualities and confidences lie in 0..1.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.predictions import Size
-from labelloop.contracts.records import Box, KeyPoint, Prediction
+from labelloop.contracts.marks import Mark as Mark
+from labelloop.contracts.records import Box, Person, Prediction
+from labelloop.contracts.settings import Settings
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks.quality import Truth
-
-Mark = Box | KeyPoint
 
 
 class Label(Protocol):
@@ -26,7 +26,7 @@ class Label(Protocol):
     def boxes(self) -> Sequence[Box]: ...
 
     @property
-    def key_points(self) -> Sequence[KeyPoint] | None: ...
+    def people(self) -> Sequence[Person] | None: ...
 
 
 class Answer(Protocol):
@@ -60,13 +60,14 @@ class Form:
 @dataclass(frozen=True)
 class Page:
     """What the worker template shows of one image: the labels to choose from, the pre-label as its widget takes it,
-    the boxes that lie over the image in a verification, and what is asked for.
+    what is asked for, and the boxes that lie over the image in a verification with the labels that they may have.
     """
 
     labels: list[str]
     initial: list[dict[str, Any]]
-    overlay: list[dict[str, Any]]
     header: str
+    overlay: list[dict[str, Any]]
+    overlay_labels: list[str]
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ class Task(Protocol):
         """The fields of a label that holds these marks, as Annotation names them."""
         ...
 
-    def quality(self, marks: Sequence[Any], truth: Sequence[Any], size: Size) -> float:
-        """How good a label of an image of this (width, height) is; 0 against the truth of another task."""
+    def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
+        """How good a label of an image is; 0 against the truth of another task. `skeleton`: the stack's, which tells
+        how near a key point has to be; None: as near as usual.
+        """
         ...
 
     def fuse(
@@ -142,7 +145,7 @@ class Task(Protocol):
         """What a job of this kind (annotate, adjust, verify) asks for; `listed` is `names` in words."""
         ...
 
-    def page(self, record: Mapping[str, Any], names: Sequence[str], context: str) -> Page:
+    def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:
         """Of a manifest line. Raises InvalidInputError naming the field of a pre-label that is not one."""
         ...
 

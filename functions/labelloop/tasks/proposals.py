@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,13 @@ from labelloop.contracts.augmented import (
     CUSTOM,
     PROPOSALS,
     PROPOSED_KEY_POINTS,
-    key_point_value,
     label_metadata,
     label_value,
 )
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.people_values import people_value
 from labelloop.contracts.predictions import Size
-from labelloop.contracts.records import Box, KeyPoint, dump_line
+from labelloop.contracts.records import Box, KeyPoint, Person, dump_line
 
 IMAGE_SIZE = "image-size"
 MOST_VALUE_CHARACTERS = 20_000
@@ -56,37 +56,39 @@ def proposal_line(
         value = label_value(width, height, shown[:count], classes)
         return {**head, PROPOSALS: value, f"{PROPOSALS}-metadata": {**metadata, "dropped": len(boxes) - count}}
 
-    fitting, too_many = 0, len(shown) + 1
-    while too_many - fitting > 1:
-        middle = (fitting + too_many) // 2
-        fitting, too_many = (middle, too_many) if _within_limits(line(middle)) else (fitting, middle)
-    return _checked(line(fitting))
+    return _fitting(line, len(shown))
 
 
 def key_point_proposal_line(
     source_ref: str,
     width: int,
     height: int,
-    points: Sequence[KeyPoint] | None,
+    people: Sequence[Person] | None,
     names: Sequence[str],
     model: str,
     original_ref: str | None = None,
 ) -> dict[str, Any]:
-    """The line that proposes the key points of one object, one for each of `names`, in whole pixels inside the image.
+    """The line that proposes people, each with one point for each of `names`, in whole pixels inside the image.
 
-    `points` None means that no model looked. A point that lies outside the image, or is not among `points`, is
-    proposed as outside the view; one whose name is not in `names` cannot be shown. Raises InvalidInputError when the
-    names alone do not fit.
+    `people` None means that no model looked. A point that lies outside the image, or that a person lacks, is proposed
+    as outside the view; one whose name is not in `names` cannot be shown. As many people as fit are shown, those of the
+    surest boxes; a person whose box lies outside the image cannot be. `dropped` in the metadata counts those left out.
+    Raises InvalidInputError when the names alone do not fit.
     """
     head = _head(source_ref, width, height, original_ref)
-    if points is None:
+    if people is None:
         return head
-    known = {point.label: _whole_point(point, width, height) for point in points}
-    shown = [known.get(name) or KeyPoint(name, None, None, "outside") for name in names]
-    confidences = [round(point.confidence or 0.0, 4) for point in shown]
-    metadata = label_metadata(names, confidences, False, "", model, CUSTOM)
-    value = key_point_value(width, height, shown, names)
-    return _checked({**head, PROPOSED_KEY_POINTS: value, f"{PROPOSED_KEY_POINTS}-metadata": metadata})
+    placed = [_whole_person(person, names, width, height) for person in people]
+    shown = sorted((person for person in placed if person), key=_surest)
+
+    def line(count: int) -> dict[str, Any]:
+        confidences = [round(point.confidence or 0.0, 4) for person in shown[:count] for point in person.points]
+        metadata = label_metadata(names, confidences, False, "", model, CUSTOM)
+        value = people_value(width, height, shown[:count], names)
+        described = {**metadata, "dropped": len(people) - count}
+        return {**head, PROPOSED_KEY_POINTS: value, f"{PROPOSED_KEY_POINTS}-metadata": described}
+
+    return _fitting(line, len(shown))
 
 
 def image_sizes(lines: Iterable[str]) -> dict[str, Size]:
@@ -99,6 +101,15 @@ def image_sizes(lines: Iterable[str]) -> dict[str, Size]:
 def _head(source_ref: str, width: int, height: int, original_ref: str | None) -> dict[str, Any]:
     original = {} if original_ref is None else {"original-ref": original_ref}
     return {"source-ref": source_ref, **original, IMAGE_SIZE: {"width": width, "height": height}}
+
+
+def _fitting(line: Callable[[int], dict[str, Any]], most: int) -> dict[str, Any]:
+    """The line of as many marks as Ground Truth's limits allow."""
+    fitting, too_many = 0, most + 1
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        fitting, too_many = (middle, too_many) if _within_limits(line(middle)) else (fitting, middle)
+    return _checked(line(fitting))
 
 
 def _checked(line: dict[str, Any]) -> dict[str, Any]:
@@ -127,10 +138,22 @@ def _whole_pixels(box: Box, width: int, height: int) -> Box | None:
     return Box(box.label, left, top, max(1, right - left), max(1, bottom - top), box.confidence)
 
 
-def _whole_point(point: KeyPoint, width: int, height: int) -> KeyPoint | None:
+def _whole_person(person: Person, names: Sequence[str], width: int, height: int) -> Person | None:
+    """With one point for each of `names`; None where the box cannot be shown."""
+    box = _whole_pixels(person.box, width, height)
+    known = {point.label: _whole_point(point, width, height) for point in person.points}
+    points = tuple(known.get(name) or KeyPoint(name, None, None, "outside") for name in names)
+    return None if box is None else Person(box, points, person.derived)
+
+
+def _whole_point(point: KeyPoint, width: int, height: int) -> KeyPoint:
     if point.x is None or point.y is None or not (0 <= point.x <= width and 0 <= point.y <= height):
-        return None
+        return KeyPoint(point.label, None, None, "outside", point.confidence)
     return replace(point, x=float(round(point.x)), y=float(round(point.y)))
+
+
+def _surest(person: Person) -> tuple[float, tuple[float, float, float, float], str]:
+    return -(person.box.confidence or 0.0), _place(person.box), repr(person.points)
 
 
 def _place(box: Box) -> tuple[float, float, float, float]:

@@ -124,9 +124,8 @@ def image_score(prediction: Prediction, rule: LabelRule) -> float:
 
 def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule) -> float:
     """How good the machine's label of this image is, 0..1; where the model refused the image it is empty."""
-    size = (prediction.width or 0, prediction.height or 0)
     label = label_boxes(prediction, rule)
-    return tasks.of_prediction(prediction).quality(label, truth.boxes, size)
+    return tasks.of_prediction(prediction).quality(label, truth.boxes)
 
 
 def _own(candidate: Candidate, scored: bool) -> Verdict | None:
