@@ -11,10 +11,12 @@ from labelloop.contracts.augmented import read_boxes
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.settings import Settings
 from labelloop.people.answers import BoxAnswer
 from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import image_quality
 from labelloop.trust.judgement import image_score, label_boxes
+from made_up_stack import SETTINGS
 from seen_boxes import seen
 
 from tests.support import strategies
@@ -22,6 +24,7 @@ from tests.support import strategies
 KEEP = LabelRule(0.4)
 TASK = Boxes()
 NAMES = ("head", "bag")
+STACK = replace(Settings.from_environment(SETTINGS), classes=NAMES)
 HEAD, BAG = Box("head", 10, 20, 30, 40), Box("bag", 100, 100, 50, 50)
 
 
@@ -155,11 +158,11 @@ def test_each_kind_of_job_has_the_form_that_its_answer_comes_from() -> None:
 
 def test_a_page_shows_the_boxes_that_its_line_proposes_both_to_correct_and_over_the_image() -> None:
     line = TASK.propose("s3://b/k", 640, 480, [HEAD, BAG], NAMES, "m")
-    page = TASK.page(line, NAMES, "line 1")
-    assert page.initial == page.overlay and page.labels == list(NAMES)
+    page = TASK.page(line, STACK, "line 1")
+    assert page.initial == page.overlay and page.labels == page.overlay_labels == list(NAMES)
     assert {(mark["label"], mark["left"]) for mark in page.initial} == {("head", 10), ("bag", 100)}
     assert page.header == "One tight box around every head and bag"
-    empty = TASK.page(TASK.propose("s3://b/k", 640, 480, None, NAMES, "m"), NAMES, "line 1")
+    empty = TASK.page(TASK.propose("s3://b/k", 640, 480, None, NAMES, "m"), STACK, "line 1")
     assert empty.initial == [] and empty.header == page.header
     with pytest.raises(InvalidInputError, match="line 1"):
-        TASK.page(line, ("tail",), "line 1")
+        TASK.page(line, replace(STACK, classes=("tail",)), "line 1")
