@@ -4,7 +4,8 @@ Canonical pixels. What is kept, in words:
 1. People of different workers are one as boxes are (clustering): by the overlap of their boxes, whatever their class,
    and kept when those who marked the person hold about half of the weight of all who looked.
 2. The box is the weighted mean, without outliers, of those that somebody drew; of derived ones where nobody did.
-3. The points are those of consolidation_key_points, of the workers who marked the person.
+3. The points are those of consolidation_key_points, of the workers who marked the person; who took left for right in
+   every pair is turned round (swapped_sides).
 One worker's label is kept exactly. Nothing depends on the order of images, workers or people.
 """
 
@@ -20,6 +21,7 @@ from labelloop.tasks import clustering, fusion
 from labelloop.tasks.clustering import Cluster, Drawn, order
 from labelloop.tasks.consolidation_boxes import edges, fuse_edges
 from labelloop.tasks.consolidation_key_points import FusedKeyPoint, fuse_key_points
+from labelloop.tasks.swapped_sides import righted
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def fuse_people(
     ]
     boxes = [_boxes(cluster) for _, cluster, _ in left]
     spread = fusion.spreads([edge for drawn in boxes for edge in edges(drawn)])
-    placed = [{worker: person.points for worker, person in cluster.items()} for _, cluster, _ in left]
+    placed = [righted({worker: person.points for worker, person in cluster.items()}) for _, cluster, _ in left]
     points = fuse_key_points(placed, [sizes[image] for image, *_ in left], names, reliability)
     results: list[list[FusedPerson]] = [[] for _ in images]
     for (image, cluster, share), drawn, fused in zip(left, boxes, points, strict=True):
