@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 from labelloop.contracts.settings import MissingSettingError, Settings, settings
+from labelloop.contracts.skeletons import PRESETS
 from made_up_stack import SETTINGS
 
 
@@ -50,6 +51,13 @@ def test_names_whose_labels_could_not_be_read_back_are_refused(name, value, said
 def test_a_class_may_be_called_occluded() -> None:
     classes = "nose,nose (occluded),Nose"
     assert Settings.from_environment({**SETTINGS, "CLASSES": classes}).classes == tuple(classes.split(","))
+
+
+def test_key_points_are_a_skeleton_whose_names_are_what_is_labelled() -> None:
+    read = Settings.from_environment({**SETTINGS, "TASK": "key-points", "KEY_POINTS": "head"})
+    assert read.key_points is PRESETS["head"] and read.label_names == PRESETS["head"].names
+    assert read.with_choices({"KEY_POINTS": "nose,tail"}).label_names == ("nose", "tail")
+    assert Settings.from_environment({**SETTINGS, "KEY_POINTS": "head"}).label_names == read.classes
 
 
 def test_a_token_outlives_the_request_it_waits_for(environment) -> None:
