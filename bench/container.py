@@ -112,7 +112,7 @@ def ours(pictures: int) -> dict[str, Any]:
 def theirs(pictures: int) -> dict[str, Any]:
     import libraries  # the same environment, memory and threads
     import numpy as np
-    from detector import CONFIDENCE_FLOOR, MOST_BOXES, NMS_IOU
+    from inference import CONFIDENCE_FLOOR, MOST_BOXES, NMS_IOU
     from ultralytics import YOLO
 
     assert libraries.THREADS

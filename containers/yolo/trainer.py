@@ -1,17 +1,61 @@
 """Trains a network: ultralytics' loop without what measures, stores and downloads; and statistics that are renewed."""
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import libraries  # noqa: F401  first: sets what torch and ultralytics read
 import processor
+import starts
 import torch
+from recipe import Recipe
+from starts import Start
 from ultralytics.engine import trainer as ultralytics_trainer
 from ultralytics.models.yolo.detect import DetectionTrainer
 
 RENEWING_BATCHES = 8
 AVERAGED_SHARE = 2 / 3
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training produced; `weights_sha256` covers the tensors, so equal models are told without their files.
+    `kept_classes`: whose outputs are those of the weights that it started from.
+    """
+
+    weights_sha256: str
+    epochs: int
+    optimizer_steps: int
+    loss: dict[str, float]
+    kept_classes: list[str]
+
+
+def fitted(
+    data_yaml: Path,
+    images: int,
+    recipe: Recipe,
+    start: Start,
+    steps: int,
+    make_network: Callable[[], torch.nn.Module],
+    **settings: Any,
+) -> tuple[torch.nn.Module, dict[str, float]]:
+    """Like `train`, as recipe and start ask for it; `settings` are more of ultralytics' own."""
+    with tempfile.TemporaryDirectory(prefix="training-") as scratch:
+        chosen: dict[str, Any] = {
+            "data": str(data_yaml),
+            "project": scratch,
+            "epochs": recipe.epochs(images, steps),
+            "imgsz": recipe.image_size,
+            "batch": recipe.batch_size,
+            "nbs": recipe.batch_size,  # the default accumulates 64 images for one optimiser step
+            "lr0": starts.learning_rate(recipe, start),
+            "seed": recipe.seed,
+            **settings,
+        }
+        return train(chosen, recipe.classes, make_network, averaged=start.is_pretrained)
 
 
 def train(
