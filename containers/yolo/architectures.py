@@ -1,4 +1,4 @@
-"""architecture.yaml: an ultralytics detection architecture, as data that can name nothing but known layers.
+"""architecture.yaml: an ultralytics architecture, as data that can name nothing but known layers.
 
 ultralytics looks a layer up by its name, evaluates strings, and builds as large as it is told. So what it gets is made
 here, item by item, of exact lists and bounded numbers.
@@ -20,17 +20,21 @@ _LAYERS = (
 )
 LAYERS = _LAYERS.split()
 # The class of ultralytics.nn.tasks that builds a network with this head.
-HEADS = {"Detect": "DetectionModel", "v10Detect": "DetectionModel"}
-WORDS = ("None", "True", "False", "nc", "nearest", "bilinear")
+HEADS = {"Detect": "DetectionModel", "v10Detect": "DetectionModel", "Pose": "PoseModel"}
+OF_BOXES, OF_POINTS = "Detect", "Pose"
+# [key points, 3]: of each x, y and the confidence.
+POINTS = "kpt_shape"
+WORDS = ("None", "True", "False", "nc", POINTS, "nearest", "bilinear")
 ACTIVATIONS = ("torch.nn.ReLU()", "torch.nn.SiLU()")
 MOST_LAYERS, MOST_REPEATS, MOST_ARGUMENTS, MOST_INPUTS = 128, 64, 12, 8
 MOST_CHANNELS = 4096
 MOST_CLASSES = 1000
+MOST_POINTS = 200
 LARGEST_SCALE = 4.0
 
 
 def checked(given: Any, classes: Sequence[str]) -> dict[str, Any]:
-    """What ultralytics may build: a copy, with the fields that matter to a detector and no others.
+    """What ultralytics may build: a copy, with the fields that matter to a network and no others.
 
     Raises InvalidInputError naming the field, or layer, that is not of a detector of these classes.
     """
@@ -54,16 +58,42 @@ def checked(given: Any, classes: Sequence[str]) -> dict[str, Any]:
         found["end2end"] = fields.boolean(record, "end2end", NAME)
     if record.get("reg_max") is not None:
         found["reg_max"] = _whole(record["reg_max"], "reg_max", 1, 64)
+    if record.get(POINTS) is not None:
+        found[POINTS] = _points(record)
     layers = [*_rows(record, "backbone"), *_rows(record, "head")]
     if not 2 <= len(layers) <= MOST_LAYERS:
         raise fields.refuse(NAME, "backbone, head", f"2 to {MOST_LAYERS} layers", layers)
     made = [_layer(row, number, number == len(layers) - 1) for number, row in enumerate(layers)]
+    if (made[-1][2] == OF_POINTS) != (POINTS in found):
+        raise fields.refuse(NAME, POINTS, f"there with a head of {OF_POINTS}, and with no other", record.get(POINTS))
     backbone = len(_rows(record, "backbone"))
     return {**found, "backbone": made[:backbone], "head": made[backbone:]}
 
 
+def with_points(architecture: dict[str, Any], points: int) -> dict[str, Any]:
+    """The same network with a branch of so many key points beside those of boxes and classes.
+
+    Raises InvalidInputError where its head is one that ultralytics has no key points for.
+    """
+    *others, (sources, repeats, head, _) = architecture["head"]
+    if head not in (OF_BOXES, OF_POINTS):
+        raise InvalidInputError(
+            f"key points are taught to networks whose head is {OF_BOXES} or {OF_POINTS}, this one's is {head}: choose "
+            "other base weights, or another base-model"
+        )
+    last = [sources, repeats, OF_POINTS, ["nc", POINTS]]
+    return {**architecture, POINTS: [points, 3], "head": [*others, last]}
+
+
 def _rows(record: dict[str, Any], field: str) -> list[Any]:
     return fields.sequence(record, field, NAME)
+
+
+def _points(record: dict[str, Any]) -> list[int]:
+    given = fields.sequence(record, POINTS, NAME)
+    if len(given) != 2 or given[1] != 3:
+        raise fields.refuse(NAME, POINTS, "[number of key points, 3]", given)
+    return [_whole(given[0], POINTS, 1, MOST_POINTS), 3]
 
 
 def _scales(record: dict[str, Any]) -> tuple[dict[str, list[float]], str]:

@@ -76,8 +76,7 @@ def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, ste
 
     def network() -> torch.nn.Module:
         if start.folder is None:
-            architecture = networks.tiny(recipe.width) if recipe.is_tiny else networks.stock(recipe.base_model)
-            return networks.built({**architecture, "nc": len(recipe.classes)})
+            return networks.built(networks.chosen(recipe))
         source = networks.network(networks.read(start.folder))
         made, kept[:] = networks.taught(source, recipe.classes)
         return made

@@ -14,6 +14,7 @@ from labelloop.contracts.errors import InvalidInputError
 from labelloop.engines import weights
 from labelloop.engines.weights import Tensor
 from model_files import Model, read_model, write_weights
+from recipe import Recipe
 from torch.utils._python_dispatch import TorchDispatchMode
 from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
@@ -27,11 +28,12 @@ MOST_NUMBERS, MOST_OPERATIONS = 1_000_000_000, 20_000
 DTYPES = {dtype: getattr(torch, name.removeprefix("torch.")) for dtype, (name, _) in weights.DTYPES.items()}
 
 
-def read(model_dir: Path) -> Model:
+def read(model_dir: Path, engine: str = ENGINE) -> Model:
+    """Raises InvalidInputError for the model of another engine."""
     model = read_model(model_dir)
-    if model.description.engine != ENGINE:
+    if model.description.engine != engine:
         raise InvalidInputError(
-            f"{model_dir} holds a model of the engine '{model.description.engine}', this is '{ENGINE}': set the "
+            f"{model_dir} holds a model of the engine '{model.description.engine}', this is '{engine}': set the "
             "container's ENGINE to that one, or give a model of this one"
         )
     return model
@@ -47,6 +49,12 @@ def tiny(width: float) -> dict[str, Any]:
     architecture = YAML.load(check_yaml("yolov8.yaml"))
     del architecture["scales"]
     return {**architecture, "depth_multiple": 0.33, "width_multiple": width}
+
+
+def chosen(recipe: Recipe) -> dict[str, Any]:
+    """The architecture of a network of random weights."""
+    architecture = tiny(recipe.width) if recipe.is_tiny else stock(recipe.base_model)
+    return {**architecture, "nc": len(recipe.classes)}
 
 
 def network(model: Model) -> DetectionModel:
@@ -86,18 +94,27 @@ def network(model: Model) -> DetectionModel:
     return made
 
 
-def taught(source: DetectionModel, classes: tuple[str, ...]) -> tuple[DetectionModel, list[str]]:
+def taught(
+    source: DetectionModel, classes: tuple[str, ...], points: int = 0, keep_points: bool = False
+) -> tuple[DetectionModel, list[str]]:
     """A network of these classes with all that the other one knows: only the last convolution of the class branch is
     new, and of it the outputs of classes that both have by the same name are kept. Also says which those are.
+
+    With so many key points, unless it has none; `keep_points`: the source's are the same ones, else their branch is
+    new.
     """
     known = {name: number for number, name in source.names.items()}
     kept = [(number, known[name]) for number, name in enumerate(classes) if name in known]
     # The class branch is as wide as its number of classes asks for: it keeps the width it has.
     wide = source.yaml.get(architectures.BRANCH_CLASSES) or source.yaml["nc"]
-    made = built({**source.yaml, "nc": len(classes), architectures.BRANCH_CLASSES: wide})
+    architecture = architectures.with_points(source.yaml, points) if points else source.yaml
+    made = built({**architecture, "nc": len(classes), architectures.BRANCH_CLASSES: wide})
     last = {f"{name}.{kind}" for name, _ in _class_outputs(made) for kind in ("weight", "bias")}
+    fresh = () if keep_points else _point_branches(made)
     state, old = made.state_dict(), source.state_dict()
     for name, tensor in state.items():
+        if name.startswith(fresh):
+            continue
         if name not in last:
             tensor.copy_(old[name])
         else:
@@ -109,15 +126,19 @@ def taught(source: DetectionModel, classes: tuple[str, ...]) -> tuple[DetectionM
 
 def save(model: torch.nn.Module, classes: tuple[str, ...], model_dir: Path) -> str:
     """Writes the weights at half precision and what they are the weights of; returns the tensors' SHA-256."""
+    return write_weights(model_dir, architectures.checked(model.yaml, classes), tensors(model))
+
+
+def tensors(model: torch.nn.Module) -> dict[str, Tensor]:
+    """The weights at half precision, by name. Raises RuntimeError where they are not finite."""
     state = model.cpu().eval().to(memory_format=torch.contiguous_format).half().state_dict()
     if not all(tensor.isfinite().all() for tensor in state.values()):
         raise RuntimeError("training diverged (some weights are not finite): lower the hyperparameter 'learning-rate'")
     names = {dtype: name for name, dtype in DTYPES.items()}
-    tensors = {
+    return {
         name: Tensor(names[tensor.dtype], tuple(tensor.shape), tensor.contiguous().numpy().tobytes())
         for name, tensor in state.items()
     }
-    return write_weights(model_dir, architectures.checked(model.yaml, classes), tensors)
 
 
 def built(architecture: dict[str, Any]) -> DetectionModel:
@@ -159,6 +180,12 @@ def _class_outputs(made: DetectionModel) -> Iterator[tuple[str, torch.nn.Conv2d]
     for branches in ("cv3", "one2one_cv3"):
         for scale, branch in enumerate(getattr(head, branches, None) or ()):
             yield f"{prefix}.{branches}.{scale}.{len(branch) - 1}", branch[-1]
+
+
+def _point_branches(made: DetectionModel) -> tuple[str, ...]:
+    """What the names of the head's branches of key points begin with."""
+    prefix = f"model.{len(made.model) - 1}"
+    return tuple(f"{prefix}.{name}." for name in ("cv4", "one2one_cv4") if hasattr(made.model[-1], name))
 
 
 class _Meter(TorchDispatchMode):

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.skeletons import Skeleton
 
 T = TypeVar("T", int, float)
 TINY = ("tiny", "tiny.yaml")
@@ -17,7 +19,7 @@ TINY = ("tiny", "tiny.yaml")
 class Recipe:
     """`steps` are optimiser steps of a model of random weights, `warm_steps` those of one that goes on from such a
     champion. With base weights it is `base_steps` (0: as starts.py says) and `base_learning_rate`, and `start` says
-    what later models start from.
+    what later models start from. `skeleton`: of people's key points, None where boxes are learned.
 
     `base_model` is `tiny.yaml` (YOLOv8 with the share `width` of its channels: about 0.9 M parameters at 0.125, which
     two CPU cores train in seconds) or a stock architecture like `yolov8n.yaml`.
@@ -35,6 +37,7 @@ class Recipe:
     base_steps: int = 0
     base_learning_rate: float = 0.001
     start: str = "base"
+    skeleton: Skeleton | None = None
 
     @classmethod
     def from_hyperparameters(cls, values: Mapping[str, str]) -> "Recipe":
@@ -53,6 +56,7 @@ class Recipe:
             base_steps=_whole(values, "base-steps", "0", 0, 10_000_000),
             base_learning_rate=_real(values, "base-learning-rate", "0.001", 1e-7, 1.0),
             start=_start(values),
+            skeleton=_skeleton(values),
         )
 
     @property
@@ -84,6 +88,13 @@ def _classes(values: Mapping[str, str]) -> tuple[str, ...]:
     if len(set(classes)) != len(classes):
         raise InvalidInputError(f"hyperparameter 'classes' names a class twice: {values['classes']!r}")
     return tuple(classes)
+
+
+def _skeleton(values: Mapping[str, str]) -> Skeleton | None:
+    if "key-points" not in values:
+        return None
+    document = "".join([values["key-points"], *_continued(values, "key-points")])
+    return skeletons.skeleton(document, "hyperparameter 'key-points'")
 
 
 def _continued(values: Mapping[str, str], name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""From an engine's boxes to Predictions, the same way in the endpoint and in the training job."""
+"""From what an engine sees, boxes or people, to Predictions: the same way in the endpoint and in the training job."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from dataset import clipped, read_pixels
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction, dump_line
+from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint, dump_line
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.pictures.pixels import RejectedImage
 from labelloop.tasks.quality import map50, map50_95
 from PIL import Image
@@ -16,11 +17,14 @@ CONFIDENCE_FLOOR = 0.05
 
 
 class Engine(Protocol):
-    """What `load(model_dir)` of an engine module returns; it is called from one thread at a time."""
+    """What `load(model_dir)` of an engine module returns; it is called from one thread at a time.
+
+    `skeleton` is that of the people whom it sees; an engine of boxes has None, or no such attribute.
+    """
 
     batch_size: int
 
-    def predict(self, images: Sequence[Image.Image]) -> list[list[Box]]: ...
+    def predict(self, images: Sequence[Image.Image]) -> Sequence[Sequence[Box] | Sequence[SeenPerson]]: ...
 
     def describe(self) -> dict[str, Any]: ...
 
@@ -37,8 +41,12 @@ class Look:
 def predictions(engine: Engine, looks: Sequence[Look], model: str) -> list[Prediction]:
     """One Prediction per look, in order. All looks with pixels go to the engine in one call."""
     seen = [look.pixels for look in looks if look.pixels is not None]
-    boxes = iter(engine.predict(seen) if seen else [])
-    return [_prediction(look, boxes, model) for look in looks]
+    found = iter(engine.predict(seen) if seen else [])
+    return [_prediction(look, found, model, skeleton_of(engine) is not None) for look in looks]
+
+
+def skeleton_of(engine: Engine) -> Skeleton | None:
+    return getattr(engine, "skeleton", None)
 
 
 def score(
@@ -66,25 +74,48 @@ def _look(annotation: Annotation, images_dir: Path) -> Look:
         return Look(annotation.source_ref, None, refusal.reason)
 
 
-def _prediction(look: Look, boxes: Iterator[list[Box]], model: str) -> Prediction:
+def _prediction(look: Look, found: Iterator[Sequence[Any]], model: str, of_people: bool) -> Prediction:
     if look.pixels is None:
         return Prediction(look.source_ref, "rejected", None, None, model, (), look.reason)
     width, height = look.pixels.size
-    return Prediction(look.source_ref, "ok", width, height, model, _presentable(next(boxes), width, height))
+    if of_people:
+        people = _presentable_people(next(found), width, height)
+        return Prediction(look.source_ref, "ok", width, height, model, people=people)
+    boxes = (_presentable(box, width, height) for box in next(found))
+    ranked = sorted((box for box in boxes if box is not None), key=_place)
+    return Prediction(look.source_ref, "ok", width, height, model, tuple(ranked))
 
 
-def _presentable(boxes: list[Box], width: int, height: int) -> tuple[Box, ...]:
-    """Inside the image, with an area after rounding, at or above the floor, most confident first."""
-    rounded = []
-    for box in boxes:
-        inside = clipped(box, width, height)
-        if inside is None or box.confidence is None:
-            continue
-        left, top = round(inside.left, 2), round(inside.top, 2)
-        # Rounding all four sides on their own could end 0.01 pixel outside.
-        side_x = round(min(inside.width, width - left), 2)
-        side_y = round(min(inside.height, height - top), 2)
-        confidence = round(box.confidence, 4)
-        if side_x > 0 and side_y > 0 and confidence >= CONFIDENCE_FLOOR:
-            rounded.append(replace(inside, left=left, top=top, width=side_x, height=side_y, confidence=confidence))
-    return tuple(sorted(rounded, key=lambda box: (-(box.confidence or 0), box.left, box.top, box.label)))
+def _presentable_people(seen: Sequence[SeenPerson], width: int, height: int) -> tuple[SeenPerson, ...]:
+    """Those whose box can be presented, with every point inside the image."""
+    people = []
+    for person in seen:
+        if (box := _presentable(person.box, width, height)) is not None:
+            points = tuple(_inside(point, width, height) for point in person.points)
+            people.append(SeenPerson(box, points))
+    return tuple(sorted(people, key=lambda person: _place(person.box)))
+
+
+def _presentable(box: Box, width: int, height: int) -> Box | None:
+    """Inside the image, with an area after rounding, at or above the floor; None where it is not."""
+    inside = clipped(box, width, height)
+    if inside is None or box.confidence is None:
+        return None
+    left, top = round(inside.left, 2), round(inside.top, 2)
+    # Rounding all four sides on their own could end 0.01 pixel outside.
+    side_x = round(min(inside.width, width - left), 2)
+    side_y = round(min(inside.height, height - top), 2)
+    confidence = round(box.confidence, 4)
+    if not (side_x > 0 and side_y > 0 and confidence >= CONFIDENCE_FLOOR):
+        return None
+    return replace(inside, left=left, top=top, width=side_x, height=side_y, confidence=confidence)
+
+
+def _inside(point: SeenPoint, width: int, height: int) -> SeenPoint:
+    x, y = round(min(max(point.x, 0.0), float(width)), 2), round(min(max(point.y, 0.0), float(height)), 2)
+    return replace(point, x=x, y=y, main=round(point.main, 4), additional=round(point.additional, 4))
+
+
+def _place(box: Box) -> tuple[float, float, float, str]:
+    """Most confident first."""
+    return (-(box.confidence or 0), box.left, box.top, box.label)

@@ -145,7 +145,12 @@ class _Job:
         }
         recipe, architecture = self.recipe, self.start.architecture
         description = ModelDescription(
-            recipe.classes, recipe.image_size, self.engine_name, architecture, fitted.weights_sha256
+            recipe.classes,
+            recipe.image_size,
+            self.engine_name,
+            architecture,
+            fitted.weights_sha256,
+            recipe.skeleton,
         )
         write_description(model_dir, description, {"training": facts})
         return facts

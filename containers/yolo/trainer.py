@@ -40,6 +40,7 @@ def fitted(
     start: Start,
     steps: int,
     make_network: Callable[[], torch.nn.Module],
+    make_loss: Callable[[Any], Any] | None = None,
     **settings: Any,
 ) -> tuple[torch.nn.Module, dict[str, float]]:
     """Like `train`, as recipe and start ask for it; `settings` are more of ultralytics' own."""
@@ -55,7 +56,7 @@ def fitted(
             "seed": recipe.seed,
             **settings,
         }
-        return train(chosen, recipe.classes, make_network, averaged=start.is_pretrained)
+        return train(chosen, recipe.classes, make_network, averaged=start.is_pretrained, make_loss=make_loss)
 
 
 def train(
@@ -63,17 +64,21 @@ def train(
     classes: tuple[str, ...],
     make_network: Callable[[], torch.nn.Module],
     averaged: bool = False,
+    make_loss: Callable[[Any], Any] | None = None,
 ) -> tuple[torch.nn.Module, dict[str, float]]:
     """The trained network and its last losses. `make_network` is called once the seed is set.
 
     `averaged`: the learning rate stays where it is, and the network is the mean of those after each of the last two
     thirds of the steps (stochastic weight averaging: Izmailov et al. 2018, arXiv:1803.05407). A short training of
     weights that know much already gains from it; one that begins at random learns most while the rate falls.
+    `make_loss` makes, of the network as it is trained, what is made small in the place of ultralytics' own loss.
     The same settings, network and machine give the same numbers: seeds are fixed, kernels are deterministic.
     """
     trainer = _Trainer(overrides={**_ALWAYS, **({"lrf": 1.0} if averaged else {}), **settings})
     if averaged:
         trainer.add_callback("on_train_start", _average)
+    if make_loss is not None:
+        trainer.add_callback("on_train_start", lambda begun: setattr(begun.model, "criterion", make_loss(begun.model)))
     trainer.data["names"] = dict(enumerate(classes))
     trainer.add_callback("on_fit_epoch_end", _report)
     network = make_network()

@@ -6,6 +6,7 @@ import json
 import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
 from dataset import read_manifest, write_yolo_dataset
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box
 from labelloop.pictures.pixels import canonicalise
@@ -212,6 +213,16 @@ def test_epochs_give_the_wanted_optimiser_steps(images, batch_size, steps, epoch
 def test_a_hyperparameter_that_cannot_be_meant_is_named(changes, name):
     with pytest.raises(InvalidInputError, match=f"'{name}'"):
         Recipe.from_hyperparameters({"classes": CLASSES, **changes})
+
+
+def test_a_skeleton_may_be_longer_than_a_hyperparameter():
+    assert Recipe.from_hyperparameters({"classes": CLASSES}).skeleton is None
+    wanted = skeletons.skeleton("coco-17")
+    document = json.dumps(wanted.to_json())
+    values = {"classes": CLASSES, "key-points": document[:200], "key-points-2": document[200:]}
+    assert Recipe.from_hyperparameters(values).skeleton == wanted
+    with pytest.raises(InvalidInputError, match="hyperparameter 'key-points'"):
+        Recipe.from_hyperparameters({**values, "key-points-2": "?"})
 
 
 def test_missing_classes_are_asked_for():

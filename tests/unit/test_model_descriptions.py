@@ -7,6 +7,7 @@ from adopted_models import adopt
 from hostile_models import FIELDS
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.engines import model_descriptions
 from labelloop.engines.model_descriptions import ModelDescription
@@ -42,6 +43,7 @@ descriptions = st.builds(
     engine=st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,63}", fullmatch=True),
     architecture=st.text(visible, max_size=model_descriptions.LONGEST_ARCHITECTURE),
     weights_sha256=st.from_regex(r"([0-9a-f]{64})?", fullmatch=True),
+    skeleton=st.sampled_from([None, *skeletons.PRESETS.values()]),
 )
 
 
@@ -66,3 +68,9 @@ def test_a_model_without_a_version_is_named_by_the_start_of_its_hash() -> None:
 def test_a_class_that_is_named_twice_is_told() -> None:
     with pytest.raises(InvalidInputError, match=r"m: field 'classes' names 'bag' twice"):
         ModelDescription.from_text(json.dumps(description(classes=["head", "bag", "bag"])), "m")
+
+
+def test_a_skeleton_that_is_none_is_told_by_its_field() -> None:
+    told = description(skeleton={"names": ["nose"], "sigmas": [0.1, 0.2]})
+    with pytest.raises(InvalidInputError, match=r"m, field 'skeleton': field 'sigmas' has 2 numbers"):
+        ModelDescription.from_text(json.dumps(told), "m")

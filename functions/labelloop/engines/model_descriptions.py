@@ -7,6 +7,7 @@ from typing import Any
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.skeletons import Skeleton
 
 FILE = "model.json"
 MOST_BYTES = 1_000_000
@@ -19,7 +20,8 @@ IMAGE_SIZES = range(32, 4096 + 1, 32)
 @dataclass(frozen=True)
 class ModelDescription:
     """`weights_sha256` is over the tensors (weights.sha256). It and `architecture`, which says from whose weights a
-    training can go on, are empty for a model that was trained elsewhere and does not tell.
+    training can go on, are empty for a model that was trained elsewhere and does not tell. `skeleton`: of the people
+    whose key points it sees, None for a model of boxes.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,7 @@ class ModelDescription:
     engine: str
     architecture: str
     weights_sha256: str
+    skeleton: Skeleton | None = None
 
     @classmethod
     def from_text(cls, text: str, context: str) -> "ModelDescription":
@@ -42,6 +45,7 @@ class ModelDescription:
             weights_sha256=""
             if record.get("weights-sha256") in (None, "")
             else _matching(record, "weights-sha256", r"[0-9a-f]{64}", "64 hexadecimal digits or absent", context),
+            skeleton=_skeleton(record, context),
         )
 
     def to_json(self, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +55,7 @@ class ModelDescription:
             "engine": self.engine,
             "architecture": self.architecture,
             "weights-sha256": self.weights_sha256,
+            **({} if self.skeleton is None else {"skeleton": self.skeleton.to_json()}),
             **facts,
         }
 
@@ -86,6 +91,12 @@ def _architecture(record: Mapping[str, Any], context: str) -> str:
     if len(name) > LONGEST_ARCHITECTURE or not name.isprintable():
         raise fields.refuse(context, "architecture", f"at most {LONGEST_ARCHITECTURE} printable characters", name)
     return name
+
+
+def _skeleton(record: Mapping[str, Any], context: str) -> Skeleton | None:
+    if record.get("skeleton") is None:
+        return None
+    return Skeleton.from_json(fields.mapping(record["skeleton"], context, "skeleton"), f"{context}, field 'skeleton'")
 
 
 def _matching(record: Mapping[str, Any], field: str, pattern: str, expected: str, context: str) -> str:

@@ -1,0 +1,31 @@
+"""Who of what one network sees is whom of what the other sees. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import paths  # noqa: F401  first: makes labelloop importable
+from labelloop.contracts.records import SeenPerson
+from labelloop.tasks.quality import match_boxes
+from labelloop.tasks.visibility import SAME_PERSON_IOU
+
+
+def joined(main: Sequence[SeenPerson], additional: Sequence[SeenPerson]) -> tuple[list[SeenPerson], int]:
+    """The people of the main network, in their order, whose points have what the additional one says of the same
+    person as additional confidence; and how many of them it does not see, of whom it says 0 of every point.
+
+    The same are people of one class whose boxes overlap by one half or more, the nearest first, each once.
+    """
+    partners = {
+        ours: additional[theirs]
+        for overlap, ours, theirs in match_boxes([each.box for each in main], [each.box for each in additional])
+        if overlap >= SAME_PERSON_IOU
+    }
+    people = [_told(person, partners.get(place)) for place, person in enumerate(main)]
+    return people, len(main) - len(partners)
+
+
+def _told(person: SeenPerson, partner: SeenPerson | None) -> SeenPerson:
+    if partner is None:
+        return replace(person, points=tuple(replace(point, additional=0.0) for point in person.points))
+    points = zip(person.points, partner.points, strict=True)
+    return replace(person, points=tuple(replace(point, additional=other.main) for point, other in points))

@@ -1,0 +1,205 @@
+"""The engine of people's key points: two networks of one architecture, which look at the same pixels.
+
+The main one learned all points that have a place, and places them. The additional one learned the visible points alone:
+where it sees a point, too, the point is visible. It looks only at pictures in which the main one saw some point. Who is
+whom is told by the overlap of their boxes.
+
+Offers what detector.py offers; `weights.safetensors` holds both, under the names of PARTS.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import architectures
+import inference  # first: sets what torch and ultralytics read
+import networks
+import people_labels
+import people_loss
+import torch
+import trainer
+from dataset import YoloDataset
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Box, SeenPerson, SeenPoint
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.engines import model_descriptions
+from model_files import Model, read_description, write_weights
+from people_matching import joined
+from PIL import Image
+from recipe import Recipe
+from starts import Start
+from trainer import Fitted
+from ultralytics.utils import ops
+
+ENGINE = "pose"
+PARTS = MAIN, ADDITIONAL = ("main", "additional")
+# How much the loss of the confidences counts beside those of boxes and places; 1 is ultralytics' own. With 1 the
+# additional network tells visible from occluded as chance does, with 15 at an AUC of .85 to .88.
+CONFIDENCE_GAINS = {MAIN: 1.0, ADDITIONAL: 15.0}
+
+
+class PoseEngine:
+    """One loaded model. Not safe for concurrent use."""
+
+    def __init__(self, model: Model, skeleton: Skeleton, image_size: int) -> None:
+        self.machine = inference.machine()
+        self.batch_size = self.machine.batch_size
+        self.image_size = image_size
+        self.skeleton = skeleton
+        self.main, self.additional = (
+            inference.ready(networks.network(part), self.machine) for part in parts(model, skeleton)
+        )
+        self.asked = self.alone = 0
+
+    @torch.inference_mode()
+    def predict(self, images: Sequence[Image.Image]) -> list[list[SeenPerson]]:
+        """People in pixels of each RGB image, from a confidence of 0.05 of their box on, in no promised order."""
+        people: list[list[SeenPerson]] = [[] for _ in images]
+        for indices, pixels in inference.batches(images, self.image_size, self.batch_size):
+            shape = pixels.shape[1:3]
+            seen = inference.looked(self.main, pixels, self.machine)
+            found = [self._people(rows, shape, images[index]) for index, rows in zip(indices, seen, strict=True)]
+            asked = [place for place, those in enumerate(found) if any(map(is_somewhere, those))]
+            again = inference.looked(self.additional, pixels[asked], self.machine) if asked else []
+            for place, rows in zip(asked, again, strict=True):
+                others = self._people(rows, shape, images[indices[place]])
+                found[place], alone = joined(found[place], others)
+                self.asked, self.alone = self.asked + len(found[place]), self.alone + alone
+            for index, those in zip(indices, found, strict=True):
+                people[index] = those
+        return people
+
+    def describe(self) -> dict[str, object]:
+        """`people`: of whom the additional network was asked so far, `people-alone`: whom it did not see."""
+        return {
+            **self.machine.describe(),
+            "classes": [self.main.names[index] for index in sorted(self.main.names)],
+            "key-points": list(self.skeleton.names),
+            "people": self.asked,
+            "people-alone": self.alone,
+        }
+
+    def _people(self, rows: torch.Tensor, letterboxed: tuple[int, ...], image: Image.Image) -> list[SeenPerson]:
+        """Each with the network's own confidences as main ones, and none of another's."""
+        boxes, points = rows[:, :6], rows[:, 6:].reshape(len(rows), len(self.skeleton.names), 3)
+        ops.scale_boxes(letterboxed, boxes[:, :4], (image.height, image.width))
+        ops.scale_coords(letterboxed, points, (image.height, image.width))
+        return [
+            SeenPerson(
+                Box(self.main.names[int(label)], left, top, right - left, bottom - top, confidence),
+                tuple(
+                    SeenPoint(name, x, y, sure, 0.0) for name, (x, y, sure) in zip(self.skeleton.names, of, strict=True)
+                ),
+            )
+            for (left, top, right, bottom, confidence, label), of in zip(
+                boxes.float().cpu().tolist(), points.float().cpu().tolist(), strict=True
+            )
+        ]
+
+
+def load(model_dir: Path, image_size: int | None = None) -> PoseEngine:
+    """At the size the model was trained at, unless another is given.
+
+    Raises InvalidInputError where one of the model's files is missing or not what it must be.
+    """
+    model = networks.read(model_dir, ENGINE)
+    return PoseEngine(model, _skeleton(model, model_dir), image_size or model.description.image_size)
+
+
+def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, steps: int) -> Fitted:
+    """Trains each network for about so many optimiser steps, in whole rounds over the images, and writes the weights of
+    both and their architecture.
+
+    The same dataset, recipe, start and machine give the same bytes: seeds are fixed, kernels are deterministic.
+    """
+    images = len(dataset.images)
+    with tempfile.TemporaryDirectory(prefix="visible-", dir=dataset.data_yaml.parent) as scratch:
+        visible = people_labels.visible_only(dataset.data_yaml, Path(scratch) / "dataset")
+        main, main_loss, kept = _trained(MAIN, dataset.data_yaml, images, recipe, start, steps)
+        additional, additional_loss, _ = _trained(ADDITIONAL, visible, images, recipe, start, steps)
+    tensors = {
+        f"{part}.{name}": tensor
+        for part, network in ((MAIN, main), (ADDITIONAL, additional))
+        for name, tensor in networks.tensors(network).items()
+    }
+    sha256 = write_weights(model_dir, architectures.checked(main.yaml, recipe.classes), tensors)
+    epochs = recipe.epochs(images, steps)
+    return Fitted(sha256, epochs, epochs * recipe.batches(images), {**main_loss, **additional_loss}, kept)
+
+
+def parts(model: Model, skeleton: Skeleton) -> list[Model]:
+    """The main network and the additional one, each as a model of its own.
+
+    Raises InvalidInputError for weights of neither, and for another number of key points than the skeleton has.
+    """
+    found = architectures.checked(model.architecture, model.description.classes).get(architectures.POINTS)
+    if found != [len(skeleton.names), 3]:
+        raise InvalidInputError(
+            f"{architectures.NAME}: field '{architectures.POINTS}' is {found}, and the skeleton in "
+            f"{model_descriptions.FILE} has {len(skeleton.names)} points: take both from one training"
+        )
+    strangers = [name for name in model.tensors if name.partition(".")[0] not in PARTS]
+    if strangers:
+        raise InvalidInputError(f"the weights '{strangers[0][:100]}' are of neither network ({', '.join(PARTS)})")
+    return [
+        replace(
+            model,
+            tensors={
+                name.removeprefix(f"{part}."): tensor
+                for name, tensor in model.tensors.items()
+                if name.startswith(f"{part}.")
+            },
+        )
+        for part in PARTS
+    ]
+
+
+def is_somewhere(person: SeenPerson) -> bool:
+    return any(point.main >= inference.CONFIDENCE_FLOOR for point in person.points)
+
+
+def _trained(
+    part: str, data_yaml: Path, images: int, recipe: Recipe, start: Start, steps: int
+) -> tuple[Any, dict[str, float], list[str]]:
+    """The network, its last losses, and the classes whose outputs are those of the weights that it started from."""
+    skeleton = _asked(recipe)
+    kept: list[str] = []
+
+    def network() -> Any:
+        if start.folder is None:
+            return networks.built(architectures.with_points(networks.chosen(recipe), len(skeleton.names)))
+        source, same_points = _source(part, start.folder, skeleton)
+        made, kept[:] = networks.taught(source, recipe.classes, len(skeleton.names), same_points)
+        return made
+
+    print(f"training the {part} network", flush=True)
+    loss = people_loss.of(skeleton.sigmas)
+    more = {"task": "pose", "kobj": CONFIDENCE_GAINS[part]}
+    trained, last = trainer.fitted(data_yaml, images, recipe, start, steps, network, make_loss=loss, **more)
+    return trained, {f"{part} {name}": value for name, value in last.items()}, kept
+
+
+def _source(part: str, folder: Path, skeleton: Skeleton) -> tuple[Any, bool]:
+    """The network that a training goes on from, a detector or the part of the same name of a model of key points, and
+    whether its points are the same.
+    """
+    engine = read_description(folder).engine
+    model = networks.read(folder, ENGINE if engine == ENGINE else networks.ENGINE)
+    if engine != ENGINE:
+        return networks.network(model), False
+    known = _skeleton(model, folder)
+    return networks.network(parts(model, known)[PARTS.index(part)]), known.names == skeleton.names
+
+
+def _asked(recipe: Recipe) -> Skeleton:
+    if recipe.skeleton is None:
+        raise InvalidInputError("hyperparameter 'key-points' is missing: give the skeleton of the people in the images")
+    return recipe.skeleton
+
+
+def _skeleton(model: Model, model_dir: Path) -> Skeleton:
+    if model.description.skeleton is None:
+        raise InvalidInputError(f"{model_dir / model_descriptions.FILE}: field 'skeleton' is missing: name the points")
+    return model.description.skeleton

@@ -1,0 +1,222 @@
+"""The engine of key points, for real: two small networks learn drawn faces, and are asked together."""
+
+import importlib
+import importlib.util
+import json
+from dataclasses import replace
+from statistics import fmean
+
+import drawn_people
+import pytest
+from container_fixtures import encoded
+from container_process import serving, until
+from drawn_people import SKELETON, picture, scene, written
+from fake_s3 import fake_s3
+from labelloop.contracts import skeletons
+from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.records import Prediction
+from labelloop.engines.model_descriptions import ModelDescription
+from labelloop.tasks.quality import iou
+from model_files import read_model, write_description
+from PIL import ImageOps
+from recipe import Recipe
+from small_networks import old_model
+from starts import Start
+
+torch = pytest.importorskip("torch")
+# Looked for, not imported: `libraries` sets what must be set before ultralytics is imported.
+if importlib.util.find_spec("ultralytics") is None:
+    pytest.skip("could not find 'ultralytics'", allow_module_level=True)
+pose, networks = importlib.import_module("pose"), importlib.import_module("networks")
+people_loss, get_cfg = importlib.import_module("people_loss"), importlib.import_module("ultralytics.cfg").get_cfg
+pytestmark = pytest.mark.yolo
+
+PERSON = ("person",)
+RANDOM = Start("random", None, "tiny, width 0.125")
+
+
+def recipe(**changes) -> Recipe:
+    given = {
+        "image-size": "64",
+        "batch-size": "8",
+        "classes": '["person"]',
+        "key-points": json.dumps(SKELETON.to_json()),
+    }
+    return Recipe.from_hyperparameters({**given, **changes})
+
+
+def fitted(folder, dataset, steps, start=RANDOM, **changes):
+    asked = recipe(**changes)
+    made = pose.fit(dataset, asked, folder, start, steps)
+    description = ModelDescription(asked.classes, 64, "pose", start.architecture, made.weights_sha256, asked.skeleton)
+    write_description(folder, description, {})
+    return made
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    place = tmp_path_factory.mktemp("learned")
+    dataset = written(place / "dataset", [*(scene(seed) for seed in range(40)), []])
+    fitted(place / "model", dataset, 120)
+    return place / "model"
+
+
+def nearest(person, seen):
+    """Who of the seen people overlaps with the person most."""
+    return max(seen, key=lambda each: iou(each.box, person.box))
+
+
+def test_people_and_their_points_are_found_and_the_additional_network_tells_what_is_hidden(learned) -> None:
+    engine = pose.load(learned)
+    scenes = [scene(seed) for seed in range(100, 120)]
+    seen = engine.predict([picture(people) for people in scenes])
+    distances, additional, main = [], {"visible": [], "occluded": []}, []
+    for people, found in zip(scenes, seen, strict=True):
+        for person in people:
+            best = nearest(person, found)
+            assert iou(best.box, person.box) > 0.5 and [point.label for point in best.points] == list(SKELETON.names)
+            for point, true in zip(best.points, person.points, strict=True):
+                distances.append(max(abs(point.x - true.x), abs(point.y - true.y)))
+                additional[true.visibility].append(point.additional)
+                main.append(point.main)
+    assert sum(len(people) > 1 for people in scenes) > 5
+    assert fmean(distances) < 3 and min(main) > 0.3
+    assert fmean(additional["visible"]) - fmean(additional["occluded"]) > 0.4
+
+
+def test_left_and_right_stay_with_the_face_when_the_picture_is_mirrored(learned) -> None:
+    """The left eye is the one on the right, whatever its colour: half of the pictures that taught it were mirrored."""
+    engine = pose.load(learned)
+    person = drawn_people.face(18, 18, 28)
+    for image in (picture([person]), ImageOps.mirror(picture([person]))):
+        (seen,) = engine.predict([image])
+        left, right, nose = nearest(person, seen).points
+        assert right.x + 3 < nose.x < left.x - 3
+
+
+def test_what_is_seen_does_not_depend_on_neighbours(learned) -> None:
+    engine = pose.load(learned)
+    images = [picture(scene(seed)) for seed in (70, 71)]
+    images.append(images[0].resize((192, 96)))
+    alone = [engine.predict([image])[0] for image in images]
+    assert [len(people) for people in alone] == [len(people) for people in engine.predict(images)]
+    for one, other in zip(alone, engine.predict(images), strict=True):
+        for person, same in zip(one, other, strict=True):
+            assert iou(person.box, same.box) > 0.999
+            assert [point.additional for point in person.points] == pytest.approx(
+                [p.additional for p in same.points], abs=1e-4
+            )
+
+
+def test_the_additional_network_is_asked_only_where_the_main_one_saw_a_point(learned, monkeypatch) -> None:
+    engine = pose.load(learned)
+    counts = []
+    look = pose.inference.looked
+    monkeypatch.setattr(
+        pose.inference, "looked", lambda network, pixels, on: counts.append(len(pixels)) or look(network, pixels, on)
+    )
+    nobody, somebody = picture([]), picture(scene(70))
+    assert engine.predict([nobody])[0] == [] and counts == [1]
+    engine.predict([nobody, somebody])
+    assert counts == [1, 2, 1]
+    monkeypatch.setattr(pose, "joined", lambda main, additional: (list(main), len(main)))
+    before = engine.describe()["people-alone"]
+    people = engine.predict([somebody])[0]
+    assert people and all(point.additional == 0 for person in people for point in person.points)
+    assert engine.describe()["people-alone"] == before + len(people)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_people_without_points_are_no_hindrance(tmp_path) -> None:
+    unlabelled = drawn_people.face(10, 10, 30, dict.fromkeys(SKELETON.names, "unlabelled"))
+    outside = drawn_people.face(30, 10, 30, {"nose": "outside"})
+    dataset = written(tmp_path / "dataset", [[unlabelled], [outside], [], scene(3)])
+    made = [fitted(tmp_path / name, dataset, 2) for name in ("one", "other")]
+    one, other = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "other"))
+    assert one == other and made[0] == made[1]
+    assert {name.partition(" ")[0] for name in made[0].loss} == {"main", "additional"}
+    assert not list((tmp_path / "dataset").glob("visible-*"))
+    main, additional = pose.parts(read_model(tmp_path / "one"), SKELETON)
+    assert main.tensors.keys() == additional.tensors.keys() and main.tensors != additional.tensors
+
+
+def test_of_a_detector_all_is_kept_but_the_branch_of_points_is_new(tmp_path) -> None:
+    source = networks.network(networks.read(old_model(tmp_path, ("dog", "person"))))
+    made, kept = networks.taught(source, PERSON, 3)
+    assert kept == ["person"] and made.yaml["kpt_shape"] == [3, 3]
+    old, new = source.state_dict(), made.state_dict()
+    added = {name for name in new if name not in old}
+    assert added and all(name.startswith("model.22.cv4.") for name in added) and old.keys() < new.keys()
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {f"model.22.cv3.{scale}.2.{kind}" for scale in range(3) for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_of_a_model_of_the_same_points_all_is_kept_part_by_part_and_of_others_all_but_their_branch(
+    learned, is_same
+) -> None:
+    skeleton = SKELETON if is_same else skeletons.named(("chin", "brow"))
+    for part in pose.PARTS:
+        source, same_points = pose._source(part, learned, skeleton)
+        made, _ = networks.taught(source, PERSON, len(skeleton.names), same_points)
+        tensors = read_model(learned).tensors
+        for name, value in made.state_dict().items():
+            if is_same or ".cv4." not in name:
+                stored = tensors[f"{part}.{name}"]
+                assert networks.DTYPES[stored.dtype] in (torch.float16, torch.int64)
+                assert value.to(networks.DTYPES[stored.dtype]).numpy().tobytes() == bytes(stored.data)
+
+
+def test_a_training_goes_on_from_a_detector_with_the_rules_of_base_weights(tmp_path) -> None:
+    (tmp_path / "base").mkdir()
+    base = old_model(tmp_path / "base", ("dog", "person"))
+    start = Start("base", base, "of base weights 0123", "0123")
+    made = fitted(tmp_path / "model", written(tmp_path / "dataset", [scene(1), scene(2)]), 2, start)
+    assert (made.kept_classes, made.optimizer_steps) == (["person"], 2)
+    assert len(pose.load(tmp_path / "model").predict([picture(scene(1))])) == 1
+
+
+def test_models_that_are_none_of_key_points_are_refused(learned, tmp_path) -> None:
+    with pytest.raises(InvalidInputError, match="'detector', this is 'pose'"):
+        pose.load(old_model(tmp_path))
+    model = read_model(learned)
+    with pytest.raises(InvalidInputError, match=r"kpt_shape.*the skeleton in model.json has 2 points"):
+        pose.parts(model, skeletons.named(("a", "b")))
+    stranger = {**model.tensors, "third.weight": model.tensors["main.model.0.conv.weight"]}
+    with pytest.raises(InvalidInputError, match=r"third\.weight"):
+        pose.parts(replace(model, tensors=stranger), SKELETON)
+    with pytest.raises(InvalidInputError, match="field 'skeleton' is missing"):
+        pose._skeleton(replace(model, description=replace(model.description, skeleton=None)), learned)
+    with pytest.raises(InvalidInputError, match="'key-points' is missing"):
+        pose._asked(replace(recipe(), skeleton=None))
+
+
+def test_of_a_point_that_nobody_labelled_nothing_is_learned() -> None:
+    network = networks.built(networks.architectures.with_points({**networks.tiny(0.125), "nc": 1}, 3))
+    network.args = get_cfg()
+    loss = people_loss.of([0.1, 0.1, 0.1])(network)
+    assert loss.keypoint_loss.sigmas.tolist() == pytest.approx([0.1, 0.1, 0.1])
+    everywhere = torch.ones(1, 2, dtype=torch.bool)
+    target = torch.zeros(1, 2, dtype=torch.long)
+    boxes, strides = torch.tensor([[[0.0, 0, 64, 64]] * 2]), torch.full((2, 1), 8.0)
+    keypoints = torch.tensor([[[[8.0, 8, 2], [16, 16, 0], [32, 32, 3]]]])
+    seen = torch.zeros(1, 2, 3, 3, requires_grad=True)
+    sum(loss.calculate_keypoints_loss(everywhere, target, keypoints, strides, boxes.clone(), seen)).backward()
+    assert (seen.grad[..., 2, :] == 0).all(), "unlabelled"
+    assert (seen.grad[..., 1, :2] == 0).all() and (seen.grad[..., 1, 2] > 0).all(), "outside"
+    assert (seen.grad[..., 0, :] != 0).all(), "visible"
+
+
+def test_the_server_answers_with_people_when_it_is_told_the_engine(learned, tmp_path) -> None:
+    (tmp_path / "model").symlink_to(learned)
+    people = scene(101)
+    with fake_s3() as store:
+        store.objects["0.png"] = encoded(picture(people), "PNG")
+        told = {"AWS_ENDPOINT_URL": store.address, "ENGINE": "pose"}
+        with serving(tmp_path, tmp_path / "serve.log", **told) as server:
+            until(lambda: server.ping() == 200, 120)
+            status, body = server.shard("0.png")
+    assert status == 200, body
+    answer = Prediction.from_json(json.loads(body))
+    assert answer.people is not None
+    for person in people:
+        assert iou(nearest(person, answer.people).box, person.box) > 0.5

@@ -1,0 +1,48 @@
+"""What becomes of people whom an engine sees: Predictions of them, presentable ones."""
+
+from drawn_people import SKELETON
+from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint
+from PIL import Image
+from scoring import Look, predictions
+
+
+class GivenPeople:
+    batch_size = 4
+    skeleton = SKELETON
+
+    def __init__(self, *people: SeenPerson) -> None:
+        self.people = people
+
+    def predict(self, images):
+        return [self.people for _ in images]
+
+    def describe(self):
+        return {}
+
+
+def person(left: float, sure: float, x: float = 20.0) -> SeenPerson:
+    points = tuple(SeenPoint(name, x, 7.777, 0.51239, 0.00004) for name in SKELETON.names)
+    return SeenPerson(Box("person", left, 5, 30, 30, sure), points)
+
+
+def test_people_are_clipped_rounded_filtered_and_sorted_by_their_boxes_and_points_stay_inside() -> None:
+    engine = GivenPeople(person(-5.004, 0.4), person(80, 0.90009, x=104.2), person(120, 0.99), person(10, 0.0499))
+    look = Look("s3://b/1", Image.new("RGB", (100, 50)))
+    seen, refused = predictions(engine, [look, Look("s3://b/2", None, "empty")], "m")
+    assert seen.people is not None and seen.boxes == () and seen.task == "key-points"
+    assert [(one.box.left, one.box.width, one.box.confidence) for one in seen.people] == [
+        (80, 20, 0.9001),
+        (0, 25.0, 0.4),
+    ]
+    assert [one.points[0].x for one in seen.people] == [100, 20]
+    assert {(point.y, point.main, point.additional) for one in seen.people for point in one.points} == {
+        (7.78, 0.5124, 0)
+    }
+    assert [point.label for point in seen.people[0].points] == list(SKELETON.names)
+    assert Prediction.from_json(seen.to_json()) == seen, "what is written is what was scored"
+    assert (refused.status, refused.reason) == ("rejected", "empty")
+
+
+def test_a_picture_without_people_has_an_answer_of_nobody() -> None:
+    (seen,) = predictions(GivenPeople(), [Look("s3://b/1", Image.new("RGB", (10, 10)))], "m")
+    assert seen.people == () and seen.to_json()["people"] == []
