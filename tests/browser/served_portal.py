@@ -88,6 +88,7 @@ class Portal:
             "labels": list(labels),
             "initial": list(initial),
             "overlay": {"boundingBox": {"labels": list(labels), "value": list(initial)}},
+            "skeleton": {},
             "header": header,
             "instructions": instructions,
         }

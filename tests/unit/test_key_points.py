@@ -90,6 +90,12 @@ def test_a_page_offers_labels_for_so_many_people_and_shows_what_is_in_view() -> 
         TASK.page(line, replace(STACK, key_points=skeletons.named(("tail",))), "line 1")
 
 
+def test_a_page_is_told_what_it_draws_round_and_between_the_points() -> None:
+    page = TASK.page({"source-ref": "s3://b/k"}, replace(STACK, key_points=skeletons.PRESETS["head"]), "line 1")
+    assert page.skeleton["box_factor"] == 1.5 and ["nose", "left_eye"] in page.skeleton["bones"]
+    assert page.skeleton.keys() == {"bones", "box_factor"}
+
+
 def test_a_page_offers_labels_for_everybody_whom_a_model_proposes() -> None:
     crowd = [person(60 * n, 10, 50, 50, (60 * n + 9, 20), confidence=0.9) for n in range(7)]
     page = TASK.page(TASK.propose("s3://b/k", *SIZE, crowd, NAMES, "m"), STACK, "line 1")

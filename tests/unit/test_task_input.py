@@ -22,6 +22,7 @@ def test_boxes_are_shown_for_correction_and_for_verification() -> None:
         "labels": ["head", "bag"],
         "initial": [box],
         "overlay": {"boundingBox": {"labels": ["head", "bag"], "value": [box]}},
+        "skeleton": {},
         "header": "One tight box around every head and bag",
         "instructions": "",
     }
@@ -43,6 +44,7 @@ def test_key_points_are_shown_under_a_label_for_visible_and_one_for_occluded() -
                 ],
             }
         },
+        "skeleton": {"bones": [], "box_factor": 1.25},
         "header": "Place the points of every person: nose, left eye and right eye",
         "instructions": "",
     }

@@ -60,6 +60,7 @@ def rendered(path: Path, **values: Any) -> Page:
         "labels": ["head"],
         "initial": [],
         "overlay": {"boundingBox": {"labels": ["head"], "value": []}},
+        "skeleton": {},
         "header": "Do it",
         "instructions": "",
         **values,

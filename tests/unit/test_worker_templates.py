@@ -30,7 +30,11 @@ SIGNED = "https://signed.example/?key="
 WIDGETS = ("crowd-bounding-box", "crowd-keypoint", "crowd-image-classifier")
 # What each attribute of a widget holds: a member of the task input, as it is or as JSON.
 TEXTS = {"header": "header"}
-JSONS = {"labels": "labels", "initial-value": "initial", "overlay": "overlay"}
+JSONS = {"labels": "labels", "initial-value": "initial", "overlay": "overlay"} | {
+    "data-labels": "labels",
+    "data-people": "initial",
+    "data-skeleton": "skeleton",
+}
 
 SCRIPT_NAME = "Head'><script>alert(1)</script>"
 HANDLER_KEY = 'incoming/b/x" onerror="alert(1).png'

@@ -16,7 +16,8 @@ from labelloop.contracts.settings import Settings
 
 
 def task_input(line: Any, settings: Settings) -> dict[str, Any]:
-    """`{"taskObject", "labels", "initial", "overlay", "header", "instructions"}` of a manifest line, the dataObject.
+    """`{"taskObject", "labels", "initial", "overlay", "skeleton", "header", "instructions"}` of a manifest line, the
+    dataObject.
 
     `initial` holds the pre-label as the widget takes it, `overlay` the same as boxes for a verification.
     InvalidInputError names the field of a line that is not good: an image outside the data bucket, or a pre-label that
@@ -31,6 +32,7 @@ def task_input(line: Any, settings: Settings) -> dict[str, Any]:
         "labels": page.labels,
         "initial": page.initial,
         "overlay": {"boundingBox": {"labels": page.overlay_labels, "value": page.overlay}},
+        "skeleton": page.skeleton,
         "header": page.header,
         "instructions": settings.labeling_instructions,
     }

@@ -91,12 +91,13 @@ class KeyPoints:
     def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:
         """It has labels for MostPeople people, or for as many as a model proposes."""
         names = settings.key_points.names
+        drawn = {key: settings.key_points.to_json()[key] for key in ("bones", "box_factor")}
         people = pages.proposed_people(record, names, context)
         labels = people_labels.offered(names, max(settings.most_people, len(people)))
         initial = [mark for number, person in enumerate(people, 1) for mark in people_labels.marks(person, number)]
         overlay, overlay_labels = pages.people_overlay(people, names)
         header = "Place the points of every person: " + naming.listed(names)
-        return Page(labels, initial, header, overlay, overlay_labels)
+        return Page(labels, initial, header, overlay, overlay_labels, drawn)
 
 
 def _value(

@@ -6,7 +6,7 @@ Marks are boxes or people with key points, in canonical pixels; scores, qualitie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
@@ -61,6 +61,7 @@ class Form:
 class Page:
     """What the worker template shows of one image: the labels to choose from, the pre-label as its widget takes it,
     what is asked for, and the boxes that lie over the image in a verification with the labels that they may have.
+    `skeleton`: what a page of people draws besides, `bones` and `box_factor`; empty where there are no people.
     """
 
     labels: list[str]
@@ -68,6 +69,7 @@ class Page:
     header: str
     overlay: list[dict[str, Any]]
     overlay_labels: list[str]
+    skeleton: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
