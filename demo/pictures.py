@@ -92,6 +92,7 @@ def truth_document(truth: annotators.Truth) -> dict[str, Any]:
     """The truth as `PUT /_labelloop/truth` takes it."""
     return {
         "classes": list(truth.classes),
+        "skeleton": None if truth.skeleton is None else truth.skeleton.to_json(),
         "images": {
             key: {
                 "width": image.width,
@@ -124,6 +125,7 @@ def _person(person: Person) -> dict[str, Any]:
 
 def _pictures(folder: Path, known: scenes.Truth, source: str) -> Pictures:
     images = {PREFIX + name: image for name, image in known.images.items()}
-    truth = annotators.parse_truth({"classes": known.classes, "images": images})
+    skeleton = None if known.skeleton is None else known.skeleton.to_json()
+    truth = annotators.parse_truth({"classes": known.classes, "skeleton": skeleton, "images": images})
     unusable = {PREFIX + name: reason for name, reason in known.rejected.items()}
     return Pictures(folder, tuple(sorted((*known.images, *known.rejected))), truth, unusable, source, known.notes)

@@ -13,6 +13,7 @@ from typing import Any
 
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import KeyPointAnswer, read_answer
 from labelloop.tasks import people_labels
 from labelloop.tasks.people_quality import people_quality
@@ -46,7 +47,7 @@ def answer(
     elements = _ELEMENT.findall(template)
     widget, name = next(((tag, name) for tag, name in elements if tag in _FILLED_BY), (_BOXES, "annotatedResult"))
     random = Random(f"{noise.seed}/{worker}/{key}")
-    page = _Page(image, task_input or {}, truth.classes, noise, noise.profile_of(worker), random)
+    page = _Page(image, task_input or {}, truth.classes, truth.skeleton, noise, noise.profile_of(worker), random)
     widget_answer = _FILLED_BY[widget](page)
     form: dict[str, Any] = {name: widget_answer}
     for tag, other in elements:
@@ -64,6 +65,7 @@ class _Page:
     image: ImageTruth
     shown: Mapping[str, Any]
     known_classes: Sequence[str]
+    known_skeleton: Skeleton | None
     noise: Noise
     profile: str | None
     random: Random
@@ -114,7 +116,9 @@ def _shown_quality(page: _Page) -> float:
     if people_labels.is_of_people(labels):
         size = {"width": page.image.width, "height": page.image.height}
         form = {"": {"keypoints": page.initial, "inputImageProperties": size}, "nothing-here": not page.initial}
-        skeleton = skeletons.named(people_labels.names_of(labels))
+        names = people_labels.names_of(labels)
+        known = page.known_skeleton
+        skeleton = known if known and known.names == names else skeletons.named(names)
         read = read_answer(form, (), skeleton)
         assert isinstance(read, KeyPointAnswer)
         return people_quality(read.people, page.image.people, skeleton)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.person_boxes import derived_box
 from labelloop.contracts.records import UNLABELLED, VISIBILITIES, Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PERSON
+from labelloop.contracts.skeletons import PERSON, USUAL_BOX_FACTOR, Skeleton
 
 
 class TruthError(ValueError):
@@ -31,12 +32,16 @@ class ImageTruth:
 @dataclass(frozen=True)
 class Truth:
     """Class names, and per object key (of the original upload) what is in the image. `left_out`: boxes that nobody can
-    draw, each with its reason.
+    draw, each with its reason. `skeleton`: of the people, where it is known; else the usual one of their points' names.
+
+    People cannot say in a page that they do not know where a point is. What is `unlabelled` here they leave out, which
+    means outside the view, and against this truth it counts neither as right nor as wrong.
     """
 
     classes: tuple[str, ...] = ()
     images: Mapping[str, ImageTruth] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    skeleton: Skeleton | None = None
 
 
 def image_key(line: Mapping[str, Any]) -> str | None:
@@ -48,12 +53,14 @@ def image_key(line: Mapping[str, Any]) -> str | None:
 
 
 def parse_truth(document: Any) -> Truth:
-    """Read `{"classes": [...], "images": {"<key>": {"width", "height", "boxes", "keypoints"?, "people"?}}}`.
+    """Read `{"classes": [...], "skeleton"?, "images": {"<key>": {...}}}`.
 
-    Boxes are `[{"class", "left", "top", "width", "height"}]`; people `[{"left"?, "top"?, "width"?, "height"?,
-    "derived"?, "area"?, "points"}]`, with points as `[{"name", "x", "y", "visibility"}]`; `keypoints` are the points of
-    one person, or lists of those of several. People without a box get one round their points. Of a box that reaches out
-    of the image, people see the part inside; one without any, or without an area, is left out. Raises TruthError.
+    An image has `width`, `height`, `boxes`, and `keypoints` or `people` if any. Boxes are
+    `[{"class", "left", "top", "width", "height"}]`; people `[{"left"?, "top"?, "width"?, "height"?, "derived"?,
+    "area"?, "points"}]`, with points as `[{"name", "x", "y", "visibility"}]`; `keypoints` are the points of one person,
+    or lists of those of several. People without a box get one round their points. Of a box that reaches out of the
+    image, people see the part inside; one without any, or without an area, is left out. `skeleton` is a document of
+    skeletons.Skeleton. Raises TruthError.
     """
     if not isinstance(document, dict) or not isinstance(document.get("images"), dict):
         raise TruthError('truth needs {"classes": [...], "images": {"<object key>": {...}}}')
@@ -61,19 +68,28 @@ def parse_truth(document: Any) -> Truth:
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise TruthError('"classes" of the truth is a list of class names')
     left_out: list[str] = []
-    images = {key: _image(key, image, classes, left_out) for key, image in document["images"].items()}
-    return Truth(tuple(classes), images, tuple(left_out))
+    skeleton = _skeleton(document.get("skeleton"))
+    factor = skeleton.box_factor if skeleton else USUAL_BOX_FACTOR
+    images = {key: _image(key, image, classes, factor, left_out) for key, image in document["images"].items()}
+    return Truth(tuple(classes), images, tuple(left_out), skeleton)
 
 
 def load_truth(path: Path) -> Truth:
     return parse_truth(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _image(key: str, document: Any, classes: list[str], left_out: list[str]) -> ImageTruth:
+def _skeleton(document: Any) -> Skeleton | None:
+    try:
+        return None if document is None else Skeleton.from_json(document, "skeleton of the truth")
+    except (InvalidInputError, AttributeError) as error:
+        raise TruthError(f"the skeleton of the truth cannot be used: {error}") from error
+
+
+def _image(key: str, document: Any, classes: list[str], factor: float, left_out: list[str]) -> ImageTruth:
     try:
         boxes = [_box(box) for box in document["boxes"]]
         width, height = int(document["width"]), int(document["height"])
-        known = [_person(person, (width, height)) for person in _people(document)]
+        known = [_person(person, (width, height), factor) for person in _people(document)]
         image = ImageTruth(width, height, (), tuple(person for person in known if person))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise TruthError(
@@ -119,7 +135,7 @@ def _people(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [{"points": points} for points in several if points]
 
 
-def _person(document: Mapping[str, Any], size: tuple[int, int]) -> Person | None:
+def _person(document: Mapping[str, Any], size: tuple[int, int], factor: float) -> Person | None:
     """None for somebody of whom there is neither a box with something in the image nor a point."""
     points = tuple(_point(point) for point in document["points"])
     area = None if document.get("area") is None else float(document["area"])
@@ -127,7 +143,7 @@ def _person(document: Mapping[str, Any], size: tuple[int, int]) -> Person | None
         box = _visible(_box({"class": PERSON, **document}), *size)
         derived = bool(document.get("derived", False))
     else:
-        box, derived = derived_box(points, size), True
+        box, derived = derived_box(points, size, factor), True
     return None if box is None else Person(box, points, derived, area)
 
 

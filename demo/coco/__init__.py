@@ -20,6 +20,7 @@ from demo.coco.document import parse
 from demo.coco.entries import CocoError, Notes, Size
 from demo.coco.files import find, settle, shown
 from demo.coco.marks import mark
+from demo.coco.skeletons import skeleton_of
 from demo.scenes.truth import Truth
 
 ANY_SIZE = pixels.Limits(max_pixels=89_000_000, min_side=1)  # what is too large or small the loop will say
@@ -82,7 +83,8 @@ def read(
         name: {"width": each.width, "height": each.height, "boxes": each.boxes, "people": each.people}
         for name, each in known.items()
     }
-    return Truth(classes, images, left_out=len(document["images"]) - listed.entries_of(known), notes=notes.sentences())
+    left_out, skeleton = len(document["images"]) - listed.entries_of(known), skeleton_of(categories.values(), notes)
+    return Truth(classes, images, left_out=left_out, notes=notes.sentences(), skeleton=skeleton)
 
 
 def size_of(path: Path) -> Size | None:

@@ -10,14 +10,17 @@ from typing import Any
 
 from labelloop.people.image_names import INVISIBLE
 
-from demo.coco.entries import CocoError, Ids, Notes, loose_id, place_of, plain_id, short
+from demo.coco.entries import CocoError, Ids, Notes, loose_id, number_of, place_of, plain_id, short
 
 
 @dataclass(frozen=True)
 class Category:
+    """`points`: names of key points; `bones`: which of them a line joins."""
+
     label: str
     points: tuple[str, ...]
     group: str = ""
+    bones: tuple[tuple[str, str], ...] = ()
 
 
 def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -> dict[object, Category]:
@@ -40,7 +43,8 @@ def classes_of(entries: Sequence[Mapping[str, Any]], where: str, notes: Notes) -
         twice = next((point for point in points if points.count(point) > 1), None)
         if twice is not None:
             raise CocoError(f"{where}: {place} has the key point {twice!r} twice: rename one.")
-        category = Category(label, tuple(points), str(entry.get("supercategory") or ""))
+        bones = _bones(entry.get("skeleton"), points, place, notes)
+        category = Category(label, tuple(points), str(entry.get("supercategory") or ""), bones)
         before = ids.add(entry.get("id"), f"{where}: {place}", category)
         if before is not None and before.label != label:
             raise CocoError(
@@ -67,6 +71,19 @@ def without_group(
         f"A category of {where} that groups the others, and that nothing is of, is not a class", repr(group.label)
     )
     return dict(others)
+
+
+def _bones(listed: Any, points: Sequence[str], place: str, notes: Notes) -> tuple[tuple[str, str], ...]:
+    """COCO counts points from 1."""
+    found = []
+    for pair in listed if isinstance(listed, list) else []:
+        ends = [number_of(end) for end in pair] if isinstance(pair, list) and len(pair) == 2 else []
+        known = [points[int(end) - 1] for end in ends if end and end.is_integer() and 1 <= end <= len(points)]
+        if len(set(known)) == 2:
+            found.append((known[0], known[1]))
+        else:
+            notes.add("Bones of the skeleton that do not join two key points were left out", f"{place}, {short(pair)}")
+    return tuple(found)
 
 
 def _tell_twins(labels: Sequence[str], notes: Notes) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from labelloop.contracts.skeletons import PRESETS
 from PIL import Image
 
 from demo.scenes.canvas import Array
@@ -44,7 +45,7 @@ def write_batch(folder: Path, count: int, seed: int, faults: bool = True) -> Tru
         for name, (reason, data) in _unusable(render(seed, count).image).items():
             (folder / name).write_bytes(data)
             rejected[name] = reason
-    truth = Truth(["head"], images, rejected)
+    truth = Truth(["head"], images, rejected, skeleton=PRESETS["head"])
     write_truth(folder / "truth.json", truth)
     return truth
 

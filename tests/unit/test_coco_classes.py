@@ -8,6 +8,8 @@ import pytest
 from coco_set import Set, box, boxes, notes
 
 from demo import parameters
+from demo.coco.classes import classes_of
+from demo.coco.entries import Notes
 
 NFC, NFD = unicodedata.normalize("NFC", "Müller 1.jpg"), unicodedata.normalize("NFD", "Müller 1.jpg")
 
@@ -104,3 +106,14 @@ def test_as_many_classes_as_the_stack_takes_are_taken(set_of: Set) -> None:
     assert len(parameters.stack_parameters(own.truth.classes, [64], 3, parameters.Choices(7))["Classes"]) == 3999
     template = (Path(__file__).parents[2] / "template.yaml").read_text()
     assert "    MaxLength: 4000" in template.partition("\n  Classes:\n")[2].partition("\n  KeyPoints:")[0]
+
+
+@pytest.mark.fault("K06")
+def test_bones_count_from_one_and_those_that_join_nothing_are_left_out() -> None:
+    entry = {"id": 1, "name": "person", "keypoints": ["nose", "ear"], "skeleton": [[1, 2], [2, 3], [0, 1], [1, 1], "x"]}
+    told = Notes()
+    (category,) = classes_of([entry], "coco.json", told).values()
+    assert category.bones == (("nose", "ear"),)
+    assert told.sentences() == (
+        "Bones of the skeleton that do not join two key points were left out: categories[0] (id 1), [2, 3] and 3 more",
+    )

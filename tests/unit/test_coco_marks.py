@@ -5,7 +5,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from coco_set import Set, box, boxes, notes, oriented
+from coco_set import PREFIX, Set, box, boxes, notes, oriented
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,3 +240,23 @@ def test_a_box_that_is_not_rotated_stays(set_of: Set, attributes: Any) -> None:
     set_of.coco["annotations"][0]["attributes"] = attributes
     own = set_of.own()
     assert boxes(own, "a.jpg") == [("cat", 10, 12, 20, 16)] and notes(own) == ""
+
+
+def people_of(own: Any, name: str) -> Any:
+    return own.truth.images[PREFIX + name].people
+
+
+def test_people_have_their_points_box_and_area_as_the_file_says(set_of: Set) -> None:
+    set_of.coco["categories"] = [{"id": 1, "name": "person", "keypoints": ["nose", "left_eye"]}, {"id": 2, "name": "x"}]
+    crowd = {**box(13, 0, 1, (0, 0, 60, 40)), "iscrowd": 1, "keypoints": [0] * 6}
+    nobody_said = {**box(14, 0, 1, (30, 2, 20, 16)), "keypoints": [0] * 6, "num_keypoints": 0}
+    set_of.coco["annotations"][0] |= {"keypoints": [12, 14, 2, 16, 15, 1], "area": 150, "num_keypoints": 2}
+    set_of.coco["annotations"] += [crowd, nobody_said]
+    first, second = people_of(set_of.own(), "a.jpg")
+    assert (first.area, first.derived, first.box.label) == (150, False, "person")
+    assert [(point.x, point.y, point.visibility) for point in first.points] == [
+        (12, 14, "visible"),
+        (16, 15, "occluded"),
+    ]
+    assert {point.visibility for point in second.points} == {"unlabelled"} and second.box.left == 30
+    assert people_of(set_of.own(), "b.jpg") == () and "Crowd regions" in notes(set_of.own())
