@@ -6,8 +6,10 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import label_files
 from labelloop.contracts.manifests import Annotation, split_lines
 from labelloop.contracts.records import Box
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.pictures.pixels import Canonical, Limits, RejectedImage, canonicalise, rendition
 
 # What was labelled is used, whatever the limits of the day: only Pillow's own guard against bombs remains, and a
@@ -25,7 +27,7 @@ class YoloDataset:
 
     @property
     def backgrounds(self) -> int:
-        return sum(not image.boxes for image in self.images)
+        return sum(not (image.boxes or image.people) for image in self.images)
 
 
 class UnusableImage(Exception):
@@ -38,20 +40,27 @@ def read_manifest(path: Path) -> list[Annotation]:
 
 
 def write_yolo_dataset(
-    labelled: list[Annotation], classes: tuple[str, ...], images_dir: Path, target: Path
+    labelled: list[Annotation],
+    classes: tuple[str, ...],
+    images_dir: Path,
+    target: Path,
+    skeleton: Skeleton | None = None,
 ) -> YoloDataset:
     """Writes `target`/images, labels and data.yaml. The trainer opens what is written here, never a stored file:
-    another decoder may turn that by metadata, or re-compress it.
+    another decoder may turn that by metadata, or re-compress it. `skeleton`: of people's key points, None where boxes
+    are learned.
 
-    An image that is missing, damaged, not the labelled one, or of an unknown class is skipped with a warning.
+    An image that is missing, damaged, not the labelled one, or labelled with an unknown class, other key points or
+    another kind of label is skipped with a warning.
     """
     for folder in ("images", "labels"):
         (target / folder).mkdir(parents=True)
+    asked = _Asked(classes, None if skeleton is None else skeleton.names)
     used: list[Annotation] = []
     skipped: list[str] = []
     for annotation in labelled:
         try:
-            used.append(_write_image(annotation, classes, images_dir, target, f"{len(used):07d}"))
+            used.append(_write_image(annotation, asked, images_dir, target, f"{len(used):07d}"))
         except UnusableImage as problem:
             print(f"warning: skipped {annotation.source_ref}: {problem}", flush=True)
             skipped.append(f"{annotation.source_ref}: {problem}")
@@ -62,6 +71,7 @@ def write_yolo_dataset(
         "train": "images",
         "val": "images",
         "names": [f"class {i}" for i in range(len(classes))],
+        **(label_files.facts(skeleton) if skeleton else {}),
     }
     (target / "data.yaml").write_text(json.dumps(data), "utf-8")
     return YoloDataset(target / "data.yaml", tuple(used), tuple(skipped))
@@ -87,19 +97,25 @@ def read_pixels(annotation: Annotation, images_dir: Path) -> Canonical:
     return canonical
 
 
-def _write_image(
-    annotation: Annotation, classes: tuple[str, ...], images_dir: Path, target: Path, name: str
-) -> Annotation:
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be learned; `points`: the names of people's, None where boxes are."""
+
+    classes: tuple[str, ...]
+    points: tuple[str, ...] | None
+
+
+def _write_image(annotation: Annotation, asked: _Asked, images_dir: Path, target: Path, name: str) -> Annotation:
     try:
         canonical = read_pixels(annotation, images_dir)
     except RejectedImage as refusal:
         raise UnusableImage(str(refusal)) from refusal
-    boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, canonical.width, canonical.height)))
-    rows = [_yolo_row(box, classes, canonical) for box in boxes]
+    used = _inside(annotation)
+    rows = _rows(used, asked)
     (target / "labels" / f"{name}.txt").write_text("".join(row + "\n" for row in rows), "ascii")
     picture = rendition(canonical)
     (target / "images" / f"{name}.{picture.suffix}").write_bytes(picture.body)
-    return replace(annotation, boxes=boxes)
+    return used
 
 
 def clipped(box: Box, width: int, height: int) -> Box | None:
@@ -111,18 +127,40 @@ def clipped(box: Box, width: int, height: int) -> Box | None:
     return replace(box, left=left, top=top, width=right - left, height=bottom - top)
 
 
-def _yolo_row(box: Box, classes: tuple[str, ...], canonical: Canonical) -> str:
-    """`class cx cy w h`, the last four as shares of width and height (docs.ultralytics.com/datasets/detect)."""
-    if box.label not in classes:
-        raise UnusableImage(f"it is labelled with class '{box.label}', which hyperparameter 'classes' does not name")
-    width, height = canonical.width, canonical.height
-    shares = (
-        (box.left + box.width / 2) / width,
-        (box.top + box.height / 2) / height,
-        box.width / width,
-        box.height / height,
+def _inside(annotation: Annotation) -> Annotation:
+    """The label with the parts of its boxes that lie in the image."""
+    size = annotation.width, annotation.height
+    boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, *size)))
+    if annotation.people is None:
+        return replace(annotation, boxes=boxes)
+    people = tuple(
+        replace(person, box=inside) for person in annotation.people if (inside := clipped(person.box, *size))
     )
-    return f"{classes.index(box.label)} " + " ".join(f"{share:.7f}" for share in shares)
+    return replace(annotation, people=people)
+
+
+def _rows(annotation: Annotation, asked: _Asked) -> list[str]:
+    size = annotation.width, annotation.height
+    if annotation.people is None:
+        if asked.points is not None:
+            raise UnusableImage("it is labelled with boxes, and hyperparameter 'key-points' asks for people's points")
+        return [label_files.box_row(box, _number(box, asked), *size) for box in annotation.boxes]
+    if asked.points is None:
+        raise UnusableImage("it is labelled with people's key points, and hyperparameter 'key-points' is missing")
+    for person in annotation.people:
+        names = tuple(point.label for point in person.points)
+        if names != asked.points:
+            raise UnusableImage(
+                f"it is labelled with the key points {', '.join(names) or '(none)'}, and hyperparameter 'key-points' "
+                f"names {', '.join(asked.points)}"
+            )
+    return [label_files.person_row(person, _number(person.box, asked), *size) for person in annotation.people]
+
+
+def _number(box: Box, asked: _Asked) -> int:
+    if box.label not in asked.classes:
+        raise UnusableImage(f"it is labelled with class '{box.label}', which hyperparameter 'classes' does not name")
+    return asked.classes.index(box.label)
 
 
 def _local_path(reference: str, images_dir: Path) -> Path | None:

@@ -10,6 +10,7 @@ import architectures
 import libraries  # noqa: F401  first: sets what torch and ultralytics read
 import torch
 import ultralytics
+from engine_choice import DETECTOR
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.engines import weights
 from labelloop.engines.weights import Tensor
@@ -21,14 +22,13 @@ from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils import YAML
 from ultralytics.utils.checks import check_yaml
 
-ENGINE = "detector"
 # What building an architecture may cost. Of ultralytics' own, yolov6x makes most numbers (421 million), yolov9e takes
 # most steps (6,389).
 MOST_NUMBERS, MOST_OPERATIONS = 1_000_000_000, 20_000
 DTYPES = {dtype: getattr(torch, name.removeprefix("torch.")) for dtype, (name, _) in weights.DTYPES.items()}
 
 
-def read(model_dir: Path, engine: str = ENGINE) -> Model:
+def read(model_dir: Path, engine: str = DETECTOR) -> Model:
     """Raises InvalidInputError for the model of another engine."""
     model = read_model(model_dir)
     if model.description.engine != engine:

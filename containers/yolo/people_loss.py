@@ -5,7 +5,7 @@ from typing import Any
 
 import libraries  # noqa: F401  first: sets what torch and ultralytics read
 import torch
-from people_labels import OUTSIDE, UNLABELLED
+from label_files import OUTSIDE, UNLABELLED
 from ultralytics.utils.loss import E2ELoss, v8PoseLoss
 
 SURELY_NOT = -1e4  # a confidence before the sigmoid, of which nothing is learned where there is no point

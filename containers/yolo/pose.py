@@ -15,12 +15,13 @@ from typing import Any
 
 import architectures
 import inference  # first: sets what torch and ultralytics read
+import label_files
 import networks
-import people_labels
 import people_loss
 import torch
 import trainer
 from dataset import YoloDataset
+from engine_choice import DETECTOR, POSE
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.contracts.skeletons import Skeleton
@@ -33,7 +34,6 @@ from starts import Start
 from trainer import Fitted
 from ultralytics.utils import ops
 
-ENGINE = "pose"
 PARTS = MAIN, ADDITIONAL = ("main", "additional")
 # How much the loss of the confidences counts beside those of boxes and places; 1 is ultralytics' own. With 1 the
 # additional network tells visible from occluded as chance does, with 15 at an AUC of .85 to .88.
@@ -104,7 +104,7 @@ def load(model_dir: Path, image_size: int | None = None) -> PoseEngine:
 
     Raises InvalidInputError where one of the model's files is missing or not what it must be.
     """
-    model = networks.read(model_dir, ENGINE)
+    model = networks.read(model_dir, POSE)
     return PoseEngine(model, _skeleton(model, model_dir), image_size or model.description.image_size)
 
 
@@ -116,7 +116,7 @@ def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, ste
     """
     images = len(dataset.images)
     with tempfile.TemporaryDirectory(prefix="visible-", dir=dataset.data_yaml.parent) as scratch:
-        visible = people_labels.visible_only(dataset.data_yaml, Path(scratch) / "dataset")
+        visible = label_files.visible_only(dataset.data_yaml, Path(scratch) / "dataset")
         main, main_loss, kept = _trained(MAIN, dataset.data_yaml, images, recipe, start, steps)
         additional, additional_loss, _ = _trained(ADDITIONAL, visible, images, recipe, start, steps)
     tensors = {
@@ -186,8 +186,8 @@ def _source(part: str, folder: Path, skeleton: Skeleton) -> tuple[Any, bool]:
     whether its points are the same.
     """
     engine = read_description(folder).engine
-    model = networks.read(folder, ENGINE if engine == ENGINE else networks.ENGINE)
-    if engine != ENGINE:
+    model = networks.read(folder, POSE if engine == POSE else DETECTOR)
+    if engine != POSE:
         return networks.network(model), False
     known = _skeleton(model, folder)
     return networks.network(parts(model, known)[PARTS.index(part)]), known.names == skeleton.names

@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dataset import clipped, read_pixels
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint, dump_line
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.pictures.pixels import RejectedImage
+from labelloop.tasks import oks
 from labelloop.tasks.quality import map50, map50_95
 from PIL import Image
 
 CONFIDENCE_FLOOR = 0.05
+Told = TypeVar("Told", Prediction, Annotation)
 
 
 class Engine(Protocol):
@@ -52,18 +54,41 @@ def skeleton_of(engine: Engine) -> Skeleton | None:
 def score(
     engine: Engine, labelled: Sequence[Annotation], images_dir: Path, model: str, scores: Path
 ) -> dict[str, float | int | None]:
-    """Writes a Prediction line for each image to `scores`; returns map50, map50_95 (None without truth) and images."""
+    """Writes a Prediction line for each image to `scores`; returns map50 and map50_95 of boxes, of people also
+    oks_map50 and oks_map50_95 (None without truth), and images.
+    """
     found: list[Prediction] = []
     for start in range(0, len(labelled), engine.batch_size):
         looks = [_look(annotation, images_dir) for annotation in labelled[start : start + engine.batch_size]]
         found += predictions(engine, looks, model)
     write_predictions(scores, found)
-    return {"map50": map50(found, labelled), "map50_95": map50_95(found, labelled), "images": len(labelled)}
+    return {**_figures(found, labelled, skeleton_of(engine)), "images": len(labelled)}
 
 
 def write_predictions(path: Path, found: Iterable[Prediction]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(dump_line(prediction.to_json()) + "\n" for prediction in found), "utf-8")
+
+
+def _figures(
+    found: Sequence[Prediction], labelled: Sequence[Annotation], skeleton: Skeleton | None
+) -> dict[str, float | None]:
+    seen, true = [_with_boxes(prediction) for prediction in found], [_with_boxes(truth) for truth in labelled]
+    of_boxes = {"map50": map50(seen, true), "map50_95": map50_95(seen, true)}
+    if skeleton is None:
+        return of_boxes
+    of_points = {
+        "oks_map50": oks.oks_map50(found, labelled, skeleton),
+        "oks_map50_95": oks.oks_map50_95(found, labelled, skeleton),
+    }
+    return {**of_boxes, **of_points}
+
+
+def _with_boxes(told: Told) -> Told:
+    """With the boxes of its people in the place of the people."""
+    if told.people is None:
+        return told
+    return replace(told, boxes=tuple(person.box for person in told.people), people=None)
 
 
 def _look(annotation: Annotation, images_dir: Path) -> Look:

@@ -19,6 +19,7 @@ from statistics import fmean
 from typing import Any
 
 import devices
+import engine_choice
 import paths  # first: makes labelloop importable
 import starts
 from dataset import YoloDataset, read_manifest, write_yolo_dataset
@@ -36,6 +37,13 @@ from starts import Start
 
 FAILURE_CHARACTERS = 1024  # SageMaker shows this much as FailureReason
 STOPPED_BY_SIGTERM = 143
+# How SageMaker's metric definitions call the figures: no whole name, with its prefix, may end with another.
+PRINTED = {
+    "map50": "mAP50",
+    "map50_95": "mAP50_95",
+    "oks_map50": "oks_mAP50",
+    "oks_map50_95": "oks_mAP50_95",
+}
 USUAL_RULE = LabelRule(0.25)  # stays where no other is better
 
 
@@ -61,15 +69,17 @@ def run(base: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="labelloop-") as scratch:
         champion_dir = _champion(channels / "champion", Path(scratch) / "champion")
         base_dir = starts.base_weights(channels / "base", Path(scratch) / "base")
-        dataset = write_yolo_dataset(roles["train"], recipe.classes, channels / "images", Path(scratch) / "dataset")
+        dataset = write_yolo_dataset(
+            roles["train"], recipe.classes, channels / "images", Path(scratch) / "dataset", recipe.skeleton
+        )
         if not dataset.images:
             raise InvalidInputError(_nothing_to_train_on(dataset))
-        engine_name = os.environ.get("ENGINE", "detector")
+        engine_name = engine_choice.of_job(recipe, os.environ.get("ENGINE"))
         engine = importlib.import_module(engine_name)  # slow, so after everything that can be wrong with the input
         start = starts.choose(recipe, champion_dir, base_dir)
         print(
-            f"training on {len(dataset.images)} images, {dataset.backgrounds} of them without a box, from {start.kind} "
-            "weights",
+            f"training on {len(dataset.images)} images, {dataset.backgrounds} of them show nothing, from "
+            f"{start.kind} weights",
             flush=True,
         )
         job = _Job(engine_name, engine, recipe, dataset, start, roles["judge"], channels / "images", results / "scores")
@@ -170,9 +180,8 @@ class _Job:
 
 
 def _print_figures(prefix: str, figures: dict[str, Any]) -> None:
-    """For SageMaker's metric definitions: no metric's name may end with another one's."""
-    for metric, label in (("map50", "mAP50"), ("map50_95", "mAP50_95")):
-        if figures[metric] is not None:
+    for metric, label in PRINTED.items():
+        if figures.get(metric) is not None:
             print(f"{prefix}_{label}={figures[metric]:.4f}", flush=True)
 
 

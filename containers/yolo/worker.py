@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import devices
+import engine_choice
 import paths  # first: makes labelloop importable
 from labelloop.contracts.errors import TransientError
 from labelloop.pictures.pixels import Limits
@@ -35,10 +36,10 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the worker must know, from the container's environment."""
+    """What the worker must know, from the container's environment. `engine`: None where the model tells it."""
 
     model_dir: Path
-    engine: str
+    engine: str | None
     model_version: str | None
     image_size: int | None
     limits: Limits
@@ -55,7 +56,7 @@ class Configuration:
         )
         return cls(
             model_dir=paths.base_dir() / "model",
-            engine=environment.get("ENGINE") or "detector",
+            engine=environment.get("ENGINE") or None,
             model_version=environment.get("MODEL_VERSION") or None,
             image_size=int(environment["IMAGE_SIZE"]) if environment.get("IMAGE_SIZE") else None,
             limits=limits,
@@ -163,7 +164,8 @@ def _work(connection: Connection, configuration: Configuration) -> None:
 def _load(configuration: Configuration) -> tuple[Answerer, dict[str, Any]]:
     began = time.monotonic()
     device = devices.check(configuration.instance_type)  # first: nothing else matters on the wrong machine
-    engine = importlib.import_module(configuration.engine).load(configuration.model_dir, configuration.image_size)
+    module = importlib.import_module(engine_choice.of_model(configuration.model_dir, configuration.engine))
+    engine = module.load(configuration.model_dir, configuration.image_size)
     model = configuration.model_version or read_description(configuration.model_dir).short_name
     answerer = Answerer(engine, model, configuration.limits)
     seconds = round(time.monotonic() - began, 1)

@@ -1,13 +1,16 @@
 """Drawn people of three points for the engine of key points: a face with a red eye, a blue eye and a dark nose."""
 
+import hashlib
 import json
 import random
 from pathlib import Path
 
+from container_fixtures import encoded, store_image
 from dataset import YoloDataset
+from label_files import facts, person_row
+from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import Skeleton
-from people_labels import facts, row
 from PIL import Image, ImageDraw
 
 # How far each point lies from the face's left and top, as shares of its width and height.
@@ -59,13 +62,36 @@ def scene(seed: int) -> list[Person]:
     ]
 
 
+def labelled(key: str, people: list[Person], data: bytes) -> Annotation:
+    told = {"batch": "b", "sha256": hashlib.sha256(data).hexdigest()}
+    reference = f"s3://bucket/{key}"
+    return Annotation(reference, None, SIDE, SIDE, (), True, "2026-01-01", "drawn", told, people=tuple(people))
+
+
+def write_people_job(base: Path, roles: dict[str, list[list[Person]]], hyperparameters: dict[str, str]) -> None:
+    """The input folder of a training job with a drawn picture of each scene."""
+    for role, scenes in roles.items():
+        lines = []
+        for number, people in enumerate(scenes):
+            key, data = f"incoming/{role} {number}.png", encoded(picture(people), "PNG")
+            store_image(base, key, data)
+            lines.append(labelled(key, people, data).to_line(SKELETON.names) + "\n")
+        manifest = base / "input" / "data" / "dataset" / f"{role}.jsonl"
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        manifest.write_text("".join(lines), "utf-8")
+    given = {"classes": '["person"]', "key-points": json.dumps(SKELETON.to_json()), **hyperparameters}
+    configuration = base / "input" / "config" / "hyperparameters.json"
+    configuration.parent.mkdir(parents=True, exist_ok=True)
+    configuration.write_text(json.dumps(given), "utf-8")
+
+
 def written(target: Path, scenes: list[list[Person]]) -> YoloDataset:
     """As dataset.write_yolo_dataset leaves it."""
     for folder in ("images", "labels"):
         (target / folder).mkdir(parents=True)
     for number, people in enumerate(scenes):
         picture(people).save(target / "images" / f"{number:07d}.png")
-        rows = [row(person, 0, SIDE, SIDE) + "\n" for person in people]
+        rows = [person_row(person, 0, SIDE, SIDE) + "\n" for person in people]
         (target / "labels" / f"{number:07d}.txt").write_text("".join(rows))
     data = {"path": str(target), "train": "images", "val": "images", "names": ["class 0"], **facts(SKELETON)}
     (target / "data.yaml").write_text(json.dumps(data))

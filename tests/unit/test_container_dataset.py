@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest
 from dataset import read_manifest, write_yolo_dataset
+from drawn_people import SKELETON, face, labelled, picture
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box
@@ -309,3 +311,62 @@ def test_predictions_are_clipped_rounded_filtered_and_sorted():
         "rejected",
         "empty",
     )
+
+
+class People:
+    """Writes the dataset of a job of people from labels."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+
+    def write(self, *labels, skeleton=SKELETON):
+        images = self.folder / "input" / "data" / "images"
+        return write_yolo_dataset(list(labels), ("person",), images, self.folder / "yolo", skeleton)
+
+    def labelled(self, key, people):
+        data = encoded(picture(people), "PNG")
+        store_image(self.folder, key, data)
+        return labelled(key, people, data)
+
+    def rows(self, name="0000000"):
+        return [row.split() for row in (self.folder / "yolo" / "labels" / f"{name}.txt").read_text().splitlines()]
+
+
+@pytest.fixture
+def people(tmp_path):
+    return People(tmp_path)
+
+
+def test_people_become_rows_of_a_box_and_points_and_the_trainer_is_told_the_skeleton(people):
+    person = face(8, 16, 32, {"left-eye": "occluded", "nose": "outside"})
+    dataset = people.write(people.labelled("a.png", [person]), people.labelled("nobody.png", []))
+    (row,) = people.rows()
+    assert row[:5] == ["0", "0.3750000", "0.5000000", "0.5000000", "0.5000000"] and row[7::3] == ["1", "2", "0"]
+    assert people.rows("0000001") == [] and dataset.backgrounds == 1
+    told = json.loads(dataset.data_yaml.read_text())
+    assert (told["names"], told["kpt_shape"], told["flip_idx"]) == (["class 0"], [3, 3], [1, 0, 2])
+
+
+def test_a_person_who_reaches_out_of_the_picture_keeps_the_part_inside(people):
+    reaching, gone = face(48, 0, 32), face(70, 0, 10)
+    dataset = people.write(people.labelled("a.png", [reaching, gone]))
+    (row,) = people.rows()
+    assert row[1:5] == ["0.8750000", "0.2500000", "0.2500000", "0.5000000"]
+    assert row[7::3] == ["0", "2", "2"], "the left eye is beyond the edge"
+    assert [person.box.width for person in dataset.images[0].people] == [16]
+
+
+def test_labels_of_another_kind_or_of_other_points_are_skipped_and_say_so(people, capsys):
+    of_boxes = replace(people.labelled("boxes.png", []), people=None, boxes=(Box("person", 1, 1, 9, 9),))
+    others = replace(face(8, 8, 20), points=face(8, 8, 20).points[:2])
+    of_a_dog = replace(face(8, 8, 20), box=Box("dog", 8, 8, 20, 20))
+    labels = [of_boxes, people.labelled("others.png", [others]), people.labelled("dog.png", [of_a_dog])]
+    skipped = people.write(*labels).skipped
+    reasons = ["labelled with boxes", "key points left-eye, right-eye, and", "class 'dog'"]
+    assert all(reason in said for reason, said in zip(reasons, skipped, strict=True))
+    assert capsys.readouterr().out.count("warning: skipped") == 3
+
+
+def test_people_do_not_train_a_network_of_boxes(people):
+    (said,) = people.write(people.labelled("a.png", [face(8, 8, 20)]), skeleton=None).skipped
+    assert "'key-points' is missing" in said

@@ -6,10 +6,10 @@ from dataclasses import replace
 from drawn_people import SIDE, SKELETON, face, written
 from hypothesis import given
 from hypothesis import strategies as st
+from label_files import mirrored, person_row, visible_only
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.tasks.quality import iou
-from people_labels import mirrored, row, visible_only
 from people_matching import joined
 
 
@@ -28,21 +28,25 @@ def additional(person: SeenPerson) -> set[float]:
 
 def test_a_row_has_the_box_and_each_point_as_shares_and_a_number_of_what_people_said() -> None:
     said = {"left-eye": "occluded", "nose": "outside"}
-    columns = row(face(16, 32, 20, said), 0, SIDE, 128).split()
+    columns = person_row(face(16, 32, 20, said), 0, SIDE, 128).split()
     assert [float(column) for column in columns[:5]] == [0, 26 / 64, 42 / 128, 20 / 64, 20 / 128]
     assert [float(column) for column in columns[5:8]] == [(16 + 0.7 * 20) / 64, (32 + 0.35 * 20) / 128, 1]
     assert columns[10] == "2" and columns[11:] == [*columns[1:3], "0"], "what has no place stands in the middle"
 
 
 def test_what_nobody_labelled_is_told_from_what_is_outside() -> None:
-    line = row(face(0, 0, 20, {"nose": "unlabelled", "right-eye": "outside"}), 0, SIDE, SIDE)
+    line = person_row(face(0, 0, 20, {"nose": "unlabelled", "right-eye": "outside"}), 0, SIDE, SIDE)
     assert visibilities(line) == ["2", "0", "3"]
 
 
 def test_a_point_beyond_the_picture_is_outside() -> None:
     person = face(0, 0, 20)
     beyond = replace(person.points[0], x=-1.0)
-    assert visibilities(row(replace(person, points=(beyond, *person.points[1:])), 0, SIDE, SIDE)) == ["0", "2", "2"]
+    assert visibilities(person_row(replace(person, points=(beyond, *person.points[1:])), 0, SIDE, SIDE)) == [
+        "0",
+        "2",
+        "2",
+    ]
 
 
 def test_the_additional_network_is_taught_visible_points_only(tmp_path) -> None:

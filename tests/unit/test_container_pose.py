@@ -9,12 +9,13 @@ from statistics import fmean
 import drawn_people
 import pytest
 from container_fixtures import encoded
-from container_process import serving, until
-from drawn_people import SKELETON, picture, scene, written
+from container_process import serving, train, until
+from drawn_people import SKELETON, picture, scene, write_people_job, written
 from fake_s3 import fake_s3
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Prediction
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.tasks.quality import iou
 from model_files import read_model, write_description
@@ -54,11 +55,19 @@ def fitted(folder, dataset, steps, start=RANDOM, **changes):
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory):
-    place = tmp_path_factory.mktemp("learned")
-    dataset = written(place / "dataset", [*(scene(seed) for seed in range(40)), []])
-    fitted(place / "model", dataset, 120)
-    return place / "model"
+def finished(tmp_path_factory):
+    """The folder of a finished job, and what it printed. Nobody says which engine: the job has key points."""
+    base = tmp_path_factory.mktemp("learned")
+    roles = {"train": [*(scene(seed) for seed in range(40)), []], "judge": []}
+    write_people_job(base, roles, {"image-size": "64", "batch-size": "8", "steps": "120"})
+    done = train(base)
+    assert done.returncode == 0, done.stderr
+    return base, done.stdout
+
+
+@pytest.fixture(scope="module")
+def learned(finished):
+    return finished[0] / "model"
 
 
 def nearest(person, seen):
@@ -206,13 +215,22 @@ def test_of_a_point_that_nobody_labelled_nothing_is_learned() -> None:
     assert (seen.grad[..., 0, :] != 0).all(), "visible"
 
 
-def test_the_server_answers_with_people_when_it_is_told_the_engine(learned, tmp_path) -> None:
-    (tmp_path / "model").symlink_to(learned)
+def test_a_job_of_key_points_writes_a_model_that_says_of_what_it_is(finished) -> None:
+    base, printed = finished
+    assert "training on 41 images, 1 of them show nothing, from random weights" in printed
+    told = json.loads((base / "model/model.json").read_text())
+    assert (told["engine"], told["classes"]) == ("pose", ["person"])
+    assert Skeleton.from_json(told["skeleton"]) == SKELETON
+    facts = json.loads((base / "output/data/metrics.json").read_text())["train"]
+    assert (facts["images"], facts["background_images"], facts["steps"]) == (41, 1, 120)
+
+
+def test_the_server_takes_the_engine_from_the_model_and_answers_with_people(finished) -> None:
+    base, _ = finished
     people = scene(101)
     with fake_s3() as store:
         store.objects["0.png"] = encoded(picture(people), "PNG")
-        told = {"AWS_ENDPOINT_URL": store.address, "ENGINE": "pose"}
-        with serving(tmp_path, tmp_path / "serve.log", **told) as server:
+        with serving(base, base / "serve.log", AWS_ENDPOINT_URL=store.address) as server:
             until(lambda: server.ping() == 200, 120)
             status, body = server.shard("0.png")
     assert status == 200, body

@@ -1,9 +1,13 @@
 """What becomes of people whom an engine sees: Predictions of them, presentable ones."""
 
-from drawn_people import SKELETON
+from dataclasses import replace
+
+import pytest
+from container_fixtures import encoded, store_image
+from drawn_people import SKELETON, face, labelled, picture
 from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint
 from PIL import Image
-from scoring import Look, predictions
+from scoring import Look, predictions, score
 
 
 class GivenPeople:
@@ -46,3 +50,27 @@ def test_people_are_clipped_rounded_filtered_and_sorted_by_their_boxes_and_point
 def test_a_picture_without_people_has_an_answer_of_nobody() -> None:
     (seen,) = predictions(GivenPeople(), [Look("s3://b/1", Image.new("RGB", (10, 10)))], "m")
     assert seen.people == () and seen.to_json()["people"] == []
+
+
+def test_of_people_boxes_and_points_are_judged(tmp_path) -> None:
+    """The box is right, and the nose is off by so much that its similarity is below each of COCO's thresholds."""
+    person = face(10, 10, 30)
+    data = encoded(picture([person]), "PNG")
+    store_image(tmp_path, "a.png", data)
+    truth = labelled("a.png", [person], data)
+    right = SeenPerson(
+        replace(person.box, confidence=0.9),
+        tuple(SeenPoint(point.label, point.x, point.y, 0.9, 0.9) for point in person.points),
+    )
+    wrong = replace(right, points=(*right.points[:2], replace(right.points[2], x=0.0)))
+    for seen, similar in ((right, 1.0), (wrong, pytest.approx(0.4, abs=0.01))):
+        figures = score(GivenPeople(seen), [truth], tmp_path / "input/data/images", "m", tmp_path / "scores.jsonl")
+        assert figures == {"map50": 1, "map50_95": 1, "oks_map50": 1, "oks_map50_95": similar, "images": 1}
+
+
+def test_where_nobody_is_there_is_no_figure(tmp_path) -> None:
+    data = encoded(picture([]), "PNG")
+    store_image(tmp_path, "a.png", data)
+    truth = labelled("a.png", [], data)
+    figures = score(GivenPeople(), [truth], tmp_path / "input/data/images", "m", tmp_path / "scores.jsonl")
+    assert set(figures.values()) == {None, 1}

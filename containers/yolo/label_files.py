@@ -1,4 +1,4 @@
-"""People's labels as files that a trainer of key points reads: of all points, and of the visible ones alone."""
+"""Labels as the files that the trainer reads: of boxes, and of people with all points or the visible ones alone."""
 
 import json
 import os
@@ -16,17 +16,19 @@ NUMBERS = {"outside": OUTSIDE, "occluded": OCCLUDED, "visible": VISIBLE, "unlabe
 BOX_COLUMNS = 5
 
 
-def row(person: Person, class_number: int, width: int, height: int) -> str:
-    """`class cx cy w h`, then `x y visibility` of each point, places as shares of the image's width and height
-    (docs.ultralytics.com/datasets/pose). The person's box lies in the image.
+def box_row(box: Box, class_number: int, width: int, height: int) -> str:
+    """`class cx cy w h`, the last four as shares of the image's width and height
+    (docs.ultralytics.com/datasets/detect). The box lies in the image.
     """
-    box = person.box
-    columns = [*middle(box, width, height), box.width / width, box.height / height]
-    text = [str(class_number), *(f"{share:.7f}" for share in columns)]
-    for point in person.points:
-        x, y, number = _placed(point, box, width, height)
-        text += [f"{x:.7f}", f"{y:.7f}", str(number)]
-    return " ".join(text)
+    shares = (*middle(box, width, height), box.width / width, box.height / height)
+    return f"{class_number} " + " ".join(f"{share:.7f}" for share in shares)
+
+
+def person_row(person: Person, class_number: int, width: int, height: int) -> str:
+    """The row of the person's box, then `x y visibility` of each point (docs.ultralytics.com/datasets/pose)."""
+    placed = (_placed(point, person.box, width, height) for point in person.points)
+    points = (f" {x:.7f} {y:.7f} {number}" for x, y, number in placed)
+    return box_row(person.box, class_number, width, height) + "".join(points)
 
 
 def middle(box: Box, width: int, height: int) -> tuple[float, float]:
