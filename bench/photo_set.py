@@ -10,6 +10,7 @@ from typing import Any
 
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
+from labelloop.contracts.skeletons import Skeleton
 
 from demo.coco import load_coco
 from demo.scenes.truth import Truth
@@ -22,6 +23,8 @@ class PhotoSet:
     name: str
     images: Path
     coco: Path
+    image_size: int = 320
+    skeleton: Skeleton | None = None
 
     @cached_property
     def _truth(self) -> Truth:

@@ -19,24 +19,46 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.engines import base_weights
 
 from bench import photo_set
-from bench.photo_set import PhotoSet
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = ROOT / "build" / "zoo"
 WEIGHTS = ROOT.parent / "shared" / "weights" / "yolov8n.pt"
-IMAGE_SIZE, BATCH, FEWEST_STEPS = 320, 16, 60
+BATCH, FEWEST_STEPS = 16, 60
 MAP50 = 0.87
+
+
+class LabelledSet(Protocol):
+    """Pictures whose labels are known: a PhotoSet, for example. `skeleton`: of people's key points, None of boxes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def images(self) -> Path: ...
+
+    @property
+    def image_size(self) -> int: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def skeleton(self) -> Skeleton | None: ...
+
+    @property
+    def truths(self) -> Mapping[str, Annotation]: ...
 
 
 @dataclass(frozen=True)
@@ -102,12 +124,12 @@ def unseen(
     return [(seen.predictions, seen.truths) for seen in (get(pictures, model) for model in chosen)]
 
 
-def known(pictures: PhotoSet) -> list[Seen]:
+def known(pictures: LabelledSet) -> list[Seen]:
     """All models of the set that were ever trained, in the order of their names."""
     return [get(pictures, _named(path.stem)) for path in sorted((ZOO / pictures.name).glob("*.json"))]
 
 
-def get(pictures: PhotoSet, model: Model) -> Seen:
+def get(pictures: LabelledSet, model: Model) -> Seen:
     """From the cache; trained where it is not there."""
     kept = ZOO / pictures.name / f"{model.name}.json"
     if not kept.is_file():
@@ -119,16 +141,18 @@ def get(pictures: PhotoSet, model: Model) -> Seen:
     return Seen(model, tuple(Prediction.from_json(json.loads(line)) for line in lines), truths, facts)
 
 
-def drawn(pictures: PhotoSet, model: Model) -> list[Annotation]:
+def drawn(pictures: LabelledSet, model: Model) -> list[Annotation]:
     """The pictures that it is trained on. The same order with fewer pictures draws the first of them."""
     shuffled = random.Random(f"zoo {pictures.name} {model.order}").sample(sorted(pictures.truths), len(pictures.truths))
     return [pictures.truths[ref] for ref in shuffled[: model.images]]
 
 
-def hyperparameters(pictures: PhotoSet, model: Model) -> dict[str, str]:
+def hyperparameters(pictures: LabelledSet, model: Model) -> dict[str, str]:
+    of_people = {"key-points": json.dumps(pictures.skeleton.to_json())} if pictures.skeleton else {}
     return {
+        **of_people,
         "classes": json.dumps(list(pictures.classes)),
-        "image-size": str(IMAGE_SIZE),
+        "image-size": str(pictures.image_size),
         "batch-size": str(BATCH),
         "seed": str(model.order),
         "base-model": "yolov8n.yaml",
@@ -137,7 +161,7 @@ def hyperparameters(pictures: PhotoSet, model: Model) -> dict[str, str]:
     }
 
 
-def write_job(pictures: PhotoSet, model: Model, folder: Path) -> None:
+def write_job(pictures: LabelledSet, model: Model, folder: Path) -> None:
     """The folder that SageMaker would give the container."""
     trained = drawn(pictures, model)
     refs = {annotation.source_ref for annotation in trained}
@@ -147,14 +171,15 @@ def write_job(pictures: PhotoSet, model: Model, folder: Path) -> None:
         (channels / name).mkdir(parents=True)
     (folder / "input" / "config").mkdir()
     (folder / "input" / "config" / "hyperparameters.json").write_text(json.dumps(hyperparameters(pictures, model)))
-    _write_manifest(channels / "dataset" / "train.jsonl", trained, pictures.classes)
-    _write_manifest(channels / "dataset" / "judge.jsonl", others, pictures.classes)
+    names = pictures.skeleton.names if pictures.skeleton else pictures.classes
+    _write_manifest(channels / "dataset" / "train.jsonl", trained, names)
+    _write_manifest(channels / "dataset" / "judge.jsonl", others, names)
     (channels / "images").symlink_to(pictures.images.resolve())
     if model.start == "coco":
         (channels / "base" / "model.tar.gz").write_bytes(base_weights.packed(WEIGHTS.read_bytes(), WEIGHTS.name))
 
 
-def _train(pictures: PhotoSet, model: Model, kept: Path) -> None:
+def _train(pictures: LabelledSet, model: Model, kept: Path) -> None:
     folder = kept.parent / "jobs" / model.name
     shutil.rmtree(folder, ignore_errors=True)
     write_job(pictures, model, folder)
@@ -174,7 +199,7 @@ def _train(pictures: PhotoSet, model: Model, kept: Path) -> None:
     results = folder / "output" / "data"
     metrics = json.loads((results / "metrics.json").read_text())
     facts = {
-        "map50": metrics["judge"]["challenger"]["map50"],
+        **metrics["judge"]["challenger"],
         "training": metrics["train"],
         "seconds": round(time.monotonic() - began, 1),
         "trained_on": [annotation.source_ref for annotation in drawn(pictures, model)],
@@ -183,7 +208,7 @@ def _train(pictures: PhotoSet, model: Model, kept: Path) -> None:
     kept.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _report(pictures: PhotoSet) -> dict[str, Any] | None:
+def _report(pictures: LabelledSet) -> dict[str, Any] | None:
     figures = {
         path.stem: json.loads(path.read_text())["map50"] for path in sorted((ZOO / pictures.name).glob("*.json"))
     }
@@ -212,8 +237,8 @@ def _named(name: str) -> Model:
     return Model(start, *map(int, numbers))
 
 
-def _write_manifest(path: Path, labelled: Iterable[Annotation], classes: tuple[str, ...]) -> None:
-    path.write_text("".join(annotation.to_line(classes) + "\n" for annotation in labelled), "utf-8")
+def _write_manifest(path: Path, labelled: Iterable[Annotation], names: tuple[str, ...]) -> None:
+    path.write_text("".join(annotation.to_line(names) + "\n" for annotation in labelled), "utf-8")
 
 
 if __name__ == "__main__":

@@ -71,11 +71,15 @@ def checked(given: Any, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def with_points(architecture: dict[str, Any], points: int) -> dict[str, Any]:
-    """The same network with a branch of so many key points beside those of boxes and classes.
+    """The same network with a branch of so many key points beside those of boxes and classes; with none where 0.
 
     Raises InvalidInputError where its head is one that ultralytics has no key points for.
     """
     *others, (sources, repeats, head, _) = architecture["head"]
+    if not points:
+        plain = [sources, repeats, OF_BOXES, ["nc"]]
+        rest = {name: value for name, value in architecture.items() if name != POINTS}
+        return {**rest, "head": [*others, plain]} if head == OF_POINTS else architecture
     if head not in (OF_BOXES, OF_POINTS):
         raise InvalidInputError(
             f"key points are taught to networks whose head is {OF_BOXES} or {OF_POINTS}, this one's is {head}: choose "

@@ -11,11 +11,13 @@ ultralytics is AGPL-3.0 (README.md says what follows from it).
 from collections.abc import Sequence
 from pathlib import Path
 
+import architectures
 import inference  # first: sets what torch and ultralytics read
 import networks
 import torch
 import trainer
 from dataset import YoloDataset
+from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box
 from model_files import Model
 from PIL import Image
@@ -64,6 +66,11 @@ def load(model_dir: Path, image_size: int | None = None) -> Detector:
     Raises InvalidInputError where one of the model's files is missing or not what it must be.
     """
     model = networks.read(model_dir)
+    if architectures.checked(model.architecture, model.description.classes).get(architectures.POINTS):
+        raise InvalidInputError(
+            f"{model_dir} holds one network of key points, as ultralytics trains it: it can be base weights, and a "
+            "model of key points is two networks"
+        )
     return Detector(model, image_size or model.description.image_size)
 
 

@@ -107,7 +107,7 @@ def taught(
     kept = [(number, known[name]) for number, name in enumerate(classes) if name in known]
     # The class branch is as wide as its number of classes asks for: it keeps the width it has.
     wide = source.yaml.get(architectures.BRANCH_CLASSES) or source.yaml["nc"]
-    architecture = architectures.with_points(source.yaml, points) if points else source.yaml
+    architecture = architectures.with_points(source.yaml, points)
     made = built({**architecture, "nc": len(classes), architectures.BRANCH_CLASSES: wide})
     last = {f"{name}.{kind}" for name, _ in _class_outputs(made) for kind in ("weight", "bias")}
     fresh = () if keep_points else _point_branches(made)

@@ -24,7 +24,7 @@ from dataset import YoloDataset
 from engine_choice import DETECTOR, POSE
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
-from labelloop.contracts.skeletons import Skeleton
+from labelloop.contracts.skeletons import PRESETS, Skeleton
 from labelloop.engines import model_descriptions
 from model_files import Model, read_description, write_weights
 from people_matching import joined
@@ -34,6 +34,7 @@ from starts import Start
 from trainer import Fitted
 from ultralytics.utils import ops
 
+COCO = PRESETS["coco-17"].names
 PARTS = MAIN, ADDITIONAL = ("main", "additional")
 # How much the loss of the confidences counts beside those of boxes and places; 1 is ultralytics' own. With 1 the
 # additional network tells visible from occluded as chance does, with 15 at an AUC of .85 to .88.
@@ -182,15 +183,16 @@ def _trained(
 
 
 def _source(part: str, folder: Path, skeleton: Skeleton) -> tuple[Any, bool]:
-    """The network that a training goes on from, a detector or the part of the same name of a model of key points, and
-    whether its points are the same.
+    """The network that a training goes on from, and whether its points are the same. It is the part of the same name of
+    a model of key points, or one of ultralytics' own: a detector, or a network of key points, which does not name them;
+    17 are COCO's.
     """
-    engine = read_description(folder).engine
-    model = networks.read(folder, POSE if engine == POSE else DETECTOR)
-    if engine != POSE:
-        return networks.network(model), False
-    known = _skeleton(model, folder)
-    return networks.network(parts(model, known)[PARTS.index(part)]), known.names == skeleton.names
+    if read_description(folder).engine == POSE:
+        model = networks.read(folder, POSE)
+        known = _skeleton(model, folder)
+        return networks.network(parts(model, known)[PARTS.index(part)]), known.names == skeleton.names
+    network = networks.network(networks.read(folder, DETECTOR))
+    return network, network.yaml.get(architectures.POINTS) == [len(COCO), 3] and skeleton.names == COCO
 
 
 def _asked(recipe: Recipe) -> Skeleton:

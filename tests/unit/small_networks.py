@@ -18,12 +18,12 @@ def described(folder: Path, classes=HEAD, **changes) -> Path:
     return folder
 
 
-def old_model(folder: Path, classes=HEAD, seed: int = 0) -> Path:
-    """weights.pt as version 0.1 wrote it, of random weights that see something."""
+def old_model(folder: Path, classes=HEAD, seed: int = 0, points: int = 0) -> Path:
+    """weights.pt as version 0.1 wrote it, of random weights that see something; of `points` as ultralytics has it."""
     torch, networks = importlib.import_module("torch"), importlib.import_module("networks")
-    tasks = importlib.import_module("ultralytics.nn.tasks")
+    architectures = importlib.import_module("architectures")
     torch.manual_seed(seed)
-    network = tasks.DetectionModel(networks.tiny(0.125), nc=len(classes), verbose=False)
+    network = networks.built(architectures.with_points({**networks.tiny(0.125), "nc": len(classes)}, points))
     network.model[-1].cv3[0][-1].bias.data.fill_(0.5)
     network.names, network.args = dict(enumerate(classes)), {"task": "detect", "imgsz": 64}
     network = network.eval().half()

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import drawn_people
@@ -16,9 +17,10 @@ from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.skeletons import Skeleton
+from labelloop.engines import base_weights
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.tasks.quality import iou
-from model_files import read_model, write_description
+from model_files import read_model, unpack_model, write_description
 from PIL import ImageOps
 from recipe import Recipe
 from small_networks import old_model
@@ -33,6 +35,7 @@ people_loss, get_cfg = importlib.import_module("people_loss"), importlib.import_
 pytestmark = pytest.mark.yolo
 
 PERSON = ("person",)
+STOCK = Path(__file__).resolve().parents[3] / "shared" / "weights" / "yolov8n.pt"
 RANDOM = Start("random", None, "tiny, width 0.125")
 
 
@@ -157,6 +160,43 @@ def test_of_a_detector_all_is_kept_but_the_branch_of_points_is_new(tmp_path) -> 
     assert added and all(name.startswith("model.22.cv4.") for name in added) and old.keys() < new.keys()
     changed = {name for name in old if not torch.equal(old[name], new[name])}
     assert changed == {f"model.22.cv3.{scale}.2.{kind}" for scale in range(3) for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize(("names", "is_same"), [("coco-17", True), ("in-cabin", False), ("head", False)])
+def test_of_what_ultralytics_trained_on_coco_the_points_are_kept_where_they_are_cocos(names, is_same, tmp_path) -> None:
+    skeleton = skeletons.skeleton(names)
+    source, same_points = pose._source("main", old_model(tmp_path, PERSON, points=17), skeleton)
+    assert same_points is is_same
+    made, kept = networks.taught(source, PERSON, len(skeleton.names), same_points)
+    old, new = source.state_dict(), made.state_dict()
+    assert kept == ["person"] and old.keys() == new.keys()
+    changed = {name for name in old if not (old[name].shape == new[name].shape and torch.equal(old[name], new[name]))}
+    assert changed == set() if is_same else {name.split(".")[2] for name in changed} == {"cv4"}
+
+
+def test_base_weights_of_key_points_teach_boxes_and_are_no_detector_themselves(tmp_path) -> None:
+    folder = old_model(tmp_path, ("dog", "person"), points=17)
+    made, kept = networks.taught(networks.network(networks.read(folder)), ("person", "hat"))
+    assert kept == ["person"] and type(made).__name__ == "DetectionModel" and "kpt_shape" not in made.yaml
+    with pytest.raises(InvalidInputError, match="it can be base weights"):
+        importlib.import_module("detector").load(folder)
+
+
+@pytest.mark.skipif(not STOCK.is_file(), reason="../shared/weights/yolov8n.pt is not there")
+def test_of_cocos_weights_the_person_is_kept_with_all_that_is_seen_of_it(tmp_path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(base_weights.packed(STOCK.read_bytes(), STOCK.name))
+    (tmp_path / "base").mkdir()
+    unpack_model(archive, tmp_path / "base")
+    source, same_points = pose._source("additional", tmp_path / "base", SKELETON)
+    made, kept = networks.taught(source, PERSON, 3, same_points)
+    person = next(number for number, name in source.names.items() if name == "person")
+    old, new = source.state_dict(), made.state_dict()
+    assert kept == ["person"] and not same_points
+    for name, tensor in old.items():
+        is_of_classes = new[name].shape != tensor.shape
+        assert torch.equal(new[name], tensor[person : person + 1] if is_of_classes else tensor)
+    assert {name.split(".")[2] for name in new.keys() - old.keys()} == {"cv4"}
 
 
 @pytest.mark.parametrize("is_same", [True, False])

@@ -28,7 +28,7 @@ MOST_ENTRIES = 200_000  # parameters, buffers and layers within layers
 MOST_ROWS = 2_000_000  # of all tensors that are not in row-major order
 LONGEST_PREFIX = 500  # characters of a layer's name
 
-_MODEL = "ultralytics.nn.tasks DetectionModel"
+_MODELS = ("ultralytics.nn.tasks DetectionModel", "ultralytics.nn.tasks PoseModel")
 _STORAGES = {"torch HalfStorage": "F16", "torch FloatStorage": "F32", "torch LongStorage": "I64"}
 _TENSOR, _PARAMETER = "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"
 _CELLS: dict[int, Literal["H", "I", "Q"]] = {2: "H", 4: "I", 8: "Q"}  # memoryview's words for numbers of 2 bytes...
@@ -48,7 +48,7 @@ _LAYERS = {
         "CIB DFL ELAN1 GhostBottleneck PSA PSABlock RepBottleneck RepCSP RepNCSPELAN4 RepVGGDW SCDown SPP SPPELAN SPPF"
     ),
     "ultralytics.nn.modules.conv": "Concat Conv DWConv GhostConv RepConv",
-    "ultralytics.nn.modules.head": "Detect v10Detect",
+    "ultralytics.nn.modules.head": "Detect Pose v10Detect",
 }
 # What zipfile, pickletools and the machine below meet in a damaged file.
 _DAMAGES = (
@@ -63,7 +63,7 @@ _DAMAGES = (
     ValueError,
 )
 NAMES = frozenset(
-    {_MODEL, *_STORAGES, _TENSOR, _PARAMETER, _ORDERED, _SET, "torch Size"}
+    {*_MODELS, *_STORAGES, _TENSOR, _PARAMETER, _ORDERED, _SET, "torch Size"}
     | {f"{module} {name}" for module, names in _LAYERS.items() for name in names.split()}
 )
 
@@ -265,8 +265,10 @@ _FOLLOW: dict[str, Callable[[_Machine, Any], None]] = {
 
 def _checkpoint(root: Any, archive: zipfile.ZipFile, folder: str, context: str) -> Checkpoint:
     model = (root.get("ema") or root.get("model")) if type(root) is dict else None
-    if not isinstance(model, _Made) or model.name != _MODEL or type(model.state) is not dict:
-        raise InvalidInputError(f"{context} is not a checkpoint of an ultralytics detector: it has no DetectionModel")
+    if not isinstance(model, _Made) or model.name not in _MODELS or type(model.state) is not dict:
+        raise InvalidInputError(
+            f"{context} is not a checkpoint of an ultralytics detector: it has no DetectionModel and no PoseModel"
+        )
     tensors: dict[str, Tensor] = {}
     storages: dict[str, bytes] = {}
     left = weights.MOST_BYTES
