@@ -15,10 +15,10 @@ export UV_COMPILE_BYTECODE ?= 1
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## make demo [IMAGES=dir TRUTH=coco.json LIMIT=n] [WEIGHTS=yolov8n.pt] [TARGET=0.60] [SEED=3] [HUMAN=1]
+## make demo [TASK=key-points] [IMAGES=dir TRUTH=coco.json LIMIT=n] [WEIGHTS=yolov8n.pt] [TARGET=0.60] [SEED=3] [HUMAN=1]
 ##                                                  the whole loop on the embedded AWS, with a report; HUMAN=1: you label, too
 demo: setup
-	$(DEV) -m demo $(if $(HUMAN),--human) $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT)) \
+	$(DEV) -m demo $(if $(TASK),--task $(TASK)) $(if $(HUMAN),--human) $(if $(IMAGES),--images "$(IMAGES)") $(if $(TRUTH),--truth "$(TRUTH)") $(if $(LIMIT),--limit $(LIMIT)) \
 	  $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(TARGET),--target $(TARGET)) $(if $(SEED),--seed $(SEED))
 
 ## make up / make down                              keep the embedded AWS running for the aws CLI

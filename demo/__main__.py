@@ -2,6 +2,7 @@
 
     python -m demo [--count 600] [--seed 7]
     python -m demo --images DIR --truth coco.json [--limit N] [--weights yolov8n.pt] [--target 0.60]
+    python -m demo --task key-points    people with key points instead of boxes; with --images a COCO key-point file
     python -m demo --human    you are one of the people: label in the browser, at the address that is printed
 
 Writes build/demo/report.html, build/demo/summary.json and build/demo/batch/ (the loop's own manifest and report), or
@@ -132,18 +133,19 @@ def _pictures_and_stack(
     weights = upload.key_of_weights(options.weights) if options.weights else ""
     choices = parameters.Choices(options.seed, options.target, weights)
     if options.images:
-        batch = pictures.read_own(options.images, options.truth, options.limit)
+        batch = pictures.read_own(options.images, options.truth, options.limit, options.task)
         screen.say(batch.source)
         for note in batch.notes:
             screen.say(f"the truth: {note}")
         sides = pictures.longer_sides(batch)
-        asked = parameters.stack_parameters(batch.truth.classes, sides, len(sides), choices)
+        choices, most = replace(choices, skeleton=batch.skeleton), pictures.most_people(batch)
+        asked = parameters.stack_parameters(batch.truth.classes, sides, len(sides), choices, most)
         _deploy(server, {**asked, **patience}, screen, clock)
         return batch
     with ThreadPoolExecutor(1, thread_name_prefix="draw") as pool:
         folder = (options.out or BUILD) / "pictures"
-        drawing = pool.submit(pictures.draw, folder, options.count, options.seed)
-        sides = [pictures.DRAWN_SIDE]
+        drawing = pool.submit(pictures.draw, folder, options.count, options.seed, options.task)
+        sides, choices = [pictures.DRAWN_SIDE], replace(choices, skeleton=pictures.DRAWN_SKELETONS[options.task])
         asked = parameters.stack_parameters(pictures.DRAWN_CLASSES, sides, options.count, choices)
         _deploy(server, {**asked, **patience}, screen, clock)
         batch = drawing.result()
@@ -300,11 +302,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--count", type=int, default=600, help="scenes to draw (600)")
     parser.add_argument("--seed", type=int, default=7, help="of scenes, people's mistakes and the stack's draws (7)")
+    tasks = tuple(pictures.DRAWN_SKELETONS)
+    parser.add_argument("--task", choices=tasks, default=tasks[0], help="what is labelled: boxes, or people's points")
     parser.add_argument("--images", type=Path, help="label your own pictures: the folder they are in")
     parser.add_argument("--truth", type=Path, help="with --images: a COCO file, from which the simulated people answer")
     parser.add_argument("--limit", type=int, help="with --images: at most this many")
     parser.add_argument("--weights", type=Path, help="a checkpoint (.pt) of yolov8n, from which the first model starts")
-    parser.add_argument("--target", type=float, help="mean IoU that accepted machine labels must reach")
+    parser.add_argument("--target", type=float, help="mean IoU (of key points: quality) that accepted labels must have")
     parser.add_argument("--human", action="store_true", help="label some images of every round yourself, in a browser")
     parser.add_argument("--out", type=Path, help="a new folder for what is written (build/demo, which is made anew)")
     parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (a free one)")

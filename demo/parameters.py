@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from labelloop.contracts import advanced
+from labelloop.contracts.skeletons import PRESETS, Skeleton
 
 DOUBLE_LABEL_RATE = 0.1
 """There are several simulated people, so that it can be told how far they agree where one draws each image."""
@@ -20,21 +21,56 @@ SIZES = (96, 128, 160, 192, MOST_ON_A_CPU)
 @dataclass(frozen=True)
 class Choices:
     """What people may choose: `seed` of the stack's draws and of the simulated people; `target`, the mean IoU that
-    accepted labels must reach, None takes the demo's; `weights`, the key of a checkpoint in the data bucket.
+    accepted labels must reach, None takes the demo's; `weights`, the key of a checkpoint in the data bucket;
+    `skeleton`, of people who are labelled with key points, None for boxes.
     """
 
     seed: int
     target: float | None = None
     weights: str = ""
+    skeleton: Skeleton | None = None
 
 
-def stack_parameters(classes: Iterable[str], longer: Iterable[int], count: int, choices: Choices) -> dict[str, str]:
-    """Template parameters for `count` pictures, of which `longer` are the longer sides in pixels."""
-    found = _with_weights(choices.weights) if choices.weights else _from_nothing(longer, count)
+def stack_parameters(
+    classes: Iterable[str], longer: Iterable[int], count: int, choices: Choices, most_people: int = 0
+) -> dict[str, str]:
+    """Template parameters for `count` pictures, of which `longer` are the longer sides in pixels; `most_people` are in
+    one of them.
+    """
+    sides = list(longer)
+    found = _with_weights(choices.weights) if choices.weights else _from_nothing(sides, count)
+    limits = {**json.loads(found.pop("AdvancedSettings")), "DoubleLabelRate": DOUBLE_LABEL_RATE, "Seed": choices.seed}
+    if choices.skeleton is None:
+        found["Classes"] = ",".join(classes)
+    else:
+        found |= _of_people(choices.skeleton, sides, choices.weights)
+        limits |= _pages(most_people)
     if choices.target is not None:
         found["TargetMeanIou"] = str(choices.target)
-    limits = {**json.loads(found.pop("AdvancedSettings")), "DoubleLabelRate": DOUBLE_LABEL_RATE, "Seed": choices.seed}
-    return {"Classes": ",".join(classes), **found, "AdvancedSettings": json.dumps(limits)}
+    return {**found, "AdvancedSettings": json.dumps(limits)}
+
+
+def key_points(skeleton: Skeleton) -> str:
+    """The value of the parameter KeyPoints: the name of a preset, or a document."""
+    preset = next((name for name, each in PRESETS.items() if each == skeleton), None)
+    return preset or json.dumps(skeleton.to_json(), ensure_ascii=False, separators=(",", ":"))
+
+
+def _of_people(skeleton: Skeleton, longer: Iterable[int], weights: str) -> dict[str, str]:
+    """Two networks are trained instead of one, so that pictures are small with weights, too. A label of people is held
+    against more than overlaps of boxes: from nothing, a short training reaches less.
+    """
+    named = {"Task": "key-points", "KeyPoints": key_points(skeleton)}
+    if not weights:
+        return {**named, "TargetMeanIou": "0.6"}
+    recipe = {"ImageSize": image_size(longer), "TrainingBatchSize": 16}
+    return {**named, "TrainingRecipeOverrides": json.dumps(recipe)}
+
+
+def _pages(most_people: int) -> dict[str, int]:
+    """Pages offer points for as many people as are in one picture, where those are more than usual."""
+    knob = advanced.LIMITS["MOST_PEOPLE"]
+    return {"MostPeople": min(most_people, int(knob.most))} if most_people > int(knob.default) else {}
 
 
 def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:

@@ -15,6 +15,8 @@ from labelloop.contracts.skeletons import PRESETS, Pairs, Skeleton
 from demo.coco.classes import Category
 from demo.coco.entries import Notes
 
+UNUSABLE = "Key points cannot be used"
+
 
 def skeleton_of(categories: Iterable[Category], notes: Notes) -> Skeleton | None:
     """None where no category has key points, where several have different ones, or where a stack could not take their
@@ -23,7 +25,7 @@ def skeleton_of(categories: Iterable[Category], notes: Notes) -> Skeleton | None
     pointed = {category.points: category for category in categories if category.points}
     if len(pointed) > 1:
         notes.add(
-            "Key points cannot be used, because a stack has people of one kind, and the categories have different ones",
+            f"{UNUSABLE}, because a stack has people of one kind, and the categories have different ones",
             ", ".join(repr(category.label) for category in pointed.values()),
         )
         return None
@@ -31,7 +33,7 @@ def skeleton_of(categories: Iterable[Category], notes: Notes) -> Skeleton | None
         try:
             return _of(category)
         except InvalidInputError as error:
-            notes.add("Key points cannot be used", str(error))
+            notes.add(UNUSABLE, str(error))
     return None
 
 

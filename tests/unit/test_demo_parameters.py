@@ -4,6 +4,7 @@ import json
 
 import pytest
 from labelloop.contracts import advanced
+from labelloop.contracts.skeletons import PRESETS, named, skeleton
 from template_documents import TEMPLATE
 
 from demo import parameters
@@ -54,3 +55,32 @@ def test_the_stack_takes_every_value(weights):
     }
     assert advanced.completed(overrides)["SEED"] == "7"
     assert set(given) <= set(TEMPLATE["Parameters"])
+
+
+def of_people(points, weights="", sides=(320,), most=2, target=None):
+    return stack_parameters(["head"], sides, 600, Choices(7, target, weights, points), most)
+
+
+@pytest.mark.parametrize("weights", ["", "weights/yolov8n.pt"])
+@pytest.mark.parametrize("points", [*PRESETS.values(), named(["Nase", "left ear", 'the "right" ear'])])
+def test_the_stack_of_key_points_has_their_skeleton(points, weights):
+    given = of_people(points, weights)
+    assert given["Task"] == "key-points" and "Classes" not in given
+    assert skeleton(given["KeyPoints"]) == points
+    assert set(given) <= set(TEMPLATE["Parameters"])
+
+
+def test_a_preset_goes_by_its_name():
+    assert [of_people(each)["KeyPoints"] for each in PRESETS.values()] == list(PRESETS)
+
+
+def test_two_networks_learn_from_small_pictures_and_a_target_is_the_one_asked_for():
+    given = of_people(PRESETS["head"], "weights/yolov8n.pt")
+    assert json.loads(given["TrainingRecipeOverrides"]) == {"ImageSize": 160, "TrainingBatchSize": 16}
+    assert of_people(PRESETS["head"])["TargetMeanIou"] == "0.6" and "TargetMeanIou" not in given
+    assert of_people(PRESETS["head"], target=0.7)["TargetMeanIou"] == "0.7"
+
+
+@pytest.mark.parametrize(("most", "offered"), [(0, None), (6, None), (7, 7), (99, 20)])
+def test_pages_offer_points_for_everybody(most, offered):
+    assert json.loads(of_people(PRESETS["head"], most=most)["AdvancedSettings"]).get("MostPeople") == offered

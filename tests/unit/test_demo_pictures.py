@@ -112,3 +112,42 @@ def test_files_rejected_against_the_truth_are_named(tmp_path):
     good = next(iter(batch.truth.images))
     assert demo._wrongly_rejected(batch, {**right, good: "truncated: x"}) == [f"{good} was rejected: truncated: x"]
     assert len(demo._wrongly_rejected(batch, {})) == len(batch.unusable)
+
+
+@pytest.fixture
+def own_people(own):
+    _, path, coco = own
+    coco["categories"][0] |= {"keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}
+    path.write_text(json.dumps(coco))
+    return own
+
+
+def test_key_points_have_the_skeleton_of_the_file_and_boxes_none(own_people):
+    folder, path, _ = own_people
+    batch = pictures.read_own(folder, path, None, "key-points")
+    assert batch.skeleton.bones == (("nose", "left_ear"), ("nose", "right_ear"))
+    assert pictures.read_own(folder, path, None).skeleton is None
+    assert parse_truth(json.loads(json.dumps(pictures.truth_document(batch.truth)))) == batch.truth
+
+
+def test_drawn_scenes_have_heads_of_the_preset(tmp_path):
+    batch = pictures.draw(tmp_path, 3, 3, "key-points")
+    assert (
+        batch.skeleton.names
+        == tuple(point.label for image in batch.truth.images.values() for point in image.people[0].points)[:5]
+    )
+    assert batch.truth.skeleton == batch.skeleton and pictures.most_people(batch) >= 1
+
+
+def test_a_file_without_usable_key_points_says_what_is_in_the_way(own):
+    folder, path, coco = own
+    with pytest.raises(DemoFailed, match=r"no category has a list 'keypoints'.*leave TASK=key-points out"):
+        pictures.read_own(folder, path, None, "key-points")
+    coco["categories"][0]["keypoints"] = ["nose #1"]
+    path.write_text(json.dumps(coco))
+    with pytest.raises(DemoFailed, match="'nose #1'"):
+        pictures.read_own(folder, path, None, "key-points")
+    coco["categories"][0]["keypoints"] = [f"{number} {'x' * 50}" for number in range(80)]
+    path.write_text(json.dumps(coco))
+    with pytest.raises(DemoFailed, match="80 key points"):
+        pictures.read_own(folder, path, None, "key-points")
