@@ -32,7 +32,7 @@ from labelloop.contracts.records import Box, Prediction
 from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import map50
 from labelloop.trust import fitting, promotion
-from labelloop.trust.judgement import label_boxes
+from labelloop.trust.judgement import machine_label
 from labelloop.trust.promotion import Contender, GateSettings
 
 from bench import photo_set, zoo
@@ -72,7 +72,7 @@ def remembered() -> Iterator[None]:
 
     with mock.patch.multiple(
         Boxes,
-        qualities=lambda self, prediction, truth, rules: once(prediction, tuple(truth), tuple(rules)),
+        qualities=lambda self, prediction, truth, rules, skeleton=None: once(prediction, tuple(truth), tuple(rules)),
         trusts=lambda self, prediction, rules: trusts(prediction, tuple(rules)),
     ):
         yield
@@ -176,7 +176,7 @@ def _labelled(champion: Seen, judges: Sequence[Annotation], label: str) -> bool:
     rule = fitting.label_rule(images, USUAL)
     objects = found = 0
     for prediction, truth in images:
-        hits = tasks.of_prediction(prediction).found(label_boxes(prediction, rule), truth.boxes)
+        hits = tasks.of_prediction(prediction).found(machine_label(prediction, rule), truth.boxes)
         of_class = {place for place, box in enumerate(truth.boxes) if box.label == label}
         objects += len(of_class)
         found += len(hits & of_class)

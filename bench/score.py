@@ -21,9 +21,9 @@ from statistics import fmean
 from typing import Any
 
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.records import Box, Prediction
 from labelloop.tasks.quality import iou
-from labelloop.trust.judgement import label_boxes, label_quality
+from labelloop.trust.judgement import label_quality, machine_label
 
 from bench import photo_set, zoo
 from bench.unseen import KEEP_CONFIDENCE, Unseen
@@ -86,7 +86,7 @@ def area(qualities: Iterable[float]) -> float:
 
 def former_score(prediction: Prediction, rule: LabelRule) -> float:
     """That of version 0.1."""
-    kept = label_boxes(prediction, rule)
+    kept = [mark for mark in machine_label(prediction, rule) if isinstance(mark, Box)]
     confidences = [box.confidence or 0.0 for box in kept]
     doubts = [
         box.confidence or 0.0

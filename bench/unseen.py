@@ -11,7 +11,7 @@ from functools import cache
 
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
-from labelloop.tasks.quality import Truth
+from labelloop.tasks import Truth
 from labelloop.trust import fitting
 
 KEEP_CONFIDENCE = 0.25

@@ -165,10 +165,10 @@ def _check_archive(version: str) -> None:
     description = model_archives.describe(model_archives.read(io.BytesIO(body), storage.uri(key)), storage.uri(key))
     if models.version(int(version[1:7]), description) != version:
         raise ChangedObjectError(f"{storage.uri(key)} holds other weights than {version} is named by")
-    if description.classes != settings().classes:
+    if not description.fits(settings().vocabulary):
         raise Refused(
-            f"{version} knows the classes {naming.listed(description.classes)}, but the stack labels "
-            f"{naming.listed(settings().classes)}: nothing is changed."
+            f"{version} sees {description.sees}, but the stack labels {naming.listed(settings().label_names)}: nothing "
+            "is changed."
         )
 
 

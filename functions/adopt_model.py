@@ -3,6 +3,7 @@
 from typing import Any
 
 from labelloop import engines
+from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
@@ -14,9 +15,9 @@ from labelloop.store.observability import entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     model_uri, job = event["model_uri"], event["job"]
     _, description = engines.of().model(model_uri)
-    if description.classes != settings().classes:
+    if not description.fits(settings().vocabulary):
         raise InvalidInputError(
-            f"{model_uri} knows the classes {list(description.classes)}, the stack labels {list(settings().classes)}"
+            f"{model_uri} sees {description.sees}, the stack labels {naming.listed(settings().label_names)}"
         )
     version = models.version(models.next_number(), description)
     target = settings().target_mean_iou

@@ -5,7 +5,7 @@ the champion has not seen yet. What is known by its content is not looked at aga
 import time
 from typing import Any
 
-from labelloop import engines, tasks
+from labelloop import engines
 from labelloop.batch import batches, copies, pinned_bytes, rounds
 from labelloop.batch.batches import Image, images, note_inference, outcomes, pin_uninspected, write_shards
 from labelloop.contracts.layout import Files
@@ -65,7 +65,7 @@ def _open(files: Files, number: int) -> tuple[list[Image], list[Image]]:
 
 def _pin(files: Files, number: int, open_images: list[Image]) -> dict[str, Any]:
     """What the round works with, written once: no promotion and no restart mixes models within a round."""
-    champion = models.champion() if tasks.of(settings().task).trained else None
+    champion = models.champion()
     if champion is None:
         accepting = rounds.accepting_rounds(files, number)
         return {"round": number, "model": "", "endpoint": "", "thresholds_uri": "", "accepting_rounds": accepting}

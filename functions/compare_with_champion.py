@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             LabelRule(knobs.keep_confidence),
             knobs.seed,
             knobs.gate_rule,
+            knobs.skeleton,
         ),
     )
     for name, scored in scores.predictions.items():
@@ -61,6 +62,6 @@ def _contender(name: str, version: str, scores: Scores, judges: list[Annotation]
     """The judge version is what the model was really scored on: models that saw different images do not compare. A
     prediction that does not fit its image is none, and the gate fails closed.
     """
-    scored = predictions.against_truths(scores.of(name), judges, settings().classes)
+    scored = predictions.against_truths(scores.of(name), judges, settings().vocabulary)
     scored_on = naming.digest(*sorted(prediction.source_ref for prediction in scored))
     return Contender(version, scored_on, scored, scores.map50(name))

@@ -45,7 +45,7 @@ def _of_champion(event: dict[str, Any]) -> dict[str, Any]:
 def _fit(which: str, version: str, job: str, dataset: str, dataset_uri: str) -> dict[str, Any]:
     """The thresholds of this version for this dataset, fitted once, by the scores that the job gave `which`."""
     truths = training.read_truths(dataset_uri)
-    seen = predictions.against_truths(training.stored_scores(job, which), truths, settings().classes)
+    seen = predictions.against_truths(training.stored_scores(job, which), truths, settings().vocabulary)
     return immutable.create_json(
         models.thresholds_key(version, dataset), fitting.thresholds(version, dataset, seen, truths, settings())
     )

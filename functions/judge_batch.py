@@ -105,7 +105,7 @@ def _line(image: Image, prediction: Prediction | None, label_rule: LabelRule) ->
         image.source_ref,
         inspection.width,
         inspection.height,
-        judgement.label_boxes(prediction, label_rule) if prediction and seen else None,
+        judgement.machine_label(prediction, label_rule) if prediction and seen else None,
         knobs.label_names,
         prediction.model if prediction else "",
         inspection.original_ref,

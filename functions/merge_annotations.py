@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from labelloop import tasks
 from labelloop.batch import auditing, batches, forecasts, merging, rounds
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
@@ -54,7 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _time_to_retrain(version: str) -> bool:
-    if not version or not tasks.of(settings().task).trained:
+    if not version:
         return False
     card = immutable.read_json(f"datasets/{version}/card.json")
     return bool(card["train"] - training_lock.labels_at_last_training() >= settings().retrain_minimum)

@@ -174,7 +174,7 @@ def _of_the_sample(
     for model in sorted({row["model_version"] for row in rows if row["model_version"]}):
         seen = _seen_by(model, files, everything, annotations, max(row["round"] for row in rows))
         for (rule, label_rule), labels in _rules_of(model, files, rows):
-            result = audit.estimate(audit.audited_images(judges, seen, rule, label_rule))
+            result = audit.estimate(audit.audited_images(judges, seen, rule, label_rule, settings().skeleton))
             estimates.append(
                 {
                     "model": model,
@@ -247,7 +247,7 @@ def _seen_by(
     seen = dict(batches.seen(files.batch_id, model, last, everything).usable)
     card = immutable.find_json(f"models/{model}/card.json") or {}
     scored = training.stored_scores(str(card.get("job", "")), "challenger")
-    for prediction in predictions.against_truths(scored, annotations, settings().classes):
+    for prediction in predictions.against_truths(scored, annotations, settings().vocabulary):
         seen.setdefault(prediction.source_ref, prediction)
     return seen
 

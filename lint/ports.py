@@ -25,7 +25,9 @@ from lint import rooms
 from lint.project import Finding, Project
 
 # The kind of a label, or of a prediction, is part of the contract of its line: these read and write it.
-READS_A_LABELS_KIND = ("functions/labelloop/contracts/manifests.py", "functions/labelloop/contracts/records.py")
+READS_A_LABELS_KIND = tuple(
+    f"functions/labelloop/contracts/{name}.py" for name in ("manifests", "predictions", "records")
+)
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime", "application-autoscaling", "rekognition")
 INSIDES = ("labelloop.engines.endpoints", "labelloop.engines.yolo", "labelloop.people.ground_truth")

@@ -15,6 +15,7 @@ class Seen:
 
     source_ref: str
     boxes: tuple[Box, ...]
+    people: None = None
 
 
 # Coarse coordinates, so that equal overlaps and identical boxes, where ties are, turn up often.

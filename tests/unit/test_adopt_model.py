@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_a_model_of_other_classes_is_not_adopted() -> None:
     uri = archive("given", model(classes=["cat"]))
-    with pytest.raises(InvalidInputError, match="knows the classes"):
+    with pytest.raises(InvalidInputError, match="sees the classes"):
         handle("adopt_model", model_uri=uri, job=JOB)
 
 

@@ -15,7 +15,7 @@ from labelloop.contracts.settings import Settings
 from labelloop.people.answers import BoxAnswer
 from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import image_quality
-from labelloop.trust.judgement import image_score, label_boxes
+from labelloop.trust.judgement import image_score, machine_label
 from made_up_stack import SETTINGS
 from seen_boxes import seen
 
@@ -70,7 +70,7 @@ def test_known_scores():
 
 @given(strategies.predictions(), strategies.confidences)
 def test_the_label_is_what_is_confident_enough(prediction, keep):
-    kept = label_boxes(prediction, LabelRule(keep))
+    kept = machine_label(prediction, LabelRule(keep))
     assert all(box.confidence >= keep for box in kept)
     assert len(kept) == sum(box.confidence >= keep for box in prediction.boxes)
 
@@ -79,15 +79,15 @@ def test_a_box_on_top_of_a_surer_one_of_its_class_is_no_part_of_the_label_where_
     sure, twice = Box("head", 0, 0, 40, 40, 0.9), Box("head", 5, 0, 40, 40, 0.8)
     other = replace(twice, label="hand")
     prediction = Prediction("a", "ok", 640, 480, "v1", (twice, other, sure))
-    assert label_boxes(prediction, LabelRule(0.4, 0.5)) == (other, sure), "in their order"
-    assert label_boxes(prediction, LabelRule(0.4, 0.8)) == (twice, other, sure), "they overlap by less"
+    assert machine_label(prediction, LabelRule(0.4, 0.5)) == (other, sure), "in their order"
+    assert machine_label(prediction, LabelRule(0.4, 0.8)) == (twice, other, sure), "they overlap by less"
     assert image_score(replace(prediction, boxes=(twice, sure)), LabelRule(0.4, 0.5)) == 0.9
 
 
 @given(strategies.predictions(), strategies.boxes(), st.lists(strategies.confidences, max_size=4))
 def test_qualities_by_several_rules_are_those_of_the_labels(prediction, truth, keeps):
     rules = [LabelRule(keep, nms_iou) for keep in keeps for nms_iou in (1.0, 0.5)]
-    one_by_one = [image_quality(label_boxes(prediction, rule), truth) for rule in rules]
+    one_by_one = [image_quality(machine_label(prediction, rule), truth) for rule in rules]
     assert TASK.qualities(prediction, truth, rules) == one_by_one
 
 

@@ -140,7 +140,7 @@ def test_a_model_of_other_classes_is_refused(fake_service) -> None:
     deploy(fake_service, v1="InService", v2="InService")
     first = register(1, "none", classes=["bag", "head"])
     champion(register(2, "none"))
-    assert "knows the classes bag and head" in refused("model", first)
+    assert "sees the classes bag and head" in refused("model", first)
 
 
 @pytest.mark.fault("H18")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import fsum
 from random import Random
 
+import made_up_people
 import pytest
 from accept_policies import KNOBS
 from annotation_lines import annotation
@@ -13,7 +14,7 @@ from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
 from labelloop.trust import fitting
-from labelloop.trust.judgement import image_score, label_boxes, label_quality
+from labelloop.trust.judgement import image_score, label_quality, machine_label
 
 TRUTHS = [annotation(f"{number}.jpg", role="judge") for number in range(4)]
 
@@ -121,7 +122,7 @@ def test_no_rule_of_the_grid_has_better_surest_labels(seed) -> None:
         return fsum(means) / len(means)
 
     def empty_of(rule: LabelRule) -> dict[str, float]:
-        qualities = [label_quality(each, truth, rule) for each, truth in pairs if not label_boxes(each, rule)]
+        qualities = [label_quality(each, truth, rule) for each, truth in pairs if not machine_label(each, rule)]
         return {"empty_good": fsum(qualities), "empty_images": len(qualities)}
 
     best = fitting.accepting_rule(pairs, LabelRule(0.25))
@@ -157,3 +158,33 @@ def test_what_was_fitted_to_another_score_accepts_nothing() -> None:
     assert fitting.of_now(fitted) == fitted
     del fitted["label_rule"]
     assert fitting.of_now(fitted) == {**fitted, "accept": None}
+
+
+PEOPLE = [made_up_people.truth(number, people=1 + number % 3) for number in range(40)]
+OF_PEOPLE = replace(KNOBS, task="key-points", key_points=made_up_people.SKELETON)
+
+
+def of_people(**skill: float) -> dict:
+    predictions = [made_up_people.seen(truth, **skill) for truth in PEOPLE]
+    return fitting.thresholds("m", "d1", predictions, PEOPLE, OF_PEOPLE)
+
+
+def test_a_model_of_key_points_gets_thresholds_of_visibility_with_its_label_rule() -> None:
+    told = of_people()
+    rule = LabelRule.from_json(told["label_rule"])
+    assert rule.visibility is not None and set(rule.visibility.t1) == set(made_up_people.SKELETON.names)
+    assert told["figures"]["visibility_accuracy"] == 1 and told["mean_quality"] > 0.95
+    assert fitted([seen(truth) for truth in TRUTHS])["figures"] == {}, "boxes have none"
+
+
+def test_points_off_their_places_make_worse_labels_by_the_stacks_sigmas() -> None:
+    strict = replace(OF_PEOPLE, key_points=replace(made_up_people.SKELETON, sigmas=(0.02,) * 5))
+    near, far, by_strict = (
+        fsum(quality for _, quality in told["scored"])
+        for told in (
+            of_people(off=2),
+            of_people(off=12),
+            fitting.thresholds("m", "d1", [made_up_people.seen(truth, off=2) for truth in PEOPLE], PEOPLE, strict),
+        )
+    )
+    assert near > far and near > by_strict

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from labelloop.contracts import label_rules
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
+from labelloop.contracts.visibility_rules import VisibilityRule
 
 from tests.support import strategies
 
 shares = strategies.confidences
+thresholds = st.dictionaries(st.sampled_from(["nose", "left eye"]), shares)
+visibilities = st.none() | st.builds(VisibilityRule, thresholds, thresholds)
 rules = st.integers(0, 50).flatmap(
-    lambda empty: st.builds(LabelRule, shares, shares, st.floats(0, empty), st.just(empty))
+    lambda empty: st.builds(LabelRule, shares, shares, st.floats(0, empty), st.just(empty), visibilities)
 )
 
 
@@ -41,7 +44,14 @@ def test_records_of_version_0_1_held_a_confidence_or_nothing():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("keep_confidence", 1.1), ("keep_confidence", None), ("nms_iou", "off"), ("empty_images", 1.5), ("empty_good", 4)],
+    [
+        ("keep_confidence", 1.1),
+        ("keep_confidence", None),
+        ("nms_iou", "off"),
+        ("empty_images", 1.5),
+        ("empty_good", 4),
+        ("visibility", 1),
+    ],
 )
 def test_a_rule_that_cannot_be_is_refused_by_the_name_of_its_field(field, value):
     rule = LabelRule(0.25, 0.5, 2.5, 3).to_json()

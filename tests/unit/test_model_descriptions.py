@@ -74,3 +74,14 @@ def test_a_skeleton_that_is_none_is_told_by_its_field() -> None:
     told = description(skeleton={"names": ["nose"], "sigmas": [0.1, 0.2]})
     with pytest.raises(InvalidInputError, match=r"m, field 'skeleton': field 'sigmas' has 2 numbers"):
         ModelDescription.from_text(json.dumps(told), "m")
+
+
+def test_a_model_fits_a_stack_that_marks_what_it_sees() -> None:
+    heads, points = (skeletons.skeleton(text) for text in ("head", "coco-17"))
+    boxes = ModelDescription(("head", "bag"), 160, "detector", "tiny", "")
+    people = ModelDescription(("person",), 160, "pose", "tiny", "", heads)
+    assert boxes.fits(("head", "bag")) and people.fits(heads)
+    assert people.fits(skeletons.named(heads.names)), "another sigma needs no other model"
+    assert not boxes.fits(("bag", "head")) and not people.fits(points)
+    assert not boxes.fits(heads) and not people.fits(("person",))
+    assert boxes.sees == "the classes head and bag" and people.sees.startswith("the key points nose, left_eye")

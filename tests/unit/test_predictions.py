@@ -3,6 +3,7 @@
 import json
 import math
 
+import made_up_people
 import people
 import pytest
 from batch_rounds import merge, refs, run_round
@@ -10,7 +11,10 @@ from handling import MODEL, crown, handle, registered, upload
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.batch import batches
+from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
+from labelloop.contracts.predictions import check
+from labelloop.contracts.records import Prediction
 from labelloop.store import ledger, storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -239,3 +243,50 @@ def test_an_endpoint_with_older_limits_rejects_no_image_that_inspection_took() -
     decided = {each.source_ref: each for each in batches.round_decisions(batch, 1)}
     assert decided[damaged].decision == "rejected" and decided[larger].decision == "human"
     assert any("other limits than the batch" in reason for reason in decided[larger].reasons)
+
+
+def people_line(**changes) -> dict:
+    known = made_up_people.seen(made_up_people.truth(5, people=2)).to_json()
+    return {**known, **changes}
+
+
+def moved(line, **changes) -> dict:
+    first, *others = line["people"]
+    point, *points = first["points"]
+    return {**line, "people": [{**first, "points": [{**point, **changes}, *points]}, *others]}
+
+
+def checked_people(line, vocabulary=made_up_people.SKELETON):
+    return check(Prediction.from_json(line), (640, 480), vocabulary)
+
+
+def test_people_of_the_stacks_skeleton_are_usable_and_points_at_the_edge_are_moved_onto_it() -> None:
+    line = people_line()
+    assert checked_people(line) == Prediction.from_json(line)
+    points = checked_people(moved(line, x=-0.6, y=480.9)).people[0].points
+    assert (points[0].x, points[0].y) == (0, 480)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (moved(people_line(), x=-1.5), "point 'nose': field 'x'"),
+        (moved(people_line(), y=482.0), "point 'nose': field 'y'"),
+        (moved(people_line(), name="chin"), "field 'points'"),
+        ({**people_line(), "people": [{**people_line()["people"][0], "class": "dog"}]}, "field 'class'"),
+        ({**people_line(), "people": [{**people_line()["people"][0], "left": 900}]}, "'width'"),
+    ],
+    ids=["x", "y", "another point", "another class", "outside"],
+)
+def test_people_who_do_not_fit_are_refused_by_the_field(line, named) -> None:
+    with pytest.raises(InvalidInputError, match=named):
+        checked_people(line)
+
+
+def test_boxes_are_no_answer_for_a_stack_of_key_points_and_people_none_for_one_of_boxes() -> None:
+    empty = {name: value for name, value in people_line().items() if name != "people"} | {"boxes": []}
+    with pytest.raises(InvalidInputError, match="'people' is missing"):
+        checked_people(empty)
+    for given_people in (people_line()["people"], []):
+        with pytest.raises(InvalidInputError, match="'boxes' is missing"):
+            checked_people(people_line(people=given_people), ("person",))

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from random import Random
 
+import made_up_people
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,7 +145,7 @@ def test_incomparable_scores_fail_closed():
         ),
         (compare(new, replace(old, predictions=[]), truths, GATE), "old was not scored on 30"),
         (compare(new, old, [*truths, truths[0]], GATE), "twice"),
-        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no judge image has a true box"),
+        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no judge image has a mark"),
     ):
         assert not verdict.better
         assert reason in verdict.reason
@@ -174,3 +175,21 @@ def test_a_class_that_would_be_lost_keeps_the_champion_however_good_the_challeng
     assert verdict.difference > 0, "on average it is better"
     assert "although its labels are better on average" in verdict.reason
     assert "of the 6 judge objects of class 'bag' it finds 0, the champion" in verdict.reason
+
+
+def test_models_of_key_points_are_compared_by_their_people_and_by_the_skeleton() -> None:
+    judges = [made_up_people.truth(number, people=1 + number % 3) for number in range(60)]
+    skeleton = made_up_people.SKELETON
+    good, bad = (
+        Contender(name, "g1", [made_up_people.seen(truth, off, told, name) for truth in judges], 0.9)
+        for name, off, told in (("good", 1.0, 0.9), ("bad", 25.0, 0.55))
+    )
+    gate = replace(GATE, skeleton=skeleton)
+    verdict = compare(good, bad, judges, gate)
+    assert verdict.better and verdict.difference is not None and verdict.difference > 0.3
+    assert verdict.challenger_map50 == 1 and (verdict.champion_map50 or 0) < 0.9
+    assert not compare(bad, good, judges, gate).better
+    first = compare(bad, None, judges, replace(gate, minimum_map50=0.95))
+    assert not first.better and "does not reach" in first.reason
+    strict = compare(good, bad, judges, replace(gate, rule="strict"))
+    assert strict.better

@@ -6,9 +6,11 @@ import tarfile
 
 import pytest
 from annotation_lines import line, reference
+from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import settings
+from labelloop.contracts.skeletons import Skeleton, skeleton
 from labelloop.engines import training
 from labelloop.engines.training import Scores
 from labelloop.store import storage
@@ -181,3 +183,16 @@ def test_the_truths_of_a_job_are_those_it_was_given() -> None:
     assembled()
     truths = training.read_truths(storage.uri(f"training/{ASSEMBLED}/dataset/"))
     assert [truth.source_ref for truth in truths] == [reference(f"judge ü+{number}.jpg") for number in range(2)]
+
+
+def test_a_training_of_key_points_is_told_the_skeleton_and_people_are_its_only_class(environment, change_setting):
+    change_setting("TASK", "key-points")
+    change_setting("KEY_POINTS", "coco-17")
+    given = request()["HyperParameters"]
+    assert json.loads(given["classes"]) == ["person"]
+    assert Skeleton.from_json(json.loads(given["key-points"])) == skeleton("coco-17")
+    assert check(service_model("sagemaker").operation_model("CreateTrainingJob").input_shape, request()) == []
+    long = skeletons.named([f"point {number} {'x' * 40}" for number in range(80)])
+    change_setting("KEY_POINTS", json.dumps(long.to_json()))
+    parts = [value for name, value in request()["HyperParameters"].items() if name.startswith("key-points")]
+    assert len(parts) > 1 and Skeleton.from_json(json.loads("".join(parts))) == long

@@ -110,7 +110,7 @@ def of_rounds(files: Files, last: int) -> list[Audit]:
 
 def is_left(answer: HumanLabel, prediction: Prediction, label_rule: LabelRule) -> bool:
     """Whether people left the machine's label as it is: all of it was shown, and nothing was changed."""
-    shown, label = answer.proposed, judgement.label_boxes(prediction, label_rule)
+    shown, label = answer.proposed, judgement.machine_label(prediction, label_rule)
     complete = shown is not None and len(tasks.marks(shown)) == len(label)
     return shown is not None and complete and changes.compare(shown, answer.annotation).status == UNADJUSTED
 
@@ -198,7 +198,7 @@ def _found(
 
 
 def _looked(decision: Decision, answer: HumanLabel, prediction: Prediction, label_rule: LabelRule) -> Looked:
-    quality = judgement.label_quality(prediction, answer.annotation, label_rule)
+    quality = judgement.label_quality(prediction, answer.annotation, label_rule, settings().skeleton)
     return Looked(_score(decision), quality, is_left(answer, prediction, label_rule))
 
 

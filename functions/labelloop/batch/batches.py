@@ -171,7 +171,7 @@ def seen(batch_id: str, model: str, last_round: int, everything: Iterable[Image]
     known = sizes(everything)
     for number in _rounds_of(files, model, last_round):
         for key in sorted(storage.keys(files.predictions(number))):
-            found.add(storage.find_text_lines(key), known, settings().classes, model)
+            found.add(storage.find_text_lines(key), known, settings().vocabulary, model)
     if found.refused or found.strange_lines:
         one = next(iter(found.refused.values()), "")
         logger.warning("predictions were refused", refused=len(found.refused), other=found.strange_lines, first=one)

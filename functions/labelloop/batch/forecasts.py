@@ -4,7 +4,6 @@ can pay.
 
 from typing import Any
 
-from labelloop import tasks
 from labelloop.batch import roles
 from labelloop.contracts import limits
 from labelloop.contracts.layout import Files
@@ -18,7 +17,6 @@ def of_batch(images: int, sampled: int) -> dict[str, Any]:
     """For the batch's estimate: how many rounds may accept labels, and what is to be expected of them."""
     knobs = settings()
     rounds = forecast.accepting_rounds(images, knobs.second_training)
-    trainings = rounds if tasks.of(knobs.task).trained else 0
     expected = forecast.forecast(
         images=images,
         sampled=sampled,
@@ -28,7 +26,7 @@ def of_batch(images: int, sampled: int) -> dict[str, Any]:
         target=knobs.target_mean_iou,
         answers=knobs.workers_per_object,
         price_per_label=knobs.price_per_label,
-        machine_dollars=limits.DOLLARS_PER_TRAINING * trainings + limits.DOLLARS_PER_IMAGE_INFERRED * images * rounds,
+        machine_dollars=rounds * (limits.DOLLARS_PER_TRAINING + limits.DOLLARS_PER_IMAGE_INFERRED * images),
         audit_rate=knobs.audit_rate,
         audit_minimum=knobs.audit_minimum,
     )

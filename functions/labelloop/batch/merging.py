@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from labelloop import tasks
 from labelloop.batch import auditing, batches, copies, pinned_bytes, roles, rounds
 from labelloop.batch.batches import Image
 from labelloop.contracts import origins
@@ -55,10 +56,11 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
             }
             label = _human(answers[ref], by_ref[ref], started, {**provenance, **how})
         elif ref in accepted and not audit.refuses(decision.policy):
-            boxes = judgement.label_boxes(predictions[ref], label_rule)
             job = f"{files.batch_id}-r{number}"
             seen = _audited(decision, auditing.CONFIRMED, answers[ref]) if ref in left else {}
-            label = Annotation(*_place(by_ref[ref]), boxes, False, started, job, {**provenance, **seen})
+            marks = tasks.of_prediction(predictions[ref]).holding(judgement.machine_label(predictions[ref], label_rule))
+            blank = Annotation(*_place(by_ref[ref]), (), False, started, job, {**provenance, **seen})
+            label = replace(blank, **marks)
         else:
             continue
         made.append(label)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts import fields
+from labelloop.contracts.visibility_rules import VisibilityRule
 
 NO_SUPPRESSION = 1.0
 
@@ -20,13 +21,14 @@ class LabelRule:
     alone is; 1: none is dropped for another (non-maximum suppression is off).
 
     `empty_images`: how many judge images got a label that says "nothing here", `empty_good`: the sum of the qualities
-    of these labels.
+    of these labels. `visibility`: of a model of key points; None before it is fitted, and for boxes.
     """
 
     keep_confidence: float
     nms_iou: float = NO_SUPPRESSION
     empty_good: float = 0.0
     empty_images: int = 0
+    visibility: VisibilityRule | None = None
 
     @property
     def empty_score(self) -> float:
@@ -36,7 +38,8 @@ class LabelRule:
         return (self.empty_good + self.keep_confidence) / (self.empty_images + 2)
 
     def to_json(self) -> dict[str, Any]:
-        return dict(vars(self))
+        told = {name: value for name, value in vars(self).items() if name != "visibility"}
+        return told | ({"visibility": self.visibility.to_json()} if self.visibility else {})
 
     @staticmethod
     def from_json(record: Mapping[str, Any], context: str = "label rule") -> LabelRule:
@@ -47,7 +50,14 @@ class LabelRule:
             nms_iou=fields.number(record, "nms_iou", context, 0, 1),
             empty_good=fields.number(record, "empty_good", context, 0, images),
             empty_images=images,
+            visibility=_visibility(record, context),
         )
+
+
+def _visibility(record: Mapping[str, Any], context: str) -> VisibilityRule | None:
+    if record.get("visibility") is None:
+        return None
+    return VisibilityRule.from_json(fields.mapping(record["visibility"], context, "visibility"), context)
 
 
 def of_record(record: Mapping[str, Any], otherwise: float) -> LabelRule:

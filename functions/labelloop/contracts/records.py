@@ -78,6 +78,11 @@ class Person:
     derived: bool = False
     area: float | None = None
 
+    @property
+    def label(self) -> str:
+        """The class of the person, as a box has one."""
+        return self.box.label
+
 
 @dataclass(frozen=True)
 class SeenPoint:

@@ -15,7 +15,7 @@ from functools import cache
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_names import check_names
-from labelloop.contracts.skeletons import Skeleton, skeleton
+from labelloop.contracts.skeletons import Skeleton, Vocabulary, skeleton
 
 # Of a training job: finding an instance, fetching image and data, storing the model.
 AROUND_TRAINING_SECONDS = 1800
@@ -186,10 +186,20 @@ class Settings:
         return {"VpcConfig": {"SecurityGroupIds": groups, "Subnets": subnets}}
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """What is marked in an image: the classes of the boxes, or the points of every person."""
+        listed: Vocabulary = getattr(self, NAMES_OF[self.task])
+        return listed
+
+    @property
     def label_names(self) -> tuple[str, ...]:
-        """What is marked in an image: the key points, or the classes of the boxes."""
-        listed: tuple[str, ...] | Skeleton = getattr(self, NAMES_OF[self.task])
-        return listed.names if isinstance(listed, Skeleton) else listed
+        """The names in the vocabulary: classes, or key points."""
+        return self.vocabulary.names if isinstance(self.vocabulary, Skeleton) else self.vocabulary
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """Of the people whose points are marked; None where boxes are."""
+        return self.vocabulary if isinstance(self.vocabulary, Skeleton) else None
 
 
 # Where things are: never pinned, because what runs must find them where they are now.

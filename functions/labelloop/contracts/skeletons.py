@@ -79,6 +79,10 @@ class Skeleton:
         )
 
 
+Vocabulary = tuple[str, ...] | Skeleton
+"""What a stack marks in images: boxes of these classes, or people with these points."""
+
+
 def skeleton(text: str, context: str = "parameter KeyPoints") -> Skeleton:
     """Of a preset's name, a JSON document, or names separated by commas. Raises InvalidInputError naming the field."""
     stripped = text.strip()

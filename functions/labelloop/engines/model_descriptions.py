@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.contracts import fields
+from labelloop.contracts import fields, naming
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.skeletons import Skeleton
+from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
 
 FILE = "model.json"
 MOST_BYTES = 1_000_000
@@ -58,6 +58,19 @@ class ModelDescription:
             **({} if self.skeleton is None else {"skeleton": self.skeleton.to_json()}),
             **facts,
         }
+
+    def fits(self, vocabulary: Vocabulary) -> bool:
+        """Whether the model sees what a stack with this vocabulary marks."""
+        if isinstance(vocabulary, Skeleton):
+            return self.skeleton is not None and self.skeleton.names == vocabulary.names and self.classes == (PERSON,)
+        return self.skeleton is None and self.classes == vocabulary
+
+    @property
+    def sees(self) -> str:
+        """For people."""
+        if self.skeleton is not None:
+            return f"the key points {naming.listed(self.skeleton.names)}"
+        return f"the classes {naming.listed(self.classes)}"
 
     @property
     def short_name(self) -> str:

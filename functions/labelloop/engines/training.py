@@ -16,6 +16,7 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.origins import JUDGE, JUDGES_OF_0_1
 from labelloop.contracts.records import Prediction, parse_lines
 from labelloop.contracts.settings import Settings
+from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
 from labelloop.engines import archives, model_archives
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.store import aws, immutable, storage
@@ -87,7 +88,7 @@ def job_request(
         "EnableNetworkIsolation": True,
         **settings.network,
         "HyperParameters": {
-            **_in_parts("classes", json.dumps(list(settings.classes))),
+            **_vocabulary(settings.vocabulary),
             "instance-type": settings.training_instance_type,
             "image-size": str(settings.image_size),
             "steps": str(settings.training_steps),
@@ -102,6 +103,13 @@ def job_request(
             "start": settings.start,
         },
     }
+
+
+def _vocabulary(vocabulary: Vocabulary) -> dict[str, str]:
+    if isinstance(vocabulary, Skeleton):
+        points = json.dumps(vocabulary.to_json(), ensure_ascii=False)
+        return {"classes": json.dumps([PERSON]), **_in_parts("key-points", points)}
+    return _in_parts("classes", json.dumps(list(vocabulary)))
 
 
 def _in_parts(name: str, value: str) -> dict[str, str]:

@@ -15,11 +15,10 @@ from labelloop.tasks.port import Form as Form
 from labelloop.tasks.port import Label as Label
 from labelloop.tasks.port import Mark as Mark
 from labelloop.tasks.port import Task as Task
-from labelloop.tasks.port import TrainedTask as TrainedTask
+from labelloop.tasks.port import Truth as Truth
 
-_BOXES: TrainedTask = Boxes()
+_BOXES: Task = Boxes()
 _KEY_POINTS: Task = KeyPoints()
-_TRAINED: dict[str, TrainedTask] = {_BOXES.name: _BOXES}
 _KNOWN: dict[str, Task] = {task.name: task for task in (_BOXES, _KEY_POINTS)}
 
 
@@ -34,9 +33,9 @@ def of_label(label: Label) -> Task:
     return _BOXES if label.people is None else _KEY_POINTS
 
 
-def of_prediction(prediction: Prediction) -> TrainedTask:
+def of_prediction(prediction: Prediction) -> Task:
     """The task of the model that made it."""
-    return _TRAINED[prediction.task]
+    return _KNOWN[prediction.task]
 
 
 def of_answer(attribute: str) -> Task | None:

@@ -10,37 +10,26 @@ from typing import Any
 
 from labelloop.contracts import naming
 from labelloop.contracts.augmented import label_value
-from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks import disturbed_boxes, pages
+from labelloop.tasks import disturbed_boxes, kept_marks, pages
 from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
-from labelloop.tasks.port import Answer, Form, Page, Trust
+from labelloop.tasks.port import Answer, Form, JudgeImages, Page, Trust, Truth
 from labelloop.tasks.proposals import proposal_line
-from labelloop.tasks.quality import (
-    Truth,
-    compared_boxes,
-    image_quality,
-    iou,
-    map50,
-    match_boxes,
-    qualities_of_parts,
-    surest_of_each,
-)
+from labelloop.tasks.quality import compared_boxes, image_quality, map50, match_boxes, qualities_of_parts
 from labelloop.tasks.resampled_precision import ResampledPrecision
 
 ANSWER_ATTRIBUTE = "human-boxes"
-SAME_OBJECT_IOU = 0.5
 FOUND_IOU = 0.5
 
 
 class Boxes:
     name = "boxes"
     answer = ANSWER_ATTRIBUTE
-    trained = True
     separable = True
 
     def holding(self, marks: Iterable[Box]) -> dict[str, Any]:
@@ -107,77 +96,47 @@ class Boxes:
         return Page(names, shown, "One tight box around every " + naming.listed(names), shown, names)
 
     def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
-        """The boxes that are confident enough and that are not dropped for a surer one, in their order."""
-        return tuple(prediction.boxes[place] for place in _kept(_left(prediction, rule.nms_iou), prediction, rule))
+        """The boxes that the rule keeps, in their order."""
+        (places,) = kept_marks.kept(prediction.boxes, [rule])
+        return tuple(prediction.boxes[place] for place in places)
 
-    def qualities(self, prediction: Prediction, truth: Sequence[Box], rules: Sequence[LabelRule]) -> list[float]:
-        left = {nms_iou: _left(prediction, nms_iou) for nms_iou in {rule.nms_iou for rule in rules}}
-        parts = [frozenset(_kept(left[rule.nms_iou], prediction, rule)) for rule in rules]
+    def qualities(
+        self,
+        prediction: Prediction,
+        truth: Sequence[Box],
+        rules: Sequence[LabelRule],
+        skeleton: Skeleton | None = None,
+    ) -> list[float]:
+        parts = map(frozenset, kept_marks.kept(prediction.boxes, rules))
         return list(qualities_of_parts(prediction.boxes, truth, parts))
 
     def trusts(self, prediction: Prediction, rules: Sequence[LabelRule]) -> list[Trust]:
-        """
-            score = S / max(kept, S + D) * (1 - m / 2)
+        """`kept_marks.trusts`."""
+        return kept_marks.trusts(prediction.boxes, rules)
 
-        S is the sum of the kept confidences: the boxes that one may expect to be right of `kept`. D is that of the
-        dropped candidates: the objects that one may expect to be missing; m is the largest of them. A candidate on top
-        of a kept box of its class is a second opinion on the same object and not a missed one, so it does not count.
-        With no box kept the label says "nothing here", and that is trusted as far as it proved right on judge images:
-        `LabelRule.empty_score * (1 - m / 2)`. Compared with other formulas: docs/measurements.md, "The score".
-        The score only ranks; a policy that is fitted on judge images gives it a meaning.
-        """
-        boxes, found = prediction.boxes, []
-        left = {nms_iou: _left(prediction, nms_iou) for nms_iou in {rule.nms_iou for rule in rules}}
-        repeats = {nms_iou: _repeats(boxes, places) for nms_iou, places in left.items()}
-        for rule in rules:
-            kept = frozenset(_kept(left[rule.nms_iou], prediction, rule))
-            others = [place for place in range(len(boxes)) if place not in kept]
-            dropped = [_sure(boxes[place]) for place in others if repeats[rule.nms_iou][place] < rule.keep_confidence]
-            # fsum, because its result does not depend on the order of the boxes.
-            sure, missing = math.fsum(_sure(boxes[place]) for place in kept), math.fsum(dropped)
-            trust = sure / max(len(kept), sure + missing) if kept else 1.0
-            found.append(Trust(trust * (1 - max(dropped, default=0.0) / 2), empty=not kept))
-        return found
+    def taught(self, judge_images: JudgeImages, rule: LabelRule) -> LabelRule:
+        """Boxes have nothing else to be fitted."""
+        return rule
 
-    def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
+    def cross_taught(self, judge_images: JudgeImages, rule: LabelRule) -> list[LabelRule]:
+        return [rule] * len(judge_images)
+
+    def figures(self, judge_images: JudgeImages, rule: LabelRule) -> dict[str, Any]:
+        return {}
+
+    def gate_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
+    ) -> float | None:
         """COCO's mean average precision at an overlap of one half."""
         return map50(predictions, truths)
 
     def class_metric(
-        self, predictions: Iterable[Prediction], truths: Iterable[Truth]
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
     ) -> Callable[[Sequence[int]], dict[str, float]]:
         return ResampledPrecision(compared_boxes(predictions, truths))
 
     def found(self, marks: Sequence[Box], truth: Sequence[Box]) -> set[int]:
         return {index for overlap, _, index in match_boxes(marks, truth) if overlap >= FOUND_IOU}
-
-
-def _left(prediction: Prediction, nms_iou: float) -> Sequence[int]:
-    """The places of the boxes that are dropped for no surer one."""
-    if nms_iou >= NO_SUPPRESSION:
-        return range(len(prediction.boxes))
-    return surest_of_each(prediction.boxes, nms_iou)
-
-
-def _kept(left: Iterable[int], prediction: Prediction, rule: LabelRule) -> list[int]:
-    return [place for place in left if _sure(prediction.boxes[place]) >= rule.keep_confidence]
-
-
-def _repeats(boxes: Sequence[Box], left: Iterable[int]) -> list[float]:
-    """For each box the confidence of the surest one of its class, of those `left`, that it lies on top of; -1 where
-    there is none.
-    """
-    found = [-1.0] * len(boxes)
-    for other in left:
-        for place, box in enumerate(boxes):
-            surer = place != other and box.label == boxes[other].label and found[place] < _sure(boxes[other])
-            if surer and iou(box, boxes[other]) >= SAME_OBJECT_IOU:
-                found[place] = _sure(boxes[other])
-    return found
-
-
-def _sure(box: Box) -> float:
-    return box.confidence or 0.0
 
 
 def _value(answers: Mapping[str, Answer], fused: Sequence[FusedBox], classes: Sequence[str]) -> dict[str, Any]:

@@ -1,31 +1,35 @@
-"""The task `key-points`: a box and named points of every person. People place them; no model is trained for it yet."""
+"""The task `key-points`: a box and named points of every person, each visible, occluded or outside the view."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from statistics import fmean
 from typing import Any
 
 from labelloop.contracts import naming
+from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.people_values import people_value
-from labelloop.contracts.records import Person
+from labelloop.contracts.records import Person, Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks import disturbed_key_points, pages, people_labels
+from labelloop.tasks import disturbed_key_points, oks, pages, people_labels, seen_people
 from labelloop.tasks.consolidation_key_points import same_point
 from labelloop.tasks.consolidation_people import FusedPerson, fuse_people
 from labelloop.tasks.label_values import consolidated
 from labelloop.tasks.people_quality import people_quality
-from labelloop.tasks.port import Answer, Form, Page
+from labelloop.tasks.port import Answer, Form, JudgeImages, Page, Trust, Truth
 from labelloop.tasks.proposals import key_point_proposal_line
+from labelloop.tasks.quality import match_boxes
+from labelloop.tasks.resampled_precision import ResampledPrecision
+
+FOUND_IOU = 0.5
 
 
 class KeyPoints:
     name = "key-points"
     answer = "human-key-points"
-    trained = False
     separable = False
 
     def holding(self, marks: Iterable[Person]) -> dict[str, Any]:
@@ -88,6 +92,49 @@ class KeyPoints:
             "key point",
         )
 
+    def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Person, ...]:
+        """`seen_people.label`."""
+        return seen_people.label(prediction, rule)
+
+    def qualities(
+        self,
+        prediction: Prediction,
+        truth: Sequence[Person],
+        rules: Sequence[LabelRule],
+        skeleton: Skeleton | None = None,
+    ) -> list[float]:
+        return seen_people.qualities(prediction, truth, rules, skeleton)
+
+    def trusts(self, prediction: Prediction, rules: Sequence[LabelRule]) -> list[Trust]:
+        """`seen_people.trusts`."""
+        return seen_people.trusts(prediction, rules)
+
+    def taught(self, judge_images: JudgeImages, rule: LabelRule) -> LabelRule:
+        """`seen_people.taught`."""
+        return seen_people.taught(judge_images, rule)
+
+    def cross_taught(self, judge_images: JudgeImages, rule: LabelRule) -> list[LabelRule]:
+        return seen_people.cross_taught(judge_images, rule)
+
+    def figures(self, judge_images: JudgeImages, rule: LabelRule) -> dict[str, Any]:
+        """`visibility.VisibilityFigures`, cross-fitted."""
+        return seen_people.figures(judge_images, rule)
+
+    def gate_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
+    ) -> float | None:
+        """COCO's mean average precision at an object key-point similarity of one half."""
+        return oks.oks_map50(predictions, truths, _known(skeleton))
+
+    def class_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
+    ) -> Callable[[Sequence[int]], dict[str, float]]:
+        return ResampledPrecision(oks.compared_people(predictions, truths, _known(skeleton)))
+
+    def found(self, marks: Sequence[Person], truth: Sequence[Person]) -> set[int]:
+        matches = match_boxes([person.box for person in marks], [person.box for person in truth])
+        return {index for overlap, _, index in matches if overlap >= FOUND_IOU}
+
     def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:
         """It has labels for MostPeople people, or for as many as a model proposes."""
         names = settings.key_points.names
@@ -98,6 +145,12 @@ class KeyPoints:
         overlay, overlay_labels = pages.people_overlay(people, names)
         header = "Place the points of every person: " + naming.listed(names)
         return Page(labels, initial, header, overlay, overlay_labels, drawn)
+
+
+def _known(skeleton: Skeleton | None) -> Skeleton:
+    if skeleton is None:
+        raise ValueError("how near a point has to be is a matter of the skeleton: give the stack's")
+    return skeleton
 
 
 def _value(

@@ -16,7 +16,6 @@ from labelloop.contracts.marks import Mark as Mark
 from labelloop.contracts.records import Box, Person, Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks.quality import Truth
 
 
 class Label(Protocol):
@@ -27,6 +26,17 @@ class Label(Protocol):
 
     @property
     def people(self) -> Sequence[Person] | None: ...
+
+
+class Truth(Label, Protocol):
+    """Such a label and the image that it is of."""
+
+    @property
+    def source_ref(self) -> str: ...
+
+
+JudgeImages = Sequence[tuple[Prediction, Truth]]
+"""What a model saw in images that people labelled."""
 
 
 class Answer(Protocol):
@@ -86,8 +96,10 @@ class Trust:
 
 class Task(Protocol):
     """`name` is the value of the parameter Task, and the attribute of this project's manifests that holds the label;
-    `answer` is the attribute of a labelling job's output that holds it. `trained`: whether models are trained for the
-    task; what is not is labelled by people alone. `separable`: whether a label without one of its marks still is one.
+    `answer` is the attribute of a labelling job's output that holds it. `separable`: whether a label without one of its
+    marks still is one.
+
+    `skeleton` is the stack's, which tells how near a key point has to be; boxes need none.
     """
 
     @property
@@ -97,9 +109,6 @@ class Task(Protocol):
     def answer(self) -> str: ...
 
     @property
-    def trained(self) -> bool: ...
-
-    @property
     def separable(self) -> bool: ...
 
     def holding(self, marks: Iterable[Any]) -> dict[str, Any]:
@@ -107,8 +116,8 @@ class Task(Protocol):
         ...
 
     def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
-        """How good a label of an image is; 0 against the truth of another task. `skeleton`: the stack's, which tells
-        how near a key point has to be; None: as near as usual.
+        """How good a label of an image is; 0 against the truth of another task. Without a skeleton a key point has to
+        be as near as usual.
         """
         ...
 
@@ -151,10 +160,6 @@ class Task(Protocol):
         """Of a manifest line. Raises InvalidInputError naming the field of a pre-label that is not one."""
         ...
 
-
-class TrainedTask(Task, Protocol):
-    """A task that models are trained for."""
-
     def label(self, prediction: Prediction, rule: LabelRule) -> tuple[Any, ...]:
         """The marks that the machine's label consists of."""
         ...
@@ -163,16 +168,36 @@ class TrainedTask(Task, Protocol):
         """How likely the machine's label of this image by each of these rules is acceptable as it stands."""
         ...
 
-    def qualities(self, prediction: Prediction, truth: Sequence[Any], rules: Sequence[LabelRule]) -> list[float]:
+    def qualities(
+        self,
+        prediction: Prediction,
+        truth: Sequence[Any],
+        rules: Sequence[LabelRule],
+        skeleton: Skeleton | None = None,
+    ) -> list[float]:
         """How good its label of this image would be by each of these rules."""
         ...
 
-    def gate_metric(self, predictions: Iterable[Prediction], truths: Iterable[Truth]) -> float | None:
+    def taught(self, judge_images: JudgeImages, rule: LabelRule) -> LabelRule:
+        """The rule with what a label of this task needs besides, as it suits these judge images best."""
+        ...
+
+    def cross_taught(self, judge_images: JudgeImages, rule: LabelRule) -> list[LabelRule]:
+        """For each judge image a rule like that of `taught`, which this image did not help to fit."""
+        ...
+
+    def figures(self, judge_images: JudgeImages, rule: LabelRule) -> dict[str, Any]:
+        """What else is worth telling people of how well the model labels these images."""
+        ...
+
+    def gate_metric(
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
+    ) -> float | None:
         """What the first model must reach; None where the truth holds nothing to measure it with."""
         ...
 
     def class_metric(
-        self, predictions: Iterable[Prediction], truths: Iterable[Truth]
+        self, predictions: Iterable[Prediction], truths: Iterable[Truth], skeleton: Skeleton | None = None
     ) -> Callable[[Sequence[int]], dict[str, float]]:
         """A function of how often each image is drawn, in the order of the truths' source-refs: the gate's metric of
         each class that the drawn images hold.

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from labelloop.contracts.naming import digest
 from labelloop.contracts.records import VISIBILITIES, Person, SeenPerson, SeenPoint
@@ -46,6 +46,9 @@ class TellsVisibility(Protocol):
     """A VisibilityRule, or another that is compared with it."""
 
     def visibility(self, name: str, main: float, additional: float) -> str: ...
+
+
+Rule = TypeVar("Rule", bound=TellsVisibility)
 
 
 @dataclass(frozen=True)
@@ -127,15 +130,26 @@ def figures(judged: Judged, rule: TellsVisibility) -> VisibilityFigures:
 
 def cross_fitted(judged: Judged, fitting: Callable[[Judged], TellsVisibility] = fit) -> VisibilityFigures:
     """The figures of rules of which each was fitted on the images of the other folds only: no image is judged by
-    thresholds that it helped to fit. An image's fold is a matter of its source-ref alone.
+    thresholds that it helped to fit.
     """
+    fitted = by_fold(judged, fitting)
     total = [[0] * len(VISIBILITIES) for _ in VISIBILITIES]
-    for fold in range(FOLDS):
-        others = {ref: points for ref, points in judged.items() if _fold(ref) != fold}
-        own = {ref: points for ref, points in judged.items() if _fold(ref) == fold}
-        for row, found in zip(total, figures(own, fitting(others)).confusion, strict=True):
+    for ref, points in judged.items():
+        for row, found in zip(total, figures({ref: points}, fitted[ref]).confusion, strict=True):
             row[:] = (one + other for one, other in zip(row, found, strict=True))
     return VisibilityFigures(tuple(map(tuple, total)))
+
+
+def by_fold(judged: Judged, fitting: Callable[[Judged], Rule]) -> dict[str, Rule]:
+    """For each image, by its source-ref, the rule that is fitted on the images of the other folds. An image's fold is a
+    matter of its source-ref alone.
+    """
+    folds = {ref: int(digest(ref), 16) % FOLDS for ref in judged}
+    of_fold = {
+        fold: fitting({ref: points for ref, points in judged.items() if folds[ref] != fold})
+        for fold in sorted(set(folds.values()))
+    }
+    return {ref: of_fold[fold] for ref, fold in folds.items()}
 
 
 def _judged(seen: Sequence[SeenPerson], people: Sequence[Person]) -> list[JudgedPoint]:
@@ -177,7 +191,3 @@ def _drawn_to_usual(best: tuple[float, float], points: int) -> tuple[float, floa
     weight = points / (points + USUAL_POINTS)
     first, second = (round(USUAL + weight * (threshold - USUAL), 6) for threshold in best)
     return first, second
-
-
-def _fold(source_ref: str) -> int:
-    return int(digest(source_ref), 16) % FOLDS

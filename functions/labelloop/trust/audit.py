@@ -21,7 +21,8 @@ from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
-from labelloop.tasks.quality import Truth
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.tasks import Truth
 from labelloop.trust.judgement import image_score, label_quality
 from labelloop.trust.policies import Rule
 
@@ -199,6 +200,7 @@ def audited_images(
     predictions: Mapping[str, Prediction],
     rule: Rule,
     label_rule: LabelRule,
+    skeleton: Skeleton | None = None,
 ) -> list[Audited]:
     """What the rule would accept of the sampled judging contents, given as (human label, chance that one of its images
     was drawn, how many it has).
@@ -209,7 +211,7 @@ def audited_images(
         if prediction is None or prediction.status != "ok":
             continue
         if rule.accepts(image_score(prediction, label_rule)):
-            quality = label_quality(prediction, truth, label_rule)
+            quality = label_quality(prediction, truth, label_rule, skeleton)
             audited.append(Audited(quality, inclusion_probability, images))
     return audited
 

@@ -13,14 +13,20 @@ from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Prediction
 from labelloop.contracts.settings import Settings
-from labelloop.tasks.port import Trust
-from labelloop.tasks.quality import Truth
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.tasks.port import JudgeImages, Trust, Truth
 from labelloop.trust import policies
 from labelloop.trust.judgement import image_score, label_quality
 from labelloop.trust.policies.bounded import LEAST_SHARE
 
 KEEP_CONFIDENCES = tuple(percent / 100 for percent in range(10, 85, 5))
 NMS_IOUS = (NO_SUPPRESSION, 0.5)
+
+
+Labels = Sequence[tuple[float, Trust]]
+"""Of one judge image by each of the rules: how good the label is, and how far it would be trusted."""
+Worth = Callable[[Labels, LabelRule], float]
+"""How good a rule is, by such of all judge images."""
 
 
 def thresholds(
@@ -36,15 +42,14 @@ def thresholds(
     settled only when a round begins.
     """
     judge_images = seen(predictions, truths)
-    rule = accepting_rule(judge_images, LabelRule(settings.keep_confidence))
-    scored = sorted(
-        (image_score(prediction, rule), label_quality(prediction, truth, rule)) for prediction, truth in judge_images
-    )
+    rule = accepting_rule(judge_images, LabelRule(settings.keep_confidence), settings.skeleton)
+    scored = sorted(_scored(judge_images, rule, settings.skeleton))
     fitted = policies.of(settings.accept_policy).fit(scored, settings)
     return {
         "model": model,
         "dataset": dataset_version,
         "label_rule": rule.to_json(),
+        "figures": tasks.of(settings.task).figures(judge_images, rule),
         **fitted,
         "scored": [list(pair) for pair in scored],
     }
@@ -57,20 +62,36 @@ def of_now(record: Mapping[str, Any]) -> dict[str, Any]:
     return dict(record) if "label_rule" in record else {**record, "accept": None}
 
 
-def label_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
+def _scored(judge_images: JudgeImages, rule: LabelRule, skeleton: Skeleton | None) -> list[tuple[float, float]]:
+    """(score, quality) of the label of each judge image, which no image judges that helped to fit how it is made."""
+    if not judge_images:
+        return []
+    rules = tasks.of_prediction(judge_images[0][0]).cross_taught(judge_images, rule)
+    return [
+        (image_score(prediction, own), label_quality(prediction, truth, own, skeleton))
+        for (prediction, truth), own in zip(judge_images, rules, strict=True)
+    ]
+
+
+def label_rule(judge_images: JudgeImages, usual: LabelRule, skeleton: Skeleton | None = None) -> LabelRule:
     """The rule whose labels have the best mean quality on these images: how well a model labels at its best. `usual`
-    stays where no other is better.
+    stays where no other is better. `skeleton`: the stack's, where key points are marked.
     """
-    rules = candidates(usual)
-    return best(rules, [labels(prediction, truth, rules) for prediction, truth in judge_images], mean_quality)
+    return _fitted(judge_images, usual, skeleton, mean_quality)
 
 
-def accepting_rule(judge_images: Sequence[tuple[Prediction, Truth]], usual: LabelRule) -> LabelRule:
+def accepting_rule(judge_images: JudgeImages, usual: LabelRule, skeleton: Skeleton | None = None) -> LabelRule:
     """The rule whose surest labels are best on these images, and how good its empty ones are there: what is accepted
     are the surest labels, so it matters how good they are, and how well the score tells them from the others.
     """
-    rules = candidates(usual)
-    return best(rules, [labels(prediction, truth, rules) for prediction, truth in judge_images], quality_of_surest)
+    return _fitted(judge_images, usual, skeleton, quality_of_surest)
+
+
+def _fitted(judge_images: JudgeImages, usual: LabelRule, skeleton: Skeleton | None, worth: Worth) -> LabelRule:
+    if not judge_images:
+        return usual
+    rules = candidates(tasks.of_prediction(judge_images[0][0]).taught(judge_images, usual))
+    return best(rules, [labels(prediction, truth, rules, skeleton) for prediction, truth in judge_images], worth)
 
 
 def candidates(usual: LabelRule) -> list[LabelRule]:
@@ -79,19 +100,15 @@ def candidates(usual: LabelRule) -> list[LabelRule]:
     return [usual, *others]
 
 
-Labels = Sequence[tuple[float, Trust]]
-"""Of one judge image by each of the rules: how good the label is, and how far it would be trusted."""
-
-
-def labels(prediction: Prediction, truth: Truth, rules: Sequence[LabelRule]) -> Labels:
+def labels(
+    prediction: Prediction, truth: Truth, rules: Sequence[LabelRule], skeleton: Skeleton | None = None
+) -> Labels:
     task = tasks.of_prediction(prediction)
-    qualities = task.qualities(prediction, truth.boxes, rules)
+    qualities = task.qualities(prediction, tasks.marks(truth), rules, skeleton)
     return list(zip(qualities, task.trusts(prediction, rules), strict=True))
 
 
-def best(
-    rules: Sequence[LabelRule], judged: Sequence[Labels], worth: Callable[[Labels, LabelRule], float]
-) -> LabelRule:
+def best(rules: Sequence[LabelRule], judged: Sequence[Labels], worth: Worth) -> LabelRule:
     """The first of the rules whose labels of these judge images are worth most."""
     if not judged:
         return rules[0]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Decision, Prediction
-from labelloop.tasks.quality import Truth
+from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.tasks import Mark, Truth
 from labelloop.trust.inference import GAVE_NOTHING
 from labelloop.trust.own_verdicts import Verdict
 from labelloop.trust.policies import Rule
@@ -111,7 +112,7 @@ def job_kind(prediction: Prediction | None, score: float | None, verify_score: f
     return "verify" if score is not None and score > verify_score else "adjust"
 
 
-def label_boxes(prediction: Prediction, rule: LabelRule) -> tuple[Box, ...]:
+def machine_label(prediction: Prediction, rule: LabelRule) -> tuple[Mark, ...]:
     """What the machine's label consists of: what the rule of the model keeps, in its order."""
     return tasks.of_prediction(prediction).label(prediction, rule)
 
@@ -122,10 +123,11 @@ def image_score(prediction: Prediction, rule: LabelRule) -> float:
     return trust.score(rule.empty_score)
 
 
-def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule) -> float:
-    """How good the machine's label of this image is, 0..1; where the model refused the image it is empty."""
-    label = label_boxes(prediction, rule)
-    return tasks.of_prediction(prediction).quality(label, truth.boxes)
+def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule, skeleton: Skeleton | None = None) -> float:
+    """How good the machine's label of this image is, 0..1; where the model refused the image it is empty. `skeleton`:
+    the stack's, where key points are marked.
+    """
+    return tasks.of_prediction(prediction).quality(machine_label(prediction, rule), tasks.marks(truth), skeleton)
 
 
 def _own(candidate: Candidate, scored: bool) -> Verdict | None:

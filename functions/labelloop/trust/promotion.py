@@ -19,8 +19,8 @@ from statistics import fmean
 from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Prediction
-from labelloop.tasks.port import TrainedTask
-from labelloop.tasks.quality import Truth
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.tasks import Task, Truth
 from labelloop.trust import fitting, lost_classes
 from labelloop.trust.judgement import label_quality
 from labelloop.trust.lost_classes import Labelled
@@ -41,7 +41,7 @@ class Contender:
 @dataclass(frozen=True)
 class GateSettings:
     """`tolerance` and `minimum_map50` are in units of quality (0..1); `usual_rule` is the label rule of a model that
-    none fits better; `rule` one of RULES.
+    none fits better; `rule` one of RULES; `skeleton` the stack's, where key points are marked.
     """
 
     minimum_images: int
@@ -50,6 +50,7 @@ class GateSettings:
     usual_rule: LabelRule
     seed: int
     rule: str = "better"
+    skeleton: Skeleton | None = None
     confidence: float = 0.95
     resamples: int = 2000
 
@@ -78,11 +79,9 @@ def compare(
     if refusal:
         return Verdict(False, f"The challenger {challenger.model} is not promoted: {refusal}.", images=len(judges))
     task = tasks.of_prediction(challenger.predictions[0])
-    challenger_map50 = task.gate_metric(challenger.predictions, judges)
+    challenger_map50 = task.gate_metric(challenger.predictions, judges, settings.skeleton)
     if challenger_map50 is None:
-        reason = (
-            f"The challenger {challenger.model} is not promoted: no judge image has a true box to measure mAP50 with."
-        )
+        reason = f"The challenger {challenger.model} is not promoted: no judge image has a mark to measure mAP50 with."
         return Verdict(False, reason, images=len(judges))
     if champion is None:
         better = challenger_map50 >= settings.minimum_map50
@@ -99,10 +98,10 @@ def _of_two(
     champion: Contender,
     judges: Sequence[Truth],
     settings: GateSettings,
-    task: TrainedTask,
+    task: Task,
     challenger_map50: float,
 ) -> Verdict:
-    champion_map50 = task.gate_metric(champion.predictions, judges)
+    champion_map50 = task.gate_metric(champion.predictions, judges, settings.skeleton)
     new, old = (_labelled(contender, judges, settings) for contender in (challenger, champion))
     measured = RULES[settings.rule](new, old, judges, settings, task)
     figures = challenger_map50, champion_map50, measured.difference, measured.lower_bound, len(judges)
@@ -112,7 +111,7 @@ def _of_two(
             f"{measured.sentence} (mAP50 {challenger_map50:.3f} against {_shown(champion_map50)})."
         )
         return Verdict(False, reason, *figures)
-    lost = lost_classes.first(new, old, judges, task)
+    lost = lost_classes.first(new, old, judges, task, settings.skeleton)
     if lost:
         reason = (
             f"The challenger {challenger.model} is not promoted, although its labels are better on average "
@@ -136,11 +135,12 @@ class _Measured:
     sentence: str
 
 
-def _better(
-    new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: TrainedTask
-) -> _Measured:
+def _better(new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: Task) -> _Measured:
     qualities = (
-        [label_quality(labelled.predicted[truth.source_ref], truth, labelled.rule) for truth in judges]
+        [
+            label_quality(labelled.predicted[truth.source_ref], truth, labelled.rule, settings.skeleton)
+            for truth in judges
+        ]
         for labelled in (new, old)
     )
     differences = [one - other for one, other in zip(*qualities, strict=True)]
@@ -156,10 +156,8 @@ def _better(
     return _Measured(difference > 0 and bound > settings.tolerance, difference, bound, sentence)
 
 
-def _strict(
-    new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: TrainedTask
-) -> _Measured:
-    metrics = [task.class_metric(labelled.predicted.values(), judges) for labelled in (new, old)]
+def _strict(new: Labelled, old: Labelled, judges: Sequence[Truth], settings: GateSettings, task: Task) -> _Measured:
+    metrics = [task.class_metric(labelled.predicted.values(), judges, settings.skeleton) for labelled in (new, old)]
 
     def of(drawn: Sequence[int]) -> float:
         one, other = (metric(drawn) for metric in metrics)
@@ -177,7 +175,7 @@ def _strict(
     return _Measured(difference > 0 and bound > 0, difference, bound, sentence)
 
 
-RULES: dict[str, Callable[[Labelled, Labelled, Sequence[Truth], GateSettings, TrainedTask], _Measured]] = {
+RULES: dict[str, Callable[[Labelled, Labelled, Sequence[Truth], GateSettings, Task], _Measured]] = {
     "better": _better,
     "strict": _strict,
 }
@@ -208,7 +206,7 @@ def _refusal(
 
 
 def _labelled(contender: Contender, judges: Sequence[Truth], settings: GateSettings) -> Labelled:
-    rule = fitting.label_rule(fitting.seen(contender.predictions, judges), settings.usual_rule)
+    rule = fitting.label_rule(fitting.seen(contender.predictions, judges), settings.usual_rule, settings.skeleton)
     return Labelled({prediction.source_ref: prediction for prediction in contender.predictions}, rule)
 
 
