@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if callback is None:
         return {"inference_id": inference_id}
     # An earlier attempt made this request: its output may be there although no notice has come.
-    settled = callback.started and outside.answer(callback) is not None
+    settled = callback.started and outside.settle(callback, engine.answered(callback))
     if settled or (callback.started and callback.age_seconds < settings().inference_timeout_seconds):
         return {"inference_id": inference_id}
     asked = engine.predict(Request(event["endpoint"], event["requests_uri"], inference_id, folder, name))

@@ -1,9 +1,11 @@
 """Store Settings: at deployment, checks the stack's settings and puts them into the bucket under their hash.
 
 CloudFormation custom resource: a value that cannot work fails the deployment, with a sentence. Old documents stay:
-batches that run may have begun with them, and a rollback needs them.
+batches that run may have begun with them, and a rollback needs them. So does the task of the first deployment: labels,
+models and judge images of one task are of no use to another.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,12 +15,13 @@ from botocore.exceptions import ClientError
 from labelloop import people
 from labelloop.contracts import advanced
 from labelloop.contracts.settings import MissingSettingError, Settings
-from labelloop.store import aws, custom_resources, settings_documents
+from labelloop.store import aws, custom_resources, settings_documents, storage
 from labelloop.store.observability import entry, logger
 
 # Made a moment ago with the stack, this function's role may not be known everywhere yet.
 SECONDS_FOR_A_NEW_ROLE = 30
 SECONDS_BETWEEN_TRIES = 3
+TASK = "settings/task.json"  # a JSON string
 
 
 @entry
@@ -44,6 +47,7 @@ def _store(given: dict[str, str], before: dict[str, str]) -> dict[str, str]:
     """What the template reads of this resource."""
     values = advanced.completed(given, before)
     settings = Settings.from_environment(values)
+    _check_task(settings.task, before.get("TASK", settings.task))
     body = settings_documents.body_of(values)
     key = settings_documents.key_of(body)
     _put(key, body)
@@ -62,15 +66,35 @@ def _notices(settings: Settings) -> Iterator[str]:
             yield f"{name} is named by a tag, which may come to mean another image: name it by digest (...@sha256:...)"
 
 
-def _put(key: str, body: bytes) -> None:
+def _check_task(wanted: str, before: str) -> None:
+    """Raises MissingSettingError where the bucket is of another task. `before`: what was deployed so far, which is all
+    that tells where an older version of the stack wrote nothing down.
+    """
+    if _put(TASK, json.dumps(before).encode(), IfNoneMatch="*"):
+        first = before
+    else:
+        stored = aws.client("s3").get_object(Bucket=os.environ["DATA_BUCKET"], Key=TASK)
+        first = json.loads(stored["Body"].read())
+    if wanted != first:
+        raise MissingSettingError(
+            f"TASK is {wanted}, but what this stack has labelled so far is {first}: deploy a stack with another name "
+            f"for the other task. If nothing was labelled yet, delete s3://{os.environ['DATA_BUCKET']}/{TASK} and "
+            "deploy again"
+        )
+
+
+def _put(key: str, body: bytes, **conditions: str) -> bool:
+    """False where the conditions do not hold."""
     deadline = time.monotonic() + SECONDS_FOR_A_NEW_ROLE
     while True:
         try:
             aws.client("s3").put_object(
-                Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json"
+                Bucket=os.environ["DATA_BUCKET"], Key=key, Body=body, ContentType="application/json", **conditions
             )
-            return
+            return True
         except ClientError as error:
+            if aws.error_code(error) in storage.LOST_RACE:
+                return False
             if aws.error_code(error) != "AccessDenied" or time.monotonic() > deadline:
                 raise
         time.sleep(SECONDS_BETWEEN_TRIES)

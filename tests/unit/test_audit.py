@@ -232,11 +232,11 @@ def test_qualities_that_are_all_alike_leave_room_for_what_the_sample_may_have_mi
 def test_a_finding_as_people_read_it():
     found = Finding(100, 20, 0, 54, 0.76, 0.71, 0.81, 0.80, 0.7)
     assert told(found, 0.88) == (
-        "promised mean IoU 0.70, audited 0.76 [0.71, 0.81] at 95 % from 20 accepted and 54 judge images; "
+        "promised mean quality 0.70, audited 0.76 [0.71, 0.81] at 95 % from 20 accepted and 54 judge images; "
         "people agree with one another at 0.88"
     )
     assert told(Finding(9, 0, 0, 54, target=0.7)) == (
-        "promised mean IoU 0.70, audited by nobody: people answered about none of these 9 accepted labels"
+        "promised mean quality 0.70, audited by nobody: people answered about none of these 9 accepted labels"
     )
     assert told(Finding(90, 3, 0, 0, 0.8)) == "audited 0.80 from 3 accepted, too few to say how sure that is"
     assert told(replace(found, upper=0.69)).endswith("; contradicted: nothing of this round was accepted")
@@ -252,7 +252,7 @@ def test_impossible_audits_are_refused(wrong):
 
 def test_sentences():
     assert sentence(Estimate(120, 0.87, 0.84, 0.90)) == (
-        "auto labels: mean IoU 0.87 [0.84, 0.90] at 95%, from 120 audited images"
+        "auto labels: mean quality 0.87 [0.84, 0.90] at 95%, from 120 audited images"
     )
     assert "unknown" in sentence(estimate([]))
     assert "from only 1 audited image: too few" in sentence(estimate([Audited(0.5, 1)]))

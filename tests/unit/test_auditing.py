@@ -219,7 +219,7 @@ def test_the_finding_joins_judge_images_and_audited_labels() -> None:
     assert found["mean"] == pytest.approx((3 * expected + 0.5) / 4) and found["target"] == 0.8
     (row,) = report(batch)["audit"]
     assert row["round"] == 1 and row["mean_iou"] == found["mean"]
-    assert row["sentence"].startswith("promised mean IoU 0.80, audited ")
+    assert row["sentence"].startswith("promised mean quality 0.80, audited ")
     assert "from 4 accepted and 3 judge images" in row["sentence"]
     assert storage.read_json(f"batches/{batch}/summary.json")["rounds"][0]["audited"] == 4
     assert row["sentence"] in storage.read(f"batches/{batch}/report.html").decode()

@@ -114,7 +114,7 @@ def outcome():
                 "mean_iou": 0.5,
                 "low": 0.4,
                 "high": 0.6,
-                "sentence": "auto labels: mean IoU 0.50 [0.40, 0.60] at 95%, from 12 audited images",
+                "sentence": "auto labels: mean quality 0.50 [0.40, 0.60] at 95%, from 12 audited images",
             }
         ],
     }
@@ -288,7 +288,7 @@ def test_the_page_is_well_formed_and_holds_everything_itself():
 def test_the_page_says_the_claim_and_shows_what_was_asked_for():
     text = rendered()
     assert "Of 40 images, people labelled 20 and the model 18, saving" in text
-    assert "auto labels: mean IoU 0.50 [0.40, 0.60] at 95%, from 12 audited images" in text
+    assert "auto labels: mean quality 0.50 [0.40, 0.60] at 95%, from 12 audited images" in text
     assert "inside the interval" in text
     assert "not-an-image: &lt;b&gt;text&lt;/b&gt;" in text and "<b>text" not in text
     assert "prefers-color-scheme: dark" in text

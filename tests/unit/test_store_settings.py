@@ -6,6 +6,7 @@ import json
 import pytest
 from fake_service import refused
 from handling import Context
+from labelloop.store import aws as clients
 from labelloop.store import storage
 from made_up_stack import SETTINGS
 
@@ -19,10 +20,12 @@ def deploy(aws, cloudformation):
     """`deploy(request, **changed)`: what Store Settings answers CloudFormation."""
     import store_settings
 
-    def run(kind: str = "Create", **changed: str) -> dict:
+    def run(kind: str = "Create", before: dict | None = None, **changed: str) -> dict:
         event = {"RequestType": kind, "StackId": "s", "RequestId": "r", "LogicalResourceId": "SettingsDocument"}
-        properties = {"Settings": {**SETTINGS, **changed}}
-        store_settings.handler({**event, "ResponseURL": "https://x", "ResourceProperties": properties}, Context())
+        properties = {"ResourceProperties": {"Settings": {**SETTINGS, **changed}}}
+        if before is not None:
+            properties["OldResourceProperties"] = {"Settings": before}
+        store_settings.handler({**event, "ResponseURL": "https://x", **properties}, Context())
         return cloudformation[-1]
 
     return run
@@ -86,6 +89,7 @@ def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_b
     assert deploy(**built)["Data"]["Notices"] == "none"
     notice = deploy(CLASSES=COCO)["Data"]["Notices"]
     assert "Classes lists 80 names" in notice and "at most 50" in notice
+    clients.client("s3").delete_object(Bucket=SETTINGS["DATA_BUCKET"], Key="settings/task.json")
     assert "KeyPoints lists 133 names" in deploy(TASK="key-points", KEY_POINTS=WHOLE_BODY)["Data"]["Notices"]
     with pytest.raises(InvalidInputError, match="at most 50"):
         ground_truth._check_ready(Settings.from_environment({**SETTINGS, "CLASSES": COCO}))
@@ -114,7 +118,7 @@ def test_whatever_goes_wrong_cloudformation_hears_of_it(deploy, fake_service, mo
 
 def test_a_role_that_was_just_made_has_a_while_until_s3_knows_it(deploy, fake_service, monkeypatch) -> None:
     monkeypatch.setattr("store_settings.SECONDS_BETWEEN_TRIES", 0)
-    answers = [refused("AccessDenied"), refused("AccessDenied"), {}]
+    answers = [refused("AccessDenied"), refused("AccessDenied"), {}, {}]
 
     def put(**_):
         answer = answers.pop(0)
@@ -134,3 +138,19 @@ def test_a_refusal_fits_into_what_cloudformation_reads_and_stays_a_sentence(depl
     told = deploy(CLASSES=twice, KEY_POINTS=twice)
     assert told["Status"] == "FAILED" and "more than once" in told["Reason"]
     assert len(json.dumps(told, ensure_ascii=False).encode()) <= 4096
+
+
+def test_the_task_of_a_stack_stays_and_a_deployment_that_was_refused_can_be_rolled_back(deploy) -> None:
+    people = {"TASK": "key-points", "KEY_POINTS": "head"}
+    assert deploy(**people)["Status"] == "SUCCESS"
+    told = deploy("Update", before={**SETTINGS, **people})
+    assert told["Status"] == "FAILED"
+    assert "TASK is boxes, but what this stack has labelled so far is key-points" in told["Reason"]
+    assert deploy("Update", before=SETTINGS, **people)["Status"] == "SUCCESS", "CloudFormation goes back"
+    assert deploy("Update", before={**SETTINGS, **people}, **{**people, "KEY_POINTS": "coco-17"})["Status"] == "SUCCESS"
+
+
+def test_a_stack_of_an_older_version_is_of_the_task_that_it_was_deployed_with(deploy) -> None:
+    told = deploy("Update", before=SETTINGS, TASK="key-points")
+    assert told["Status"] == "FAILED" and "so far is boxes" in told["Reason"]
+    assert deploy("Update", before=SETTINGS)["Status"] == "SUCCESS"

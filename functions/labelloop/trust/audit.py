@@ -126,7 +126,7 @@ def find(
 
 def told(finding: Finding, agreement: float | None = None) -> str:
     """The finding for people; `agreement`: how good two persons' labels are by one another, where that is known."""
-    promised = "" if finding.target is None else f"promised mean IoU {finding.target:.2f}, "
+    promised = "" if finding.target is None else f"promised mean quality {finding.target:.2f}, "
     if finding.mean is None:
         return f"{promised}audited by nobody: people answered about none of these {finding.accepted} accepted labels"
     interval = "" if finding.low is None else f" [{finding.low:.2f}, {finding.high:.2f}] at 95 %"
@@ -255,8 +255,8 @@ def sentence(result: Estimate) -> str:
         return "auto labels: quality unknown, no audited image among those the policy accepts; label more of the sample"
     images = f"{result.images} audited image{'' if result.images == 1 else 's'}"
     if result.low is None or result.high is None:
-        return f"auto labels: mean IoU {result.mean:.2f}, from only {images}: too few to say how sure that is"
-    return f"auto labels: mean IoU {result.mean:.2f} [{result.low:.2f}, {result.high:.2f}] at 95%, from {images}"
+        return f"auto labels: mean quality {result.mean:.2f}, from only {images}: too few to say how sure that is"
+    return f"auto labels: mean quality {result.mean:.2f} [{result.low:.2f}, {result.high:.2f}] at 95%, from {images}"
 
 
 def _student(freedom: int, z: float = Z) -> float:

@@ -156,5 +156,5 @@ def _below(scored: Scored, terms: Terms) -> str:
     seems = "below" if best.mean <= terms.target else "not surely above"
     return (
         f"Nothing is accepted: the {best.share:.0%} of {len(scored)} judge images that the model labels best have a "
-        f"mean IoU of {best.mean:.2f}, {seems} the target of {terms.target:.2f}."
+        f"mean quality of {best.mean:.2f}, {seems} the target of {terms.target:.2f}."
     )

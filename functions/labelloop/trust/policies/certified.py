@@ -30,10 +30,11 @@ class Certified(Bounded):
 
     def promise(self, reached: Accepted, judges: int, terms: Terms) -> str:
         return (
-            f"The mean IoU of the labels accepted here is promised to be at least {terms.target:.2f}: the lower bound "
-            f"by Student's t at {terms.certainty} ({lower_bound(reached, judges, terms):.2f}, mean {reached.mean:.2f}, "
-            f"from {reached.images} of {judges} judge images) reaches it. In repeats on photographs at most 1 in 10 "
-            "missed such a promise; it is an approximation, and takes the images to be like the judge images."
+            f"The mean quality of the labels accepted here is promised to be at least {terms.target:.2f}: the lower "
+            f"bound by Student's t at {terms.certainty} ({lower_bound(reached, judges, terms):.2f}, mean "
+            f"{reached.mean:.2f}, from {reached.images} of {judges} judge images) reaches it. In repeats on photographs "
+            "at most 1 in 10 missed such a promise; it is an approximation, and takes the images to be like the judge "
+            "images."
         )
 
     def judges_needed(self, step: Accepted, judges: int, terms: Terms) -> float:

@@ -50,7 +50,7 @@ class Strict(Bounded):
 
     def promise(self, reached: Accepted, judges: int, terms: Terms) -> str:
         return (
-            f"The mean IoU that labels accepted here have in images like the {judges} judge images is at least "
+            f"The mean quality that labels accepted here have in images like the {judges} judge images is at least "
             f"{terms.target:.2f}, with a certainty of {terms.certainty} or more and whatever the distribution of their "
             f"qualities (mean {reached.mean:.2f}, from {reached.images} of the judge images)."
         )
