@@ -172,8 +172,9 @@ class _Job:
         seen = fitting.seen(map(Prediction.from_json, lines), self.judge)
         if not seen:
             return figures, None, 0.0
-        rule = fitting.label_rule(seen, USUAL_RULE)
-        return figures, rule, fmean(label_quality(prediction, truth, rule) for prediction, truth in seen)
+        rule = fitting.label_rule(seen, USUAL_RULE, self.recipe.skeleton)
+        qualities = (label_quality(prediction, truth, rule, self.recipe.skeleton) for prediction, truth in seen)
+        return figures, rule, fmean(qualities)
 
     def _scores_of(self, name: str) -> Path:
         return self.scores / f"{name}-judge.jsonl"

@@ -133,7 +133,7 @@ def test_a_bad_worker_is_found_by_honeypots_outvoted_and_reported(loop: Loop) ->
 
 def test_key_points_are_labelled_by_people_round_by_round_to_the_merged_manifest(loop: Loop) -> None:
     drawn = pictures(8, seed="points")
-    changed = {"TASK": "key-points", "KEY_POINTS": NAMES, "HUMAN_BUDGET": "5", "RETRAIN_MINIMUM": "1"}
+    changed = {"TASK": "key-points", "KEY_POINTS": NAMES, "HUMAN_BUDGET": "5", "RETRAIN_MINIMUM": "1000"}
     changed |= {"SAMPLE_MINIMUM": "1"}
     with loop.settings(*EVERY_FUNCTION, **changed):
         run = loop.label("points", drawn)

@@ -32,6 +32,8 @@ LONGEST_HYPERPARAMETER = 2500  # characters; CreateTrainingJob, HyperParameters
 METRICS = [
     {"Name": "judge:mAP50", "Regex": "judge_mAP50=([0-9.]+)"},
     {"Name": "judge:mAP50-95", "Regex": "judge_mAP50_95=([0-9.]+)"},
+    {"Name": "judge:OKS-mAP50", "Regex": "judge_oks_mAP50=([0-9.]+)"},
+    {"Name": "judge:OKS-mAP50-95", "Regex": "judge_oks_mAP50_95=([0-9.]+)"},
 ]
 
 

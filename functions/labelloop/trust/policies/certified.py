@@ -32,7 +32,7 @@ class Certified(Bounded):
         return (
             f"The mean quality of the labels accepted here is promised to be at least {terms.target:.2f}: the lower "
             f"bound by Student's t at {terms.certainty} ({lower_bound(reached, judges, terms):.2f}, mean "
-            f"{reached.mean:.2f}, from {reached.images} of {judges} judge images) reaches it. In repeats on photographs "
+            f"{reached.mean:.2f}, from {reached.images} of {judges} judge images) reaches it. In repeats on photos "
             "at most 1 in 10 missed such a promise; it is an approximation, and takes the images to be like the judge "
             "images."
         )
