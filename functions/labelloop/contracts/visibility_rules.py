@@ -24,6 +24,10 @@ class VisibilityRule:
     t1: Mapping[str, float] = field(default_factory=dict)
     t2: Mapping[str, float] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """Labels are counted by the rule that made them."""
+        return hash((frozenset(self.t1.items()), frozenset(self.t2.items())))
+
     def visibility(self, name: str, main: float, additional: float) -> str:
         if main <= self.t1.get(name, USUAL):
             return "outside"
