@@ -72,3 +72,18 @@ def test_a_round_that_has_nothing_left_to_ask_with_repeats_what_was_found(change
     for each in told[2:]:
         assert each["missing"] == f"Round 2 said: {told[1]['promise']} {told[1]['missing']}"
     assert "below the target of 0.95" in promises.sentence(told)
+
+
+def test_the_page_says_how_well_a_model_of_key_points_tells_visibility(change_setting) -> None:
+    begun(1)
+    figures = {
+        "visibility_accuracy": 0.74,
+        "visibility_always_visible": 0.615,
+        "visibility_balanced": 0.6,
+        "visibility_points": 330,
+    }
+    (told,) = promises.of_rounds(FILES, [1])
+    assert told["figures"] == {} and "visible" not in promises.html([told])
+    page = promises.html([{**told, "figures": figures}])
+    assert "right for 74% of 330 points" in page and "calling each visible would be right for 62%" in page
+    assert "visible" not in promises.html([{**told, "figures": {**figures, "visibility_accuracy": None}}])

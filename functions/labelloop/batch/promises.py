@@ -17,8 +17,8 @@ Promise = Mapping[str, Any]
 
 def of_rounds(files: Files, numbers: Iterable[int]) -> list[dict[str, Any]]:
     """One for each of these rounds that had a model: the policy's version, the target, what is promised, what is
-    missing for more, and `attainable`, [target, share of the judge images that it accepts] as of when the model was
-    fitted. A round that had nothing left to ask with repeats what the last one that had said.
+    missing for more, `attainable`, [target, share of the judge images that it accepts], and `figures` of the model's
+    labels, both as of when it was fitted. A round that had nothing left to ask with repeats what the last one that had said.
     """
     found: list[dict[str, Any]] = []
     asked = ""
@@ -37,6 +37,7 @@ def of_rounds(files: Files, numbers: Iterable[int]) -> list[dict[str, Any]]:
                     "promise": rule.promise,
                     "missing": asked if spent else rule.missing,
                     "attainable": fitted.get("attainable", []),
+                    "figures": fitted.get("figures", {}),
                 }
             )
             asked = asked if spent else f"Round {number} said: {rule.promise} {rule.missing}".strip()
@@ -51,10 +52,21 @@ def sentence(promises: Sequence[Promise]) -> str:
 def html(promises: Sequence[Promise]) -> str:
     rows = "".join(
         f"<li>Round {each['round']}, <code>{escape(each['model'])}</code>: {escape(each['promise'])} "
-        f"{escape(each['missing'])}</li>"
+        f"{escape(each['missing'])}{_visibility(each.get('figures', {}))}</li>"
         for each in promises
     )
     return f"<p>What is promised of the accepted labels:</p><ul>{rows}</ul>{_curve(promises)}" if rows else ""
+
+
+def _visibility(figures: Mapping[str, Any]) -> str:
+    """Of a model of key points; empty for others, and where nothing was judged."""
+    if figures.get("visibility_accuracy") is None:
+        return ""
+    return (
+        f" It tells whether a point is visible, occluded or outside the view right for "
+        f"{figures['visibility_accuracy']:.0%} of {figures['visibility_points']} points of the judge images; calling "
+        f"each visible would be right for {figures['visibility_always_visible']:.0%}."
+    )
 
 
 def _curve(promises: Sequence[Promise]) -> str:
