@@ -18,7 +18,8 @@ Promise = Mapping[str, Any]
 def of_rounds(files: Files, numbers: Iterable[int]) -> list[dict[str, Any]]:
     """One for each of these rounds that had a model: the policy's version, the target, what is promised, what is
     missing for more, `attainable`, [target, share of the judge images that it accepts], and `figures` of the model's
-    labels, both as of when it was fitted. A round that had nothing left to ask with repeats what the last one that had said.
+    labels, both as of when it was fitted. A round that had nothing left to ask with repeats what the last one that had
+    said.
     """
     found: list[dict[str, Any]] = []
     asked = ""
