@@ -32,7 +32,7 @@ from labelloop.contracts.errors import ConservationError, InvalidInputError
 from rich.console import Console
 from rich.table import Table
 
-from demo import cloud, costs, evaluate, gallery, page, parameters, pictures, summary, upload
+from demo import cloud, costs, evaluate, gallery, page, parameters, people_figures, pictures, summary, unseen, upload
 from demo.errors import DemoFailed
 from demo.follow import FailedPart, Follower, View
 from demo.memory import PeakMemory
@@ -46,7 +46,8 @@ BUILD = stack.REPO_ROOT / "build" / "demo"
 STACK_NAME = "labelloop"
 SECONDS_BETWEEN_LOOKS = 1.0
 FIGURES = (
-    *("target", "auto_share", "auto_mean_iou", "human_mean_iou", "people_agreement", "models_promoted", "saving"),
+    *("target", "auto_share", "accepted_quality", "human_quality", "people_agreement", "models_promoted", "saving"),
+    *people_figures.FIELDS,
     "peak_memory_mib",
 )
 
@@ -114,6 +115,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             files=_files(out, server, options.keep),
             by_hand=person.work() if person else None,
             notes=batch.notes,
+            skeleton=batch.skeleton,
         )
         found = summary.build(outcome, batch.truth, costs.read_prices(), told)
         found["problems"] += _wrongly_rejected(batch, found["rejected_reasons"])
@@ -197,7 +199,10 @@ def _listed(parts: list[FailedPart]) -> str:
 def _outcome(follower: Follower, results: Results, view: View, batch: pictures.Pictures, work: Path) -> summary.Outcome:
     """`work`: a folder for what scores the models."""
     own = results.batch_summary()
-    judge = results.judge_lines(own["dataset"])
+    judge, versions, promoted = results.judge_lines(own["dataset"]), results.model_versions(), results.promoted()
+    last = unseen.last_model(versions, promoted) if batch.skeleton else ""
+    asked = unseen.images(results, batch.truth, own["dataset"]) if last else {}
+    scores = score_models(results, versions, judge, work, last, [line for line, _ in asked.values()])
     return summary.Outcome(
         execution=follower.arn,
         status=view.status,
@@ -205,10 +210,11 @@ def _outcome(follower: Follower, results: Results, view: View, batch: pictures.P
         batch=own,
         labels=results.labels(),
         trainings=tuple(follower.trainings()),
-        promoted=results.promoted(),
+        promoted=promoted,
         judge=len(judge),
-        scores=score_models(results, results.model_versions(), judge, work),
+        scores=scores.judge,
         failed_parts=tuple(follower.failed_parts()),
+        unseen=unseen.seen(results, last, asked, scores.predictions) if last and judge else None,
     )
 
 
@@ -230,7 +236,7 @@ def _conclude(console: Console, found: Mapping[str, Any], out: Path) -> None:
         counts = (str(row[name]) for name in ("human", "auto", "deferred"))
         table.add_row(str(row["round"]), row["model_version"] or "none yet", *counts, score)
     console.print(table)
-    for name in FIGURES:
+    for name in (name for name in FIGURES if name in found):
         console.print(f"  {name:18} {found[name]}")
     for sentence in page.sentences(found):
         console.print(f"  {sentence}", markup=False, soft_wrap=True)

@@ -1,7 +1,8 @@
-"""What the loop decided, held against the truth that it never sees. Pure; boxes in canonical pixels.
+"""What the loop decided, held against the truth that it never sees. Pure; marks in canonical pixels.
 
-The per-image quality is quality.image_quality: one-to-one overlaps of boxes of the same class, summed, over
-the larger number of boxes; 1 where there is nothing and nothing was labelled.
+The per-image quality is that of the label's task: of boxes quality.image_quality (one-to-one overlaps of boxes of the
+same class, summed, over the larger number of boxes), of people people_quality.people_quality; 1 where there is nothing
+and nothing was labelled.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from labelloop import tasks
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box
-from labelloop.tasks.quality import image_quality
+from labelloop.contracts.marks import Mark
 from labelloop.trust import conservation
 
 from demo.annotators import ImageTruth, Truth
@@ -22,11 +23,11 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Judged:
-    """One labelled image beside its truth; `quality` is 0..1."""
+    """One labelled image beside its truth, which is boxes or people, as the label is; `quality` is 0..1."""
 
     key: str
     label: Annotation
-    truth: tuple[Box, ...]
+    truth: tuple[Mark, ...]
     quality: float
 
 
@@ -40,15 +41,17 @@ def judge(labels: Iterable[Annotation], truth: Truth) -> list[Judged]:
     judged = []
     for label in labels:
         key = key_of(label)
-        known = true_boxes(truth.images.get(key))
-        judged.append(Judged(key, label, known, image_quality(label.boxes, known)))
+        known = true_marks(label, truth.images.get(key))
+        quality = tasks.of_label(label).quality(tasks.marks(label), known, truth.skeleton)
+        judged.append(Judged(key, label, known, quality))
     return judged
 
 
-def true_boxes(image: ImageTruth | None) -> tuple[Box, ...]:
+def true_marks(label: Annotation, image: ImageTruth | None) -> tuple[Mark, ...]:
+    """Of the kind that the label has."""
     if image is None:
         return ()
-    return tuple(Box(box.label, box.left, box.top, box.width, box.height) for box in image.boxes)
+    return image.boxes if label.people is None else image.people
 
 
 def mean_quality(judged: Sequence[Judged]) -> float | None:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from labelloop.contracts.records import Box
+from labelloop import tasks
+from labelloop.contracts.marks import Mark
 from PIL import Image
 
+from demo import words
 from demo.evaluate import Judged
 
 SHOWN = 8
@@ -22,15 +24,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Example:
-    """`picture` is a data URI, None where the file holds none that can be shown; boxes are in pixels of `size`."""
+    """`picture` is a data URI, None where the file holds none that can be shown; marks, boxes or people, are
+    in pixels of `size`.
+    """
 
     outcome: str
     name: str
     caption: str
     picture: str | None
     size: tuple[int, int]
-    boxes: tuple[Box, ...] = ()
-    truth: tuple[Box, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    truth: tuple[Mark, ...] = ()
 
 
 def examples(judged: Sequence[Judged], rejected: Mapping[str, str], read: Callable[[str], bytes]) -> list[Example]:
@@ -64,15 +68,16 @@ def _kinds(rejected: Mapping[str, str]) -> list[str]:
 
 def _labelled(image: Judged, data: bytes) -> Example:
     label = image.label
-    count = f"{len(label.boxes)} box{'' if len(label.boxes) == 1 else 'es'}"
+    marks, called = tasks.marks(label), words.OF[tasks.of_label(label).name]
+    count = called.counted(len(marks))
     if label.human:
         role = str(label.provenance.get("role", ""))
         caption = f"{count}, round {label.provenance.get('round', '?')}, {_ROLES.get(role, role)}"
     else:
-        caption = f"IoU with the truth {image.quality:.2f}, {count}"
+        caption = f"{called.measure} with the truth {image.quality:.2f}, {count}"
     outcome = "human" if label.human else "auto"
     size = (label.width, label.height)
-    return Example(outcome, _name(image.key), caption, _data_uri(data), size, label.boxes, image.truth)
+    return Example(outcome, _name(image.key), caption, _data_uri(data), size, marks, image.truth)
 
 
 _ROLES = {"train": "trains", "judge": "judges"}

@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from labelloop.contracts.records import Box
+from labelloop.contracts.skeletons import Pairs
 
+from demo import drawn_marks, words
 from demo.charts import bars, columns, legend, stacked, table
 from demo.evaluate import BINS
 from demo.gallery import SHOWN, Example
@@ -26,7 +27,7 @@ Summary = Mapping[str, Any]
 
 def render(summary: Summary, examples: Sequence[Example]) -> str:
     """`summary` is summary.json as summary.build makes it."""
-    sections = (_head(summary), _rounds(summary), _models(summary), _quality(summary), _cost(summary))
+    sections = (_head(summary), _rounds(summary), _models(summary), _seen(summary), _quality(summary), _cost(summary))
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
@@ -63,7 +64,10 @@ def _head(summary: Summary) -> str:
     memory = f"peak memory {summary['peak_memory_mib'] / 1024:.1f} GiB"
     tiles = (
         (f"{summary['auto_share']:.0%}", f"of {readable} readable images labelled by the model"),
-        (_figure(summary["auto_mean_iou"]), "mean IoU of all labels accepted from the model, against the known truth"),
+        (
+            _figure(summary["accepted_quality"]),
+            f"{_mean(summary)} of all labels accepted from the model, against the known truth",
+        ),
         (f"{summary['saving']:.0%}", f"saved: ${summary['cost']:.2f} instead of ${summary['cost_all_human']:.2f}"),
         (_minutes(summary["wall_seconds"]), f"for everything, on {summary['cores']} cores; {memory}"),
     )
@@ -164,31 +168,60 @@ def _models(summary: Summary) -> str:
     body = bars(drawn, 1.0) if drawn else "<p>No model was trained.</p>"
     return (
         "<h2>Every model is measured on the same judge images</h2>"
-        f"<p class=soft>mAP50 on the {judge} judge images of the final dataset. They were drawn at random, labelled by "
-        f"people, and never trained any model. A challenger serves only when it is shown to be better.</p>{body}"
+        f"<p class=soft>{words.OF[summary['task']].metric} on the {judge} judge images of the final dataset. "
+        "They were drawn at random, labelled by people, and never trained any model. A challenger serves only when it "
+        f"is shown to be better.</p>{body}"
         f"<ul class='small soft'>{listed}</ul>"
     )
 
 
+def _mean(summary: Summary) -> str:
+    return f"mean {words.OF[summary['task']].measure}"
+
+
+def _seen(summary: Summary) -> str:
+    """How well the last model does where none trained; nothing for boxes."""
+    if "oks_map50" not in summary:
+        return ""
+    if summary["oks_map50"] is None:
+        return "<h2>How well does the model see people?</h2><p>No model was trained.</p>"
+    confusion = summary["visibility_confusion"]
+    rows = [(f"really {true}", *said.values()) for true, said in confusion.items()]
+    header = ("", *(f"said {said}" for said in confusion))
+    return (
+        "<h2>How well does the model see people?</h2>"
+        f"<p>The last model, asked about the {summary['unseen_images']} pictures that no model trained on, against the "
+        f"known truth: OKS mAP50 <b>{_figure(summary['oks_map50'])}</b>; visibility of the points right in "
+        f"<b>{_share(summary['visibility_accuracy'])}</b>, mean over the three kinds "
+        f"{_share(summary['visibility_balanced'])}. <span class=soft>Saying visible of every point would be right in "
+        f"{_share(summary['visibility_always_visible'])}. The points of a person whom the model misses count as said "
+        f"to be outside.</span></p>{table(header, rows)}"
+    )
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.0%}"
+
+
 def _quality(summary: Summary) -> str:
-    if summary["auto_mean_iou"] is None:
+    called = words.OF[summary["task"]]
+    if summary["accepted_quality"] is None:
         why = escape(summary["why_nothing"])
         return f"<h2>How good are the machine's labels?</h2><p>No machine label was accepted. {why}</p>"
     ticks = [f"{place / BINS:.1f}–{(place + 1) / BINS:.1f}" for place in range(BINS)]
     used = [each for each in summary["audit"] if each["auto_labels"]]
     audit = [
-        (each["model"], each["auto_labels"], _estimate(each), _figure(each["known_mean_iou"]), _verdict(each))
+        (each["model"], each["auto_labels"], _estimate(each), _figure(each["known_quality"]), _verdict(each))
         for each in used
     ]
     header = ("model", "labels accepted", "the loop's own estimate", "known truth", "")
     return (
         "<h2>How good are the machine's labels?</h2>"
-        f"<p>Mean IoU of all {summary['auto']} accepted labels with the known truth: "
-        f"<b>{_figure(summary['auto_mean_iou'])}</b>. <span class=soft>Per image: overlaps of boxes of the same class, "
-        "summed, over the larger number of boxes, so a missed or invented box counts in full. The same measure for the "
-        f"{summary['human']} human labels: {_figure(summary['human_mean_iou'])}.</span></p>"
-        f"{columns(summary['auto_iou_histogram'], ticks, 'auto')}"
-        "<p class='small soft'>Accepted images by their IoU with the truth.</p>"
+        f"<p>{_mean(summary).capitalize()} of all {summary['auto']} accepted labels with the known truth: "
+        f"<b>{_figure(summary['accepted_quality'])}</b>. <span class=soft>{called.rule} The same measure for the "
+        f"{summary['human']} human labels: {_figure(summary['human_quality'])}.</span></p>"
+        f"{columns(summary['auto_quality_histogram'], ticks, 'auto')}"
+        f"<p class='small soft'>Accepted images by their {called.measure} with the truth.</p>"
         "<h3>Would you have known without the truth?</h3>"
         f"<p>What was promised: {escape(summary['promise']) or 'nothing'}</p>{_looked_at(summary)}"
         f"{table(header, audit)}{_sentences(used)}"
@@ -216,9 +249,9 @@ def _estimate(each: Mapping[str, Any]) -> str:
 
 
 def _verdict(each: Mapping[str, Any]) -> str:
-    if each["known_mean_iou"] is None or each["low"] is None:
+    if each["known_quality"] is None or each["low"] is None:
         return ""
-    inside = each["low"] <= each["known_mean_iou"] <= each["high"]
+    inside = each["low"] <= each["known_quality"] <= each["high"]
     return "inside the interval" if inside else "outside the interval"
 
 
@@ -249,16 +282,13 @@ def _gallery(summary: Summary, examples: Sequence[Example]) -> str:
     auto = [example for example in examples if example.outcome == "auto"]
     human = [example for example in examples if example.outcome == "human"]
     rejected = [example for example in examples if example.outcome == "rejected"]
-    keys = (
-        "<ul class=legend><li><i class='outline key-auto'></i>box of the model</li>"
-        "<li><i class='outline key-human'></i>box of a person</li>"
-        "<li><i class=outline style='border:1.5px dashed'></i>known truth</li></ul>"
-    )
+    bones = tuple((one, other) for one, other in summary.get("bones", ()))
+    keys = "".join(f"<li><i class='outline {css}'></i>{text}</li>" for css, text in _legend(summary))
     return (
-        f"<h2>Examples</h2>{keys}"
-        + _group(f"Accepted from the model, {_some(auto, summary['auto'])}, from the worst to the best", auto)
-        + _group(f"Labelled by people, {_some(human, summary['human'])}", human)
-        + _group(f"Rejected, {_some(rejected, summary['rejected'])}", rejected)
+        f"<h2>Examples</h2><ul class=legend>{keys}</ul>"
+        + _group(f"Accepted from the model, {_some(auto, summary['auto'])}, from the worst to the best", auto, bones)
+        + _group(f"Labelled by people, {_some(human, summary['human'])}", human, bones)
+        + _group(f"Rejected, {_some(rejected, summary['rejected'])}", rejected, bones)
     )
 
 
@@ -266,13 +296,21 @@ def _some(shown: Sequence[Example], count: int) -> str:
     return f"{len(shown)} of {count}" if count > SHOWN else f"all {count}"
 
 
-def _group(title: str, examples: Sequence[Example]) -> str:
+def _legend(summary: Summary) -> list[tuple[str, str]]:
+    made = [("key-auto", "label of the model"), ("key-human", "label of a person")]
+    if "bones" in summary:
+        made += [("solid", "visible point"), ("hollow", "occluded point")]
+    return [*made, ("dashed", "known truth")]
+
+
+def _group(title: str, examples: Sequence[Example], bones: Pairs) -> str:
     if not examples:
         return ""
-    return f"<h3>{escape(title)}</h3><div class=gallery>{''.join(_example(example) for example in examples)}</div>"
+    drawn = "".join(_example(example, bones) for example in examples)
+    return f"<h3>{escape(title)}</h3><div class=gallery>{drawn}</div>"
 
 
-def _example(example: Example) -> str:
+def _example(example: Example, bones: Pairs) -> str:
     caption = f"<figcaption><b>{escape(example.name)}</b>{escape(example.caption)}</figcaption>"
     if example.picture is None:
         return f"<figure><div class=empty>nothing to show</div>{caption}</figure>"
@@ -280,15 +318,10 @@ def _example(example: Example) -> str:
     if example.outcome == "rejected":
         return f"<figure><div class=frame><img class=whole alt='{alt}' src='{example.picture}'></div>{caption}</figure>"
     width, height = example.size
-    drawn = "".join(f"{_rect(box, 'halo')}{_rect(box, f'box-{example.outcome}')}" for box in example.boxes)
-    drawn += "".join(_rect(box, "truth") for box in example.truth)
+    drawn = "".join(drawn_marks.labelled(mark, example.outcome, example.size, bones) for mark in example.marks)
+    drawn += drawn_marks.true(example.truth, example.size)
     overlay = f"<svg viewBox='0 0 {width} {height}' preserveAspectRatio=none aria-hidden=true>{drawn}</svg>"
     return f"<figure><div class=frame><img alt='{alt}' src='{example.picture}'>{overlay}</div>{caption}</figure>"
-
-
-def _rect(box: Box, css: str) -> str:
-    place = f"x='{box.left:.1f}' y='{box.top:.1f}' width='{box.width:.1f}' height='{box.height:.1f}'"
-    return f"<rect class='{css}' {place}><title>{escape(box.label)}</title></rect>"
 
 
 def _further(summary: Summary) -> str:

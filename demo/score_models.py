@@ -3,7 +3,9 @@
     PYTHONPATH=containers/yolo python demo/score_models.py --work DIR
 
 DIR/models/<version>.tar.gz, DIR/judge.jsonl (annotation manifest lines) and DIR/images/<key> go in;
-DIR/scores.json `{"<version>": {"map50", "map50_95", "images"}}` comes out. A figure is null without a true box.
+DIR/scores.json `{"<version>": {"map50", "map50_95", "images"}}` comes out, of people also `oks_map50` and
+`oks_map50_95`. A figure is null without a true mark. Of a version with DIR/unseen-<version>.jsonl (lines of images) the
+predictions of these images come out as DIR/seen-<version>.jsonl.
 """
 
 from __future__ import annotations
@@ -38,9 +40,14 @@ def _score(archive: Path, judge: list[Any], work: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="score-") as scratch:
         model_dir = Path(scratch)
         model_files.unpack_model(archive, model_dir)
-        engine = importlib.import_module(os.environ.get("ENGINE", "detector")).load(model_dir)
+        name = importlib.import_module("engine_choice").of_model(model_dir, os.environ.get("ENGINE"))
+        engine = importlib.import_module(name).load(model_dir)
         score = importlib.import_module("scoring").score
         figures: dict[str, Any] = score(engine, judge, work / "images", version, work / f"scores-{version}.jsonl")
+        unseen = work / f"unseen-{version}.jsonl"
+        if unseen.is_file():
+            images = importlib.import_module("dataset").read_manifest(unseen)
+            score(engine, images, work / "images", version, work / f"seen-{version}.jsonl")
     print(f"{version}: {figures}", flush=True)
     return figures
 

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.skeletons import Skeleton
 
-from demo import evaluate, promises
+from demo import evaluate, people_figures, promises
 from demo.annotators import Truth
 from demo.costs import Prices, Work, price
 from demo.follow import FailedPart
+from demo.people_figures import Unseen
 from demo.progress import Training
 
 MIB_DIGITS, SECOND_DIGITS, QUALITY_DIGITS, DOLLAR_DIGITS = 0, 1, 4, 2
@@ -21,7 +23,7 @@ MIB_DIGITS, SECOND_DIGITS, QUALITY_DIGITS, DOLLAR_DIGITS = 0, 1, 4, 2
 class Outcome:
     """What the loop left behind. `batch` is the batch's own summary.json, `labels` its merged manifest; `judge` counts
     the judge images of the final dataset, `scores` is mAP50 on them per model version; `promoted` the versions that
-    served, in order.
+    served, in order. `unseen`: of key points what the last model says where none trained.
     """
 
     execution: str
@@ -34,12 +36,14 @@ class Outcome:
     judge: int
     scores: Mapping[str, float | None]
     failed_parts: tuple[FailedPart, ...]
+    unseen: Unseen | None = None
 
 
 @dataclass(frozen=True)
 class Run:
     """What the demo measured and was told about itself. target: the stack's TargetMeanIou; by_hand: what the person at
-    this machine was asked and did; notes: what was mended or left out of people's own truth.
+    this machine was asked and did; notes: what was mended or left out of people's own truth; skeleton: of people with
+    key points, None where boxes are labelled.
     """
 
     source: str
@@ -53,6 +57,11 @@ class Run:
     files: Mapping[str, str]
     by_hand: Mapping[str, int] | None = None
     notes: tuple[str, ...] = ()
+    skeleton: Skeleton | None = None
+
+    @property
+    def task(self) -> str:
+        return "boxes" if self.skeleton is None else "key-points"
 
 
 def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str, Any]:
@@ -72,7 +81,7 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "sampled": batch["sampled"],
         "rounds": [_round(row, outcome.scores) for row in batch["rounds"]],
         "models_promoted": len(outcome.promoted),
-        "auto_mean_iou": _rounded(evaluate.mean_quality(auto)),
+        "auto_mean_iou": _rounded(None if run.skeleton else evaluate.mean_quality(auto)),
         "auto_share": round(counts["auto"] / readable, QUALITY_DIGITS) if readable else 0.0,
         "cost": round(cost.total, DOLLAR_DIGITS),
         "cost_all_human": round(cost.all_human, DOLLAR_DIGITS),
@@ -81,6 +90,9 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "train_model": [{"arn": training.arn, "status": training.status} for training in outcome.trainings],
         "wall_seconds": round(run.wall_seconds, SECOND_DIGITS),
         "peak_memory_mib": round(run.peak_memory_mib),
+        "task": run.task,
+        "accepted_quality": _rounded(evaluate.mean_quality(auto)),
+        **_of_people(outcome.unseen, run.skeleton),
         "first_labels_seconds": None if run.first_labels_seconds is None else round(run.first_labels_seconds, 1),
         "seconds": {name: round(value, SECOND_DIGITS) for name, value in run.seconds.items()},
         "batch": batch["batch"],
@@ -89,8 +101,8 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "classes": list(truth.classes),
         "cores": run.cores,
         **promises.told(batch, outcome.trainings, run.target),
-        "human_mean_iou": _rounded(evaluate.mean_quality(human)),
-        "auto_iou_histogram": evaluate.histogram(auto),
+        "human_quality": _rounded(evaluate.mean_quality(human)),
+        "auto_quality_histogram": evaluate.histogram(auto),
         "judge_images": outcome.judge,
         "by_hand": None if run.by_hand is None else dict(run.by_hand),
         "models": [_model(training, outcome) for training in outcome.trainings if training.model in outcome.scores],
@@ -102,6 +114,15 @@ def build(outcome: Outcome, truth: Truth, prices: Prices, run: Run) -> dict[str,
         "problems": problems(outcome, counts),
         "files": dict(run.files),
     }
+
+
+def _of_people(unseen: Unseen | None, skeleton: Skeleton | None) -> dict[str, Any]:
+    """None of these fields for boxes."""
+    if skeleton is None:
+        return {}
+    found = people_figures.figures(unseen, skeleton)
+    rounded = {name: _rounded(found[name]) for name in people_figures.FIELDS}
+    return {**found, **rounded, "bones": [list(bone) for bone in skeleton.bones]}
 
 
 def problems(outcome: Outcome, counts: Mapping[str, int]) -> list[str]:
@@ -174,7 +195,7 @@ def _audit(estimates: Sequence[Mapping[str, Any]], auto: Sequence[evaluate.Judge
     round and by one rule where it names them.
     """
     return [
-        {**estimate, "known_mean_iou": _rounded(evaluate.mean_quality([one for one in auto if _is_of(one, estimate)]))}
+        {**estimate, "known_quality": _rounded(evaluate.mean_quality([one for one in auto if _is_of(one, estimate)]))}
         for estimate in estimates
     ]
 

@@ -178,15 +178,15 @@ def test_the_quality_of_machine_labels_counts_halves_and_misses():
     found = build()
     # 17 labels overlap by one half, one misses the only box.
     assert found["auto_mean_iou"] == pytest.approx(17 * 0.5 / 18, abs=1e-4)
-    assert found["human_mean_iou"] == 1
-    assert found["auto_iou_histogram"] == [1, 0, 0, 0, 0, 17, 0, 0, 0, 0]
-    assert found["audit"][0]["known_mean_iou"] == found["auto_mean_iou"]
+    assert found["human_quality"] == 1
+    assert found["auto_quality_histogram"] == [1, 0, 0, 0, 0, 17, 0, 0, 0, 0]
+    assert found["audit"][0]["known_quality"] == found["auto_mean_iou"]
 
 
 def test_an_estimate_of_a_round_stands_beside_the_truth_of_that_rounds_labels():
     row = outcome().batch["audit"][0]
     found = build(batch={**outcome().batch, "audit": [{**row, "round": 2}, {**row, "round": 3}]})["audit"]
-    assert found[0]["known_mean_iou"] == build()["auto_mean_iou"] and found[1]["known_mean_iou"] is None
+    assert found[0]["known_quality"] == build()["auto_mean_iou"] and found[1]["known_quality"] is None
 
 
 def test_an_empty_label_of_an_empty_picture_is_perfect():

@@ -70,8 +70,8 @@ def test_all_models_meet_the_same_judge_images_in_one_process(tmp_path):
 
 
 def test_without_gold_there_is_no_figure(tmp_path):
-    assert scores.score_models(Bucket({}), ["v1"], [], tmp_path) == {"v1": None}
-    assert scores.score_models(Bucket({}), [], [judge()], tmp_path) == {}
+    assert scores.score_models(Bucket({}), ["v1"], [], tmp_path) == scores.Scores({"v1": None})
+    assert scores.score_models(Bucket({}), [], [judge()], tmp_path) == scores.Scores({})
 
 
 def test_a_model_that_cannot_be_opened_is_told_with_its_log(tmp_path, monkeypatch):
