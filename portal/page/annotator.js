@@ -71,6 +71,11 @@ export class Annotator extends HTMLElement {
     return dashOf(this.labels, label);
   }
 
+  /** How a swatch of the label is drawn, as colours.js counts lines. */
+  line(label) {
+    return lineOf(this.labels, label);
+  }
+
   /** The name as it stands on the picture. */
   tagOf(label) {
     return this.short.get(label) ?? inText(label);
@@ -171,16 +176,31 @@ export class Annotator extends HTMLElement {
   refresh() {
     if (this.selectedId != null && !this.selected) this.selectedId = null;
     this.nothingTick.checked = this.state.nothing;
-    putRows(this.list, this.state.marks.map((mark, index) => this.#row(mark, index)));
+    putRows(this.list, this.listed().map((mark, index) => this.#row(mark, index)));
     this.counted.textContent = this.count();
     this.#scrollToSelected();
     this.options.refresh();
     this.view.draw();
   }
 
-  draw(view) {
+  /** The marks in the list. */
+  listed() {
+    return this.state.marks;
+  }
+
+  /** What stands in the panel above the list. */
+  above() {
+    return [];
+  }
+
+  /** The marks, with what is being drawn or moved as it is now. */
+  get shownMarks() {
     const marks = this.state.marks.map((mark) => (mark.id === this.preview?.id ? this.preview : mark));
-    if (this.preview && !marks.includes(this.preview)) marks.push(this.preview);
+    return this.preview && !marks.includes(this.preview) ? [...marks, this.preview] : marks;
+  }
+
+  draw(view) {
+    const marks = this.shownMarks;
     marks.sort((a, b) => (a.id === this.selectedId) - (b.id === this.selectedId));
     const isChosen = (mark) => mark.id === this.selectedId || mark === this.preview;
     for (const mark of marks) this.drawTag(view, mark, isChosen(mark));
@@ -242,6 +262,7 @@ export class Annotator extends HTMLElement {
     this.nothingTick.addEventListener("change", () => this.setNothing(this.nothingTick.checked));
     this.panel = h("section", { class: "work", "aria-label": this.plural },
       ...this.options.elements,
+      ...this.above(),
       h("h2", {}, `${this.plural} `, this.counted), this.list, this.notice,
       ...(this.readOnly || this.nothingTick.isConnected ? [] : [this.nothingTick]));
     this.refresh();
@@ -253,7 +274,7 @@ export class Annotator extends HTMLElement {
     const [swatch, text, detail] = row.firstChild.children;
     swatch.style.setProperty("--colour", this.colour(mark.label));
     swatch.className = `swatch ${mark.visibility ?? ""}`;
-    swatch.dataset.line = lineOf(this.labels, mark.label);
+    swatch.dataset.line = this.line(mark.label);
     text.textContent = `${index + 1} ${this.tagOf(mark.label)}`;
     text.title = visible(mark.label);
     detail.textContent = this.detail(mark);

@@ -46,6 +46,12 @@ export function gripAt(box, at, reach) {
   return across === null || down === null ? null : [across, down];
 }
 
+/** What the pointer looks like on these sides. */
+export function cursorOf([across, down]) {
+  if (across && down) return across === down ? "nwse-resize" : "nesw-resize";
+  return across ? "ew-resize" : down ? "ns-resize" : "move";
+}
+
 /** The boxes under an image point, the smallest first: it lies on top. */
 export function boxesAt(boxes, at, reach) {
   const under = boxes.filter((box) => gripAt(box, at, reach));
@@ -96,7 +102,8 @@ export class BoxView extends Annotator {
   }
 
   /** Selects the smallest box under `at`; at the same place once more the next larger one, and around. */
-  pick(at, reach) {
+  pick(at, event) {
+    const reach = this.reach(event);
     const under = boxesAt(this.state.marks, at, reach);
     const { picked } = this;
     const isThere = picked && Math.hypot(at.x - picked.at.x, at.y - picked.at.y) < reach;
@@ -217,7 +224,7 @@ export class CrowdBoundingBox extends BoxView {
       cancel: () => this.show(null),
       end: (to, dragged) => {
         this.show(null);
-        if (!dragged) return this.pick(at, this.reach(event));
+        if (!dragged) return this.pick(at, event);
         if (grip) return this.replace(shaped(to));
         return this.#create(shaped(to), true);
       },
@@ -232,10 +239,7 @@ export class CrowdBoundingBox extends BoxView {
   hover(at, event) {
     const grip = this.#grip(at, event);
     this.crossed = !grip;
-    if (!grip) return "crosshair";
-    const [across, down] = grip;
-    if (across && down) return across === down ? "nwse-resize" : "nesw-resize";
-    return across ? "ew-resize" : down ? "ns-resize" : "move";
+    return grip ? cursorOf(grip) : "crosshair";
   }
 
   ownTools() {

@@ -143,15 +143,23 @@ export class View {
     this.marks.add(new Konva.Circle({ ...this.toScreen(at), ...style }));
   }
 
-  /** A label on its colour, its lower left corner at an image point plus (dx, dy) screen pixels, kept on the stage. */
-  tag(at, text, colour, dx = 0, dy = 0) {
+  /** A line between two image points. */
+  line(from, to, style) {
+    const ends = [from, to].map((point) => this.toScreen(point));
+    this.marks.add(new Konva.Line({ points: ends.flatMap(({ x, y }) => [x, y]), lineCap: "round", ...style }));
+  }
+
+  /** A label on its colour, kept on the stage. Its lower left corner is at an image point plus (dx, dy) screen pixels, or
+   * where it `endsThere` its lower right one.
+   */
+  tag(at, text, colour, dx = 0, dy = 0, endsThere = false) {
     const { x, y } = this.toScreen(at);
     const label = new Konva.Label();
     label.add(new Konva.Tag({ fill: colour, cornerRadius: 2 }));
     const font = { fontSize: 12, fontFamily: "system-ui, sans-serif", padding: 3 };
     label.add(new Konva.Text({ text, ...font, fill: inkOn(colour) }));
     const [width, height] = [label.width(), label.height()];
-    const place = { x: Math.max(0, x + dx), y: Math.max(0, y + dy - height), width, height };
+    const place = { x: Math.max(0, x + dx - (endsThere ? width : 0)), y: Math.max(0, y + dy - height), width, height };
     const isTaken = (other) => Math.abs(other.x - place.x) < width / 2 && Math.abs(other.y - place.y) < height;
     for (let tries = 0; tries < MOST_TAGS_STACKED && this.tags.some(isTaken); tries += 1) place.y += height;
     if (this.tags.length < MOST_TAGS_APART) this.tags.push(place);

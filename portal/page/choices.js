@@ -1,7 +1,6 @@
 /** What can be chosen (labels, points, verdicts): chips with digits, or where there are many a search field over all
  * of them, those on digits first; and a button on the picture, where the panel is out of sight.
  */
-import { lineOf } from "./colours.js";
 import { button, h, openDialog, putRows } from "./dom.js";
 import { Finder } from "./finder.js";
 import { visible } from "./names.js";
@@ -79,7 +78,7 @@ export class Choices {
   }
 
   #swatch(name) {
-    const swatch = h("span", { class: "swatch", "data-line": lineOf(this.annotator.labels, name) });
+    const swatch = h("span", { class: "swatch", "data-line": this.annotator.line(name) });
     swatch.style.setProperty("--colour", this.annotator.colour(name));
     return swatch;
   }

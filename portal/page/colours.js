@@ -17,4 +17,6 @@ export function lineOf(labels, label) {
 
 export const dashOf = (labels, label) => DASHES[lineOf(labels, label)];
 
+export const nthColour = (index) => PALETTE[index % PALETTE.length];
+
 export const inkOn = (colour) => (colour === "#0072B2" ? "#FFFFFF" : "#000000");

@@ -3,7 +3,7 @@ import { CrowdBoundingBox } from "./boxes.js";
 import { CrowdButton, CrowdCheckbox, CrowdTextArea } from "./fields.js";
 import { CrowdForm } from "./form.js";
 import { CrowdKeypoint } from "./keypoints.js";
-import { CrowdImageClassifier } from "./verify.js";
+import { imageClassifier } from "./verify.js";
 
 // The form comes last: it asks the others.
 customElements.define("short-instructions", class extends HTMLElement {});
@@ -13,5 +13,5 @@ customElements.define("crowd-checkbox", CrowdCheckbox);
 customElements.define("crowd-text-area", CrowdTextArea);
 customElements.define("crowd-bounding-box", CrowdBoundingBox);
 customElements.define("crowd-keypoint", CrowdKeypoint);
-customElements.define("crowd-image-classifier", CrowdImageClassifier);
+customElements.define("crowd-image-classifier", imageClassifier());
 customElements.define("crowd-form", CrowdForm);

@@ -1,152 +1,188 @@
-/** crowd-keypoint, one point per name. A mark is `{id, label, x, y, visibility}`; the id is the name.
- *
- * Visibility is `visible`, `occluded`, `outside` or `undecided`; x, y are whole pixels of the natural image, or null
- * where no point was placed yet. In answers an occluded point has the label "<name> (occluded)", one outside no entry.
- */
-import { Annotator } from "./annotator.js";
-import { GRIP_REACH } from "./canvas.js";
+/** crowd-keypoint: people with one point for each name and a box. people.js says what a mark is. */
+import { ARROWS } from "./annotator.js";
+import { boxBetween, cursorOf, gripAt, moved, resized } from "./boxes.js";
 import { button } from "./dom.js";
 import { inText } from "./names.js";
+import {
+  BOX, derivedBox, isBox, isMarked, isOpen, isPlaced, marksOfDraft, numbersIn, peopleFrom, personFrom, pointsFrom,
+} from "./people.js";
+import { PeopleView, SHOWN } from "./people_view.js";
 
-const OCCLUDED = " (occluded)";
 const ON_POINT = 10; // screen pixels: a tap that is farther off places the next point, if there is one
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
-const SHOWN = { undecided: "not set", outside: "outside", visible: "visible", occluded: "occluded" };
 
-// The page works on the first person; what a pre-label has of others, and corners of boxes, it hands on as it is.
-const OF_OTHERS = /^(top-left|bottom-right)$| #\d+( \(occluded\))?$/;
-
-export const isPlaced = (mark) => mark.visibility === "visible" || mark.visibility === "occluded";
-
-/** The names in a list of labels that has every name plain and, for occluded points, with its suffix. */
-export function namesIn(labels) {
-  const own = labels.filter((label) => !OF_OTHERS.test(label));
-  return own.filter((label) => !(label.endsWith(OCCLUDED) && labels.includes(label.slice(0, -OCCLUDED.length))));
-}
-
-/** One mark per name; a name without a point gets the visibility `missing`. */
-export function marksFrom(names, points, missing) {
-  return names.map((name) => {
-    const point = points.find(({ label }) => label === name || label === name + OCCLUDED);
-    if (!point) return { id: name, label: name, x: null, y: null, visibility: missing };
-    return { id: name, label: name, x: point.x, y: point.y, visibility: point.label === name ? "visible" : "occluded" };
-  });
-}
-
-export function pointsFrom(marks) {
-  const spelled = ({ label, visibility }) => (visibility === "occluded" ? label + OCCLUDED : label);
-  return marks.filter(isPlaced).map((mark) => ({ label: spelled(mark), x: mark.x, y: mark.y }));
-}
-
-export class CrowdKeypoint extends Annotator {
-  noun = "point";
-  plural = "Points";
+export class CrowdKeypoint extends PeopleView {
   choiceNoun = "point";
   purpose = "Click to place the next point, drag a point to move it.";
   digits = "choose the point to place or to work on";
 
   start(initial) {
-    this.labels = this.names = namesIn(this.labels);
-    this.handedOn = initial.filter(({ label }) => OF_OTHERS.test(label));
-    return { marks: marksFrom(this.names, initial, initial.length ? "outside" : "undecided"), nothing: false };
+    this.initial = initial;
+    const people = this.layOut(this.labels, initial, "outside");
+    const marks = people.length ? people : personFrom(1, this.layout, "undecided");
+    this.choices = this.layout.hasBoxes ? [...this.layout.names, BOX] : this.layout.names;
+    this.person = marks[0].person;
+    this.first = marks;
+    return { marks, nothing: false };
+  }
+
+  get state() {
+    return super.state;
+  }
+
+  set state(state) {
+    super.state = { ...state, marks: marksOfDraft(state.marks, this.layout, this.initial) };
   }
 
   stateOf(answer) {
-    const points = answer?.keypoints ?? [];
-    return { marks: marksFrom(this.names, points, "outside"), nothing: points.length === 0 };
+    const people = peopleFrom(answer?.keypoints ?? [], this.layout, "outside");
+    return { marks: people.length ? people : this.emptied(), nothing: !people.length };
   }
 
   get answer() {
     const { width, height } = this.size;
-    const others = this.state.nothing ? [] : this.handedOn;
-    return { inputImageProperties: { height, width }, keypoints: [...pointsFrom(this.state.marks), ...others] };
+    return { inputImageProperties: { height, width }, keypoints: this.isUntouched ? this.initial : this.points };
+  }
+
+  get points() {
+    return pointsFrom(this.state.marks);
+  }
+
+  /** Then the answer is what was proposed, to the byte. */
+  get isUntouched() {
+    return JSON.stringify(this.points) === JSON.stringify(pointsFrom(this.first));
   }
 
   problem() {
-    const open = this.state.marks.filter((mark) => mark.visibility === "undecided").map((mark) => inText(mark.label));
-    if (this.state.nothing) return "";
-    if (open.length) return `Place these points, or set them outside (V): ${open.join(", ")}.`;
-    if (this.state.marks.some(isPlaced)) return "";
-    return "All points are outside. Tick “Nothing here” (N) if none of them is in the picture.";
+    const isAsProposed = this.initial.length && JSON.stringify(this.state.marks) === JSON.stringify(this.first);
+    if (this.state.nothing || isAsProposed) return "";
+    const people = this.people.filter(({ points, isDerived }) => !isDerived || !points.every(isOpen));
+    if (!people.length) return "Nobody is marked. Place the points, or tick “Nothing here” (N) if nobody is in the picture.";
+    const who = ({ number }) => (this.isAlone ? "" : ` of person ${number}`);
+    const open = people.find(({ points }) => points.some(isOpen));
+    if (open) {
+      const names = open.points.filter(isOpen).map(({ label }) => inText(label));
+      return `Place these points${who(open)}, or set them outside (V; O for all): ${names.join(", ")}.`;
+    }
+    const nobody = people.find(({ points, isDerived }) => isDerived && !points.some(isPlaced));
+    if (!nobody) return "";
+    if (this.isAlone) return "All points are outside. Tick “Nothing here” (N) if none of them is in the picture.";
+    return `All points of person ${nobody.number} are outside, and no box is drawn: draw one, or delete this person.`;
+  }
+
+  /** The box of the chosen person; undefined on pages that ask for none. */
+  get frame() {
+    return this.listed().find(isBox);
   }
 
   /** The point that a click on the picture, or B, places. */
   get target() {
-    const { marks } = this.state;
-    const from = Math.max(0, marks.indexOf(this.selected));
-    const inOrder = [...marks.slice(from), ...marks.slice(0, from)];
-    const undecided = inOrder.find((mark) => mark.visibility === "undecided");
+    const points = this.listed().filter((mark) => !isBox(mark));
+    const from = Math.max(0, points.indexOf(this.selected));
+    const undecided = [...points.slice(from), ...points.slice(0, from)].find(isOpen);
     return undecided ?? (this.selected?.visibility === "outside" ? this.selected : undefined);
   }
 
+  /** The point that V turns: the selected one, else the next. */
+  get turned() {
+    return this.selected && !isBox(this.selected) ? this.selected : this.target;
+  }
+
   press(at, event) {
+    if (this.#draws(event)) return this.#drawing(at, event);
     const touched = this.#touched(at, event);
+    if (touched) return this.#moving(touched, at);
+    const grip = this.#grip(at, event);
+    return grip ? this.#shaping(grip, at, event) : this.#placing(at, event);
+  }
+
+  /** Whether a drag draws the box: with Shift, or where the box is selected and not there yet. */
+  #draws(event) {
+    return this.frame && (event.shiftKey || (isBox(this.selected) && !this.selected.box));
+  }
+
+  #drawing(at, event) {
+    const { frame } = this;
+    const drawn = (to) => ({ ...frame, box: boxBetween(at, to, this.size) });
+    return this.#gesture(drawn, (to, dragged) => {
+      const { box } = drawn(to);
+      if (dragged && box.width && box.height) return this.#put({ ...frame, box });
+      if (event.shiftKey) return this.pick(at, event);
+      this.say("Drag from corner to corner to draw the box.");
+    });
+  }
+
+  #moving(mark, at) {
+    const put = (to) => this.#placed(mark, { x: to.x + mark.x - at.x, y: to.y + mark.y - at.y });
+    return this.#gesture(put, (to, dragged) => {
+      const { target } = this;
+      const isBeside = Math.hypot(mark.x - at.x, mark.y - at.y) > ON_POINT / this.view.scale;
+      if (!dragged && isBeside && target?.visibility === "undecided") return this.#put(this.#placed(target, to));
+      this.select(mark.id);
+      if (dragged) this.replace(put(to));
+    });
+  }
+
+  #shaping(grip, at, event) {
+    const mark = this.selected;
+    const shaped = (to) => {
+      const [dx, dy] = [to.x - at.x, to.y - at.y];
+      const box = grip.some(Boolean) ? resized(mark.box, grip, dx, dy, this.size) : moved(mark.box, dx, dy, this.size);
+      return { ...mark, box };
+    };
+    return this.#gesture(shaped, (to, dragged) => (dragged ? this.replace(shaped(to)) : this.#click(at, event)));
+  }
+
+  #placing(at, event) {
     const { target } = this;
-    const mark = touched ?? target;
-    const offset = touched ? { x: touched.x - at.x, y: touched.y - at.y } : { x: 0, y: 0 };
-    const put = (to) => this.#placed(mark, { x: to.x + offset.x, y: to.y + offset.y });
+    const put = (to) => target && this.#placed(target, to);
+    return this.#gesture(put, (to, dragged) => {
+      if (target) this.#put(put(to));
+      else if (!dragged) this.#click(at, event);
+    });
+  }
+
+  #gesture(shaped, end) {
     return {
-      move: (to) => mark && !this.locked && this.show(put(to)),
+      move: (to) => !this.locked && this.show(shaped(to)),
       cancel: () => this.show(null),
       end: (to, dragged) => {
         this.show(null);
-        const isBeside = touched && Math.hypot(touched.x - at.x, touched.y - at.y) > ON_POINT / this.view.scale;
-        if (!dragged && isBeside && target?.visibility === "undecided") {
-          this.select(target.id);
-          return this.replace(this.#placed(target, to));
-        }
-        this.select(mark?.id ?? null);
-        if (mark && (dragged || !touched)) this.replace(put(to));
+        end(to, dragged);
       },
     };
   }
 
+  /** Places what waits to be placed; else selects the box on whose line it is, or chooses the person there. */
+  #click(at, event) {
+    const { target } = this;
+    if (target) return this.#put(this.#placed(target, at));
+    const frames = this.state.marks.filter((mark) => isBox(mark) && mark.box);
+    const framed = frames.find(({ box }) => gripAt(box, at, this.reach(event))?.some(Boolean));
+    return framed && framed !== this.selected ? this.select(framed.id) : this.pick(at, event);
+  }
+
+  #put(mark) {
+    this.select(mark.id);
+    this.replace(mark);
+  }
+
   hover(at, event) {
-    const touched = this.#touched(at, event);
-    this.ghost = touched || this.locked ? null : this.target;
-    return this.ghost ? "crosshair" : touched ? "move" : "default";
+    this.hovered = this.#touched(at, event);
+    const draws = this.#draws(event);
+    const grip = this.hovered || draws ? null : this.#grip(at, event);
+    const isOnSide = grip?.some(Boolean);
+    this.ghost = this.hovered || draws || isOnSide || this.locked ? null : this.target;
+    this.crossed = draws || Boolean(this.ghost);
+    if (this.hovered) return "move";
+    return this.crossed ? "crosshair" : grip ? cursorOf(grip) : "default";
   }
 
   draw(view) {
     super.draw(view);
-    if (!this.ghost || !view.pointerAt || this.preview || this.locked) return;
+    if (!this.crossed || !view.pointerAt || this.preview || this.locked) return;
     view.crosshair();
-    view.tag(view.toImage(view.pointerAt), this.tagOf(this.ghost.label), this.colour(this.ghost.label), 10, -6);
-  }
-
-  /** The number, as in the list; the selected point says its name. */
-  drawTag(view, mark, selected) {
-    if (!isPlaced(mark)) return;
-    const name = this.tagOf(mark.label) + (mark.visibility === "occluded" ? OCCLUDED : "");
-    view.tag(mark, selected ? name : String(this.names.indexOf(mark.label) + 1), this.colour(mark.label), 9, -4);
-  }
-
-  drawMark(view, mark, selected) {
-    if (!isPlaced(mark)) return;
-    const colour = this.colour(mark.label);
-    const solid = mark.visibility === "visible";
-    const radius = selected ? 7 : 6;
-    if (selected) view.circle(mark, { radius: 12, stroke: "#fff", strokeWidth: 1.5, dash: [3, 3] });
-    view.circle(mark, { radius, stroke: "#000b", strokeWidth: solid ? 4 : 6 });
-    const style = solid ? { stroke: "#fff", strokeWidth: 2, fill: colour } : { stroke: colour, strokeWidth: 3 };
-    view.circle(mark, { radius, ...style });
-  }
-
-  describe(mark) {
-    return `${inText(mark.label)}, ${SHOWN[mark.visibility]}${isPlaced(mark) ? `, at ${mark.x}, ${mark.y}` : ""}`;
-  }
-
-  detail(mark) {
-    return isPlaced(mark) ? `${mark.x}, ${mark.y}` : "";
-  }
-
-  count() {
-    const decided = this.state.marks.filter((mark) => mark.visibility !== "undecided").length;
-    return `${decided} of ${this.state.marks.length}`;
-  }
-
-  anchor(mark) {
-    return isPlaced(mark) ? mark : null;
+    if (this.ghost) view.tag(view.toImage(view.pointerAt), this.tagOf(this.ghost.label), this.colour(), 10, -6);
   }
 
   isChosen(name) {
@@ -154,27 +190,82 @@ export class CrowdKeypoint extends Annotator {
   }
 
   ownTools() {
-    const turn = () => this.#turn(this.selected ?? this.target);
-    return [button("Visibility", turn, { title: "The point is visible, occluded, outside (V)" })];
+    const frame = button("Box", () => this.#chooseBox(), { title: "Draw or change the person's box (D)" });
+    return [
+      button("Visibility", () => this.#turn(this.turned), { title: "The point is visible, occluded, outside (V)" }),
+      button("Rest outside", () => this.#leaveOut(), { title: "All points that are not set are outside (O)" }),
+      ...(this.layout.hasBoxes ? [frame] : []),
+      button("Add person", () => this.addPerson(), { title: "Add a person (A)" }),
+    ];
   }
 
-  /** Digits choose a point: the next one to place, or the one to work on. */
+  /** Digits choose a point: the next one to place, or the one to work on; the number behind them the box. */
   choose(index) {
-    if (this.names[index]) this.select(this.names[index], true);
+    const mark = this.listed().find(({ label }) => label === this.choices[index]);
+    if (mark) this.select(mark.id, true);
   }
 
+  #chooseBox() {
+    const { frame } = this;
+    if (!frame) return this.say("This page asks for no boxes.");
+    this.select(frame.id, true);
+    if (!frame.box) this.say("Drag from corner to corner to draw the box.");
+  }
+
+  /** In the middle of the view; a box where the square round the points is. */
   add() {
+    const { frame } = this;
+    if (frame && this.selected === frame && !frame.box) return this.replace({ ...frame, box: this.#usualBox() });
     const mark = this.target;
     if (!mark) return this.say("Every point is placed or outside.");
-    this.selectedId = mark.id;
-    return this.replace(this.#placed(mark, this.view.middle()));
+    this.#put(this.#placed(mark, this.view.middle()));
+  }
+
+  #usualBox() {
+    const placed = this.listed().filter(isPlaced);
+    const { left, top, width, height } = derivedBox(placed.length ? placed : [this.view.middle()], this.size, this.factor);
+    return boxBetween({ x: left, y: top }, { x: left + width, y: top + height }, this.size);
   }
 
   remove() {
-    if (this.selected) this.replace({ ...this.selected, x: null, y: null, visibility: "undecided" });
+    const mark = this.selected;
+    if (!mark) return this.say("Nothing is selected. Shift + Delete deletes the person.");
+    this.replace(isBox(mark) ? { ...mark, box: null } : { ...mark, x: null, y: null, visibility: "undecided" });
+  }
+
+  /** An empty person who is there already is as good as a new one. */
+  addPerson() {
+    if (this.idle) return;
+    const { marks, nothing } = this.state;
+    const others = nothing ? [] : marks;
+    const blank = this.people.find(({ points, isDerived }) => !nothing && isDerived && points.every(isOpen));
+    const numbers = numbersIn(others);
+    const free = Array.from({ length: this.layout.most }, (_, index) => index + 1).find((n) => !numbers.includes(n));
+    if (!blank && !free) return this.say(`This page takes ${this.layout.most} people, and not more.`);
+    const number = blank?.number ?? free;
+    const added = blank ? [] : personFrom(number, this.layout, "undecided");
+    this.person = number;
+    this.selectedId = (blank?.points ?? added)[0].id;
+    if (!blank) this.commit({ marks: inOrder([...others, ...added]), nothing: false });
+    else this.refresh();
+    this.say(`Person ${number}: place ${inText(this.selected.label)}, or draw the box (D).`);
+  }
+
+  /** Where nobody is left there is an empty person to begin with. */
+  removePerson(number = this.person) {
+    if (this.idle) return;
+    const rest = this.state.marks.filter(({ person }) => person !== number);
+    this.commit({ marks: rest.length ? rest : personFrom(1, this.layout, "undecided"), nothing: false });
+    this.say(`Person ${number} deleted. U brings them back.`);
   }
 
   sideButton(mark, element) {
+    if (isBox(mark)) {
+      element.textContent = mark.box ? "✕" : "Draw";
+      element.setAttribute("aria-label", `${mark.box ? "Delete" : "Draw"} the box of person ${mark.person}`);
+      element.className = "side visibility";
+      return;
+    }
     element.textContent = SHOWN[mark.visibility];
     const [now, next] = [mark.visibility, NEXT[mark.visibility]].map((visibility) => SHOWN[visibility]);
     element.setAttribute("aria-label", `${inText(mark.label)} is ${now}: change to ${next}`);
@@ -182,27 +273,51 @@ export class CrowdKeypoint extends Annotator {
   }
 
   sideAction(id) {
-    this.#turn(this.state.marks.find((mark) => mark.id === id));
+    const mark = this.state.marks.find((other) => other.id === id);
+    if (!isBox(mark)) return this.#turn(mark);
+    if (mark.box) this.replace({ ...mark, box: null });
+    else this.#chooseBox();
   }
 
   emptied() {
-    return this.state.marks.map((mark) => ({ ...mark, visibility: "outside" }));
+    return personFrom(1, this.layout, "outside");
   }
 
   shifted(mark, dx, dy) {
+    if (isBox(mark)) return mark.box ? { ...mark, box: moved(mark.box, dx, dy, this.size) } : mark;
     return isPlaced(mark) ? this.#placed(mark, { x: mark.x + dx, y: mark.y + dy }) : mark;
   }
 
   keys() {
-    const turn = () => this.#turn(this.selected ?? this.target);
-    return [...super.keys(), { keys: ["v"], does: "the point is visible, occluded, outside", run: turn }];
+    const side = (shift) => Math.abs(Math.sign(shift));
+    const stretch = (mark, dx, dy) => {
+      if (!isBox(mark) || !mark.box) return this.shifted(mark, dx, dy);
+      return { ...mark, box: resized(mark.box, [side(dx), side(dy)], dx, dy, this.size) };
+    };
+    const arrows = Object.keys(ARROWS).map((key) => `Ctrl+${key}`);
+    const stretches = "move the right or lower side of the selected box, with Shift by 10";
+    const remove = (event) => (event.shiftKey ? this.removePerson() : this.remove());
+    return [
+      ...super.keys(),
+      { keys: ["v"], does: "the point is visible, occluded, outside", run: () => this.#turn(this.turned) },
+      { keys: ["o"], does: "all points that are not set are outside", run: () => this.#leaveOut() },
+      { keys: ["d"], does: "draw or change the person's box", run: () => this.#chooseBox() },
+      { keys: arrows, shown: "Ctrl + arrows", does: stretches, run: (event) => this.nudge(event, stretch), repeats: true },
+      { keys: ["a"], does: "add a person", run: () => this.addPerson() },
+      { keys: ["Delete", "Backspace"], shown: "Shift + Delete", does: "delete the person", run: remove },
+    ];
   }
 
   #turn(mark) {
     if (!mark || this.idle) return;
-    this.selectedId = mark.id;
     const seen = { ...mark, visibility: NEXT[mark.visibility] };
-    this.replace(isPlaced(seen) && mark.x === null ? this.#placed(seen, this.view.middle()) : seen);
+    this.#put(isPlaced(seen) && mark.x === null ? this.#placed(seen, this.view.middle()) : seen);
+  }
+
+  #leaveOut() {
+    if (!this.listed().some(isOpen)) return this.say("Every point is placed or outside.");
+    const isLeft = (mark) => mark.person === this.person && isOpen(mark);
+    this.commit({ marks: this.state.marks.map((mark) => (isLeft(mark) ? { ...mark, visibility: "outside" } : mark)) });
   }
 
   /** Where a person puts the point: in the picture or on its edges. */
@@ -214,17 +329,20 @@ export class CrowdKeypoint extends Annotator {
 
   /** The point under the pointer; none while a chosen one waits to be placed, however close the others are. */
   #touched(at, event) {
-    if (this.selected?.visibility === "undecided") return undefined;
-    const reach = Math.max(ON_POINT, GRIP_REACH[event.pointerType] ?? 0) / this.view.scale;
-    const apart = (mark) => Math.hypot(mark.x - at.x, mark.y - at.y);
-    const near = this.state.marks.filter((mark) => isPlaced(mark) && apart(mark) <= reach);
-    return near.sort((a, b) => apart(a) - apart(b))[0];
+    return this.selected?.visibility === "undecided" ? undefined : this.pointAt(at, event);
   }
 
-  /** A placed point ends "nothing here". */
+  /** The sides of the selected box that a drag from here moves, [0, 0] for all of it. */
+  #grip(at, event) {
+    return isBox(this.selected) && this.selected.box ? gripAt(this.selected.box, at, this.reach(event)) : null;
+  }
+
+  /** Whatever is placed or drawn ends "nothing here". */
   commit(change, kind) {
     const marks = change.marks ?? this.state.marks;
-    const nothing = !marks.some(isPlaced) && (change.nothing ?? this.state.nothing);
+    const nothing = !marks.some(isMarked) && (change.nothing ?? this.state.nothing);
     super.commit({ ...change, nothing }, kind);
   }
 }
+
+const inOrder = (marks) => marks.sort((a, b) => a.person - b.person);

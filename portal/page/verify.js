@@ -1,18 +1,16 @@
-/** crowd-image-classifier with an overlay of boxes: they can be looked at, and one category is chosen. */
+/** crowd-image-classifier over boxes or people: they can be looked at, and one category is chosen. */
 import { BoxView } from "./boxes.js";
+import { PeopleView } from "./people_view.js";
 
-export class CrowdImageClassifier extends BoxView {
-  purpose = "The boxes can be looked at, not changed.";
+const verdictOn = (Shown) => class extends Shown {
   choicesTitle = "Verdict";
   choiceNoun = "verdict";
   digits = "choose the verdict";
   readOnly = true;
 
   start() {
-    const { labels = [], value = [] } = this.json("overlay", {}).boundingBox ?? {};
-    this.labels = labels;
     this.choices = this.json("categories", []);
-    return { marks: value.map((box, index) => ({ ...box, id: index })), nothing: false, category: null };
+    return { marks: this.startMarks(), nothing: false, category: null };
   }
 
   stateOf(answer) {
@@ -29,7 +27,7 @@ export class CrowdImageClassifier extends BoxView {
   }
 
   press(at, event) {
-    return { move() {}, end: () => this.pick(at, this.reach(event)) };
+    return { move() {}, end: () => this.pick(at, event) };
   }
 
   hover() {
@@ -45,4 +43,33 @@ export class CrowdImageClassifier extends BoxView {
     this.commit({ category: this.choices[index] });
     this.say(`Verdict: ${this.state.category}`);
   }
+};
+
+class BoxVerdict extends verdictOn(BoxView) {
+  purpose = "The boxes can be looked at, not changed.";
+
+  startMarks() {
+    const { labels = [], value = [] } = this.json("overlay", {}).boundingBox ?? {};
+    this.labels = labels;
+    return value.map((box, index) => ({ ...box, id: index }));
+  }
 }
+
+/** Ground Truth's overlay has boxes only; ours shows people as they were labelled. */
+class PeopleVerdict extends verdictOn(PeopleView) {
+  purpose = "The people can be looked at, not changed.";
+
+  startMarks() {
+    return this.layOut(this.json("data-labels", []), this.json("data-people", []), "outside");
+  }
+
+  hover(at, event) {
+    this.hovered = this.pointAt(at, event);
+    return this.hovered ? "pointer" : "default";
+  }
+}
+
+/** A page has one form, which says what it shows. */
+export const imageClassifier = () => {
+  return document.querySelector("crowd-image-classifier[data-people]") ? PeopleVerdict : BoxVerdict;
+};

@@ -50,6 +50,16 @@ class Painter:
             "buttons => buttons.map(button => button.getAttribute('aria-label'))"
         )
 
+    def people(self) -> list[str]:
+        """The people beside a picture with key points as a screen reader says them."""
+        return self.page.locator(".people li > button:first-child").evaluate_all(
+            "buttons => buttons.map(button => button.getAttribute('aria-label'))"
+        )
+
+    def person(self) -> str | None:
+        """The one that is chosen."""
+        return self.page.locator(".people li > button[aria-pressed=true]").get_attribute("aria-label")
+
     def selected(self) -> str | None:
         chosen = self.page.locator(".marks li > button[aria-pressed=true]")
         return chosen.get_attribute("aria-label") if chosen.count() else None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -78,17 +79,18 @@ class Portal:
         key: str = "s3://bucket/0001.png",
         seconds_left: float = _HOUR,
         held: bool = True,
+        skeleton: Mapping[str, Any] = MappingProxyType({}),
     ) -> list[str]:
         """A job with one task per picture, all with the same pre-label; the tasks' ids. `held`: by the person already.
 
-        `template`: boxes, key-points or verify-boxes. For verify-boxes `initial` becomes the overlay.
+        `template`: boxes, key-points, verify-boxes or verify-key-points. `initial` is the overlay, too.
         """
         name = f"job-{len(self.desk.counts()) + 1}"
         shown = {
             "labels": list(labels),
             "initial": list(initial),
             "overlay": {"boundingBox": {"labels": list(labels), "value": list(initial)}},
-            "skeleton": {},
+            "skeleton": dict(skeleton),
             "header": header,
             "instructions": instructions,
         }

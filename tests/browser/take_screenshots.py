@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from labelloop.contracts.skeletons import PRESETS
+from labelloop.tasks import people_labels
 from painter import Painter, png
 from PIL import Image, ImageFilter, ImageOps
 from playwright.sync_api import Page, sync_playwright
@@ -16,7 +18,8 @@ from served_portal import ROOT, Portal
 from demo.scenes import Scene, render
 
 SEED, SIZE = 7, (960, 720)
-HEADS, POINTS = 3, 15
+HEADS, POINTS, PEOPLE = 3, 15, 48
+HEAD = PRESETS["head"]
 
 
 def main(folder: Path) -> None:
@@ -27,7 +30,7 @@ def main(folder: Path) -> None:
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.request.get(f"{portal.url}/?token={portal.token}")
         page = context.new_page()
-        boxes, points = render(SEED, HEADS, SIZE), render(SEED, POINTS, SIZE)
+        boxes, points, people = (render(SEED, number, SIZE) for number in (HEADS, POINTS, PEOPLE))
         box_tasks, point_tasks = _boxes_job(portal, boxes), _points_job(portal, points)
         _verify_job(portal, boxes)
         for done in (*box_tasks[:4], *point_tasks[:2]):
@@ -43,6 +46,11 @@ def main(folder: Path) -> None:
         page.goto(f"{portal.url}/tasks/{point_tasks[2]}")
         _place(Painter(page).ready(), points.keypoints[0])
         _shoot(page, folder / "labelling-key-points.png")
+        page.goto(f"{portal.url}/tasks/{_people_job(portal, people)}")
+        painter = Painter(page).ready()
+        painter.press("d")
+        page.mouse.move(*painter.at(40, 160))
+        _shoot(page, folder / "labelling-people.png")
         browser.close()
     portal.close()
 
@@ -61,10 +69,32 @@ def _boxes_job(portal: Portal, scene: Scene) -> list[str]:
 
 
 def _points_job(portal: Portal, scene: Scene) -> list[str]:
-    names = [point["name"].replace("_", " ") for point in scene.keypoints[0]]
-    labels = [label for name in names for label in (name, f"{name} (occluded)")]
-    pictures = [_picture(scene)] * 9
-    return portal.add_job("key-points", pictures, labels, header="Place the points of the face", seconds_left=5400)
+    labels, pictures = people_labels.offered(HEAD.names, 6), [_picture(scene)] * 9
+    header = "Place the points of the face"
+    return portal.add_job("key-points", pictures, labels, header=header, seconds_left=5400, skeleton=HEAD.to_json())
+
+
+def _people_job(portal: Portal, scene: Scene) -> str:
+    """A model found three people, and the box of one of them it left to the points."""
+    people = zip(scene.keypoints, scene.boxes, strict=True)
+    marks = [mark for number, (points, box) in enumerate(people, 1) for mark in _marks(number, points, box)]
+    shown = [mark for mark in marks if mark["label"] not in ("top-left #2", "bottom-right #2")]
+    labels, header = people_labels.offered(HEAD.names, 6), "Correct the points of every face"
+    pictures = [_picture(scene)]
+    return portal.add_job("key-points", pictures, labels, shown, "adjust", header, skeleton=HEAD.to_json())[0]
+
+
+def _marks(number: int, points: list[dict[str, Any]], box: dict[str, Any]) -> list[dict[str, Any]]:
+    """What crowd-keypoint takes."""
+    left, top, width, height = (int(box[side]) for side in ("left", "top", "width", "height"))
+    corners = (("top-left", left, top), ("bottom-right", left + width, top + height))
+    placed = [
+        (people_labels.label(point["name"], number, point["visibility"]), round(point["x"]), round(point["y"]))
+        for point in points
+        if point["visibility"] != "outside"
+    ]
+    named = [*placed, *((people_labels.label(corner, number), x, y) for corner, x, y in corners)]
+    return [{"label": label, "x": x, "y": y} for label, x, y in named]
 
 
 def _verify_job(portal: Portal, scene: Scene) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from labelloop.tasks import people_labels
 from painter import picture
 from PIL import Image
 
@@ -117,6 +118,29 @@ def test_a_hostile_name_of_a_point_is_text_and_comes_back_exactly(portal, open_t
     painter.submit_and_leave()
     (point,) = portal.answer(task)["annotatedKeyPoints"]["keypoints"]
     assert point["label"] == f"{name} (occluded)"
+
+
+HOSTILE_POINTS = [*HOSTILE_NAMES, "\u05e2\u05d9\u05df \u05d9\u05de\u05d9\u05df", "box", "nose (occluded) #2x"]
+
+
+@pytest.mark.parametrize("name", HOSTILE_POINTS, ids=range(len(HOSTILE_POINTS)))
+def test_a_hostile_point_of_a_second_person_is_text_and_kept_exactly(portal, open_task, name) -> None:
+    """It is placed, hidden, found and judged, and a bone ends at it."""
+    skeleton = {"bones": [[name, "tail"], ["tail", "<img src=x>"]], "box_factor": 1.25}
+    labels = people_labels.offered([name, "tail"], 2)
+    task = portal.add_job("key-points", [picture()], labels, skeleton=skeleton)[0]
+    painter = open_task(task)
+    painter.press("b", "o", "a")
+    painter.click(100, 100)
+    painter.press("v", "o")
+    assert_harmless(painter.page)
+    painter.submit_and_leave()
+    first, second = portal.answer(task)["annotatedKeyPoints"]["keypoints"]
+    assert (first["label"], second["label"]) == (name, f"{name} #2 (occluded)")
+    shown = portal.add_job("verify-key-points", [picture()], labels, [first, second], "verify", skeleton=skeleton)[0]
+    painter = open_task(shown)
+    painter.press("p", "Tab", "1")
+    assert_harmless(painter.page)
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))

@@ -42,16 +42,6 @@ def test_an_untouched_proposal_comes_back_as_it_was(portal, open_task, adjusted)
     assert portal.answer(adjusted)["annotatedKeyPoints"]["keypoints"] == PROPOSED
 
 
-def test_of_several_people_the_first_is_worked_on_and_the_others_come_back_as_they_were(portal, open_task) -> None:
-    labels = [*LABELS, "top-left", "bottom-right", *(f"{name} #2" for name in (*NAMES, "top-left", "bottom-right"))]
-    others = [{"label": "top-left", "x": 5, "y": 6}, {"label": "nose #2", "x": 300, "y": 200}]
-    several = portal.add_job("key-points", [picture()], labels, [*PROPOSED, *others], kind="adjust")[0]
-    painter = open_task(several)
-    assert len(painter.marks()) == len(NAMES)
-    painter.submit_and_leave()
-    assert portal.answer(several)["annotatedKeyPoints"]["keypoints"] == [*PROPOSED, *others]
-
-
 def test_v_goes_through_visible_occluded_and_outside(portal, open_task, task) -> None:
     painter = open_task(task)
     painter.click(100, 120)

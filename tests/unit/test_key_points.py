@@ -84,7 +84,7 @@ def test_a_page_offers_labels_for_so_many_people_and_shows_what_is_in_view() -> 
         {"label": "top-left", "x": 5, "y": 15},
         {"label": "bottom-right", "x": 65, "y": 65},
     ]
-    assert page.header == "Place the points of every person: nose, left eye and right eye"
+    assert page.header == "The points of every person: nose, left eye and right eye"
     assert TASK.page({"source-ref": "s3://b/k"}, STACK, "line 1").initial == []
     with pytest.raises(InvalidInputError, match="line 1"):
         TASK.page(line, replace(STACK, key_points=skeletons.named(("tail",))), "line 1")

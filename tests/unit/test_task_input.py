@@ -45,7 +45,7 @@ def test_key_points_are_shown_under_a_label_for_visible_and_one_for_occluded() -
             }
         },
         "skeleton": {"bones": [], "box_factor": 1.25},
-        "header": "Place the points of every person: nose, left eye and right eye",
+        "header": "The points of every person: nose, left eye and right eye",
         "instructions": "",
     }
 

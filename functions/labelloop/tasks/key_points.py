@@ -143,7 +143,7 @@ class KeyPoints:
         labels = people_labels.offered(names, max(settings.most_people, len(people)))
         initial = [mark for number, person in enumerate(people, 1) for mark in people_labels.marks(person, number)]
         overlay, overlay_labels = pages.people_overlay(people, names)
-        header = "Place the points of every person: " + naming.listed(names)
+        header = "The points of every person: " + naming.listed(names)
         return Page(labels, initial, header, overlay, overlay_labels, drawn)
 
 
