@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from labelloop import tasks
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation, split_lines
 
+from demo import words
 from demo.errors import DemoFailed
 from demo.person import Waiting
 from demo.progress import Line, Story, Training, read_story, read_training, training_name
@@ -188,9 +190,8 @@ def _listed(labels: list[Annotation], key: str) -> str:
 
 def _shown(label: Annotation) -> str:
     name = (label.original_ref or label.source_ref).rpartition("/")[2]
-    count = len(label.boxes)
-    boxes = f"{count} box{'' if count == 1 else 'es'}"
-    return f"{name} ({boxes} by {'a person' if label.human else 'the model'})"
+    marks = words.OF[tasks.of_label(label).name].counted(len(tasks.marks(label)))
+    return f"{name} ({marks} by {'a person' if label.human else 'the model'})"
 
 
 def _unless_gone(ask: Callable[[], Any]) -> Any:
