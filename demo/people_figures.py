@@ -4,15 +4,15 @@ model trained on. Pure; canonical pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.records import Person, Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.contracts.visibility_rules import VisibilityRule
-from labelloop.tasks import kept_marks, oks, visibility
+from labelloop.tasks import oks, seen_people, visibility
 
 from demo.annotators import ImageTruth
 
@@ -46,7 +46,7 @@ def figures(unseen: Unseen | None, skeleton: Skeleton) -> dict[str, Any]:
     if unseen is None:
         return {**dict.fromkeys(FIELDS), "unseen_images": 0, "visibility_confusion": {}}
     truths = [Peopled(ref, image.people) for ref, image in sorted(unseen.images.items())]
-    labelled = [_labelled(prediction, unseen.rule) for prediction in unseen.predictions]
+    labelled = [seen_people.kept(prediction, unseen.rule) for prediction in unseen.predictions]
     told = visibility.figures(
         visibility.judged_points(labelled, truths), unseen.rule.visibility or VisibilityRule()
     ).to_json()
@@ -56,9 +56,3 @@ def figures(unseen: Unseen | None, skeleton: Skeleton) -> dict[str, Any]:
         "unseen_images": len(truths),
         "visibility_confusion": told["visibility_confusion"],
     }
-
-
-def _labelled(prediction: Prediction, rule: LabelRule) -> Prediction:
-    people: Sequence[Any] = prediction.people or ()
-    (places,) = kept_marks.kept([person.box for person in people], [rule])
-    return replace(prediction, people=tuple(people[place] for place in places)) if prediction.people else prediction

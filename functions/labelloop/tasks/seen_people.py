@@ -83,15 +83,16 @@ def figures(judge_images: JudgeImages, rule: LabelRule) -> dict[str, Any]:
     return visibility.cross_fitted(_judged(judge_images, rule)).to_json()
 
 
-def _judged(judge_images: JudgeImages, rule: LabelRule) -> Judged:
-    kept = [_kept(prediction, rule) for prediction, _ in judge_images]
-    return visibility.judged_points(kept, [truth for _, truth in judge_images])
-
-
-def _kept(prediction: Prediction, rule: LabelRule) -> Prediction:
+def kept(prediction: Prediction, rule: LabelRule) -> Prediction:
+    """Without the people whom the rule does not keep."""
     people = prediction.people or ()
     (places,) = kept_marks.kept([person.box for person in people], [rule])
     return replace(prediction, people=tuple(people[place] for place in places))
+
+
+def _judged(judge_images: JudgeImages, rule: LabelRule) -> Judged:
+    labelled = [kept(prediction, rule) for prediction, _ in judge_images]
+    return visibility.judged_points(labelled, [truth for _, truth in judge_images])
 
 
 def _person(seen: SeenPerson, rule: VisibilityRule) -> Person:
