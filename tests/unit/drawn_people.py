@@ -70,16 +70,26 @@ def labelled(key: str, people: list[Person], data: bytes) -> Annotation:
 
 def write_people_job(base: Path, roles: dict[str, list[list[Person]]], hyperparameters: dict[str, str]) -> None:
     """The input folder of a training job with a drawn picture of each scene."""
+    labels: dict[str, list[Annotation]] = {}
     for role, scenes in roles.items():
-        lines = []
+        labels[role] = []
         for number, people in enumerate(scenes):
             key, data = f"incoming/{role} {number}.png", encoded(picture(people), "PNG")
             store_image(base, key, data)
-            lines.append(labelled(key, people, data).to_line(SKELETON.names) + "\n")
-        manifest = base / "input" / "data" / "dataset" / f"{role}.jsonl"
-        manifest.parent.mkdir(parents=True, exist_ok=True)
-        manifest.write_text("".join(lines), "utf-8")
-    given = {"classes": '["person"]', "key-points": json.dumps(SKELETON.to_json()), **hyperparameters}
+            labels[role].append(labelled(key, people, data))
+    write_labels(base, labels, SKELETON, hyperparameters)
+
+
+def write_labels(
+    base: Path, roles: dict[str, list[Annotation]], skeleton: Skeleton, hyperparameters: dict[str, str]
+) -> None:
+    """The input folder of a training job, but for the images."""
+    dataset = base / "input" / "data" / "dataset"
+    dataset.mkdir(parents=True, exist_ok=True)
+    for role, labels in roles.items():
+        lines = (label.to_line(skeleton.names) + "\n" for label in labels)
+        (dataset / f"{role}.jsonl").write_text("".join(lines), "utf-8")
+    given = {"classes": '["person"]', "key-points": json.dumps(skeleton.to_json()), **hyperparameters}
     configuration = base / "input" / "config" / "hyperparameters.json"
     configuration.parent.mkdir(parents=True, exist_ok=True)
     configuration.write_text(json.dumps(given), "utf-8")
