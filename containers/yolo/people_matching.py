@@ -9,9 +9,9 @@ from labelloop.tasks.quality import match_boxes
 from labelloop.tasks.visibility import SAME_PERSON_IOU
 
 
-def joined(main: Sequence[SeenPerson], additional: Sequence[SeenPerson]) -> tuple[list[SeenPerson], int]:
+def joined(main: Sequence[SeenPerson], additional: Sequence[SeenPerson]) -> list[SeenPerson]:
     """The people of the main network, in their order, whose points have what the additional one says of the same
-    person as additional confidence; and how many of them it does not see, of whom it says 0 of every point.
+    person as additional confidence: 0 of every point where it does not see the person.
 
     The same are people of one class whose boxes overlap by one half or more, the nearest first, each once.
     """
@@ -20,8 +20,12 @@ def joined(main: Sequence[SeenPerson], additional: Sequence[SeenPerson]) -> tupl
         for overlap, ours, theirs in match_boxes([each.box for each in main], [each.box for each in additional])
         if overlap >= SAME_PERSON_IOU
     }
-    people = [_told(person, partners.get(place)) for place, person in enumerate(main)]
-    return people, len(main) - len(partners)
+    return [_told(person, partners.get(place)) for place, person in enumerate(main)]
+
+
+def is_alone(person: SeenPerson) -> bool:
+    """Whether the additional network does not see the person whom the main one sees."""
+    return not any(point.additional for point in person.points)
 
 
 def _told(person: SeenPerson, partner: SeenPerson | None) -> SeenPerson:

@@ -52,7 +52,6 @@ class PoseEngine:
         self.main, self.additional = (
             inference.ready(networks.network(part), self.machine) for part in parts(model, skeleton)
         )
-        self.asked = self.alone = 0
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Image.Image]) -> list[list[SeenPerson]]:
@@ -65,21 +64,16 @@ class PoseEngine:
             asked = [place for place, those in enumerate(found) if any(map(is_somewhere, those))]
             again = inference.looked(self.additional, pixels[asked], self.machine) if asked else []
             for place, rows in zip(asked, again, strict=True):
-                others = self._people(rows, shape, images[indices[place]])
-                found[place], alone = joined(found[place], others)
-                self.asked, self.alone = self.asked + len(found[place]), self.alone + alone
+                found[place] = joined(found[place], self._people(rows, shape, images[indices[place]]))
             for index, those in zip(indices, found, strict=True):
                 people[index] = those
         return people
 
     def describe(self) -> dict[str, object]:
-        """`people`: of whom the additional network was asked so far, `people-alone`: whom it did not see."""
         return {
             **self.machine.describe(),
             "classes": [self.main.names[index] for index in sorted(self.main.names)],
             "key-points": list(self.skeleton.names),
-            "people": self.asked,
-            "people-alone": self.alone,
         }
 
     def _people(self, rows: torch.Tensor, letterboxed: tuple[int, ...], image: Image.Image) -> list[SeenPerson]:

@@ -12,6 +12,7 @@ from labelloop.contracts.skeletons import Skeleton
 from labelloop.pictures.pixels import RejectedImage
 from labelloop.tasks import oks
 from labelloop.tasks.quality import map50, map50_95
+from people_matching import is_alone
 from PIL import Image
 
 CONFIDENCE_FLOOR = 0.05
@@ -54,8 +55,8 @@ def skeleton_of(engine: Engine) -> Skeleton | None:
 def score(
     engine: Engine, labelled: Sequence[Annotation], images_dir: Path, model: str, scores: Path
 ) -> dict[str, float | int | None]:
-    """Writes a Prediction line for each image to `scores`; returns map50 and map50_95 of boxes, of people also
-    oks_map50 and oks_map50_95 (None without truth), and images.
+    """Writes a Prediction line for each image to `scores`; returns map50 and map50_95 of boxes (None without truth) and
+    images, of people also oks_map50, oks_map50_95, how many are seen and how many of them by the main network alone.
     """
     found: list[Prediction] = []
     for start in range(0, len(labelled), engine.batch_size):
@@ -72,16 +73,19 @@ def write_predictions(path: Path, found: Iterable[Prediction]) -> None:
 
 def _figures(
     found: Sequence[Prediction], labelled: Sequence[Annotation], skeleton: Skeleton | None
-) -> dict[str, float | None]:
+) -> dict[str, float | int | None]:
     seen, true = [_with_boxes(prediction) for prediction in found], [_with_boxes(truth) for truth in labelled]
-    of_boxes = {"map50": map50(seen, true), "map50_95": map50_95(seen, true)}
+    of_boxes: dict[str, float | int | None] = {"map50": map50(seen, true), "map50_95": map50_95(seen, true)}
     if skeleton is None:
         return of_boxes
-    of_points = {
+    people = [person for prediction in found for person in prediction.people or ()]
+    return {
+        **of_boxes,
         "oks_map50": oks.oks_map50(found, labelled, skeleton),
         "oks_map50_95": oks.oks_map50_95(found, labelled, skeleton),
+        "people": len(people),
+        "people_alone": sum(map(is_alone, people)),
     }
-    return {**of_boxes, **of_points}
 
 
 def _with_boxes(told: Told) -> Told:

@@ -10,7 +10,7 @@ from label_files import mirrored, person_row, visible_only
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.tasks.quality import iou
-from people_matching import joined
+from people_matching import is_alone, joined
 
 
 def visibilities(line: str) -> list[str]:
@@ -73,17 +73,18 @@ def test_in_the_mirror_left_stands_where_right_was() -> None:
 
 def test_people_are_matched_by_their_boxes_the_nearest_first_and_never_by_their_order() -> None:
     main = [seen(0, 0.9), seen(4, 0.8), seen(50, 0.7)]
-    people, alone = joined(main, [seen(51, 0.1), seen(4.5, 0.2)])
-    assert [additional(person) for person in people] == [{0.0}, {0.2}, {0.1}] and alone == 1
+    people = joined(main, [seen(51, 0.1), seen(4.5, 0.2)])
+    assert [additional(person) for person in people] == [{0.0}, {0.2}, {0.1}]
+    assert [is_alone(person) for person in people] == [True, False, False]
     assert [person.box for person in people] == [person.box for person in main]
     assert [point.main for person in people for point in person.points] == [0.9] * 3 + [0.8] * 3 + [0.7] * 3
 
 
 def test_a_person_of_less_than_half_overlap_or_another_class_has_no_partner() -> None:
-    assert joined([seen(0, 0.9)], [seen(3.3, 0.5)])[1] == 0
-    people, alone = joined([seen(0, 0.9), seen(50, 0.9)], [seen(3.4, 0.5), seen(50, 0.5, label="dummy")])
-    assert [additional(person) for person in people] == [{0.0}, {0.0}] and alone == 2
-    assert joined([], [seen(0, 0.5)]) == ([], 0)
+    assert not any(map(is_alone, joined([seen(0, 0.9)], [seen(3.3, 0.5)])))
+    people = joined([seen(0, 0.9), seen(50, 0.9)], [seen(3.4, 0.5), seen(50, 0.5, label="dummy")])
+    assert [additional(person) for person in people] == [{0.0}, {0.0}] and all(map(is_alone, people))
+    assert joined([], [seen(0, 0.5)]) == []
 
 
 @given(
@@ -94,12 +95,12 @@ def test_a_person_of_less_than_half_overlap_or_another_class_has_no_partner() ->
 def test_no_partner_serves_two_people_and_the_order_of_the_others_is_of_no_matter(lefts, others, chance) -> None:
     main = [seen(left, 0.9) for left in lefts]
     second = [seen(left, sure / 100) for left, sure in others]
-    people, alone = joined(main, second)
+    people = joined(main, second)
     used = [min(additional(person)) for person in people if additional(person) != {0.0}]
-    assert len(set(used)) == len(used) == len(main) - alone
+    assert len(set(used)) == len(used) == len(main) - sum(map(is_alone, people))
     for person in people:
         for other in second:
             if additional(person) == {other.points[0].main}:
                 assert iou(person.box, other.box) >= 0.5
     chance.shuffle(second)
-    assert joined(main, second) == (people, alone)
+    assert joined(main, second) == people

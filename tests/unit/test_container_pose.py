@@ -131,11 +131,6 @@ def test_the_additional_network_is_asked_only_where_the_main_one_saw_a_point(lea
     assert engine.predict([nobody])[0] == [] and counts == [1]
     engine.predict([nobody, somebody])
     assert counts == [1, 2, 1]
-    monkeypatch.setattr(pose, "joined", lambda main, additional: (list(main), len(main)))
-    before = engine.describe()["people-alone"]
-    people = engine.predict([somebody])[0]
-    assert people and all(point.additional == 0 for person in people for point in person.points)
-    assert engine.describe()["people-alone"] == before + len(people)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_people_without_points_are_no_hindrance(tmp_path) -> None:
