@@ -148,16 +148,16 @@ def drawn(pictures: LabelledSet, model: Model) -> list[Annotation]:
 
 
 def hyperparameters(pictures: LabelledSet, model: Model) -> dict[str, str]:
-    of_people = {"key-points": json.dumps(pictures.skeleton.to_json())} if pictures.skeleton else {}
+    told = {"base-steps": str(model.steps), "steps": str(model.steps)}
+    if pictures.skeleton:  # key points take other steps, which the product knows
+        told = {"base-steps": str(model.given_steps), "key-points": json.dumps(pictures.skeleton.to_json())}
     return {
-        **of_people,
+        **told,
         "classes": json.dumps(list(pictures.classes)),
         "image-size": str(pictures.image_size),
         "batch-size": str(BATCH),
         "seed": str(model.order),
         "base-model": "yolov8n.yaml",
-        "base-steps": str(model.steps),
-        "steps": str(model.steps),
     }
 
 

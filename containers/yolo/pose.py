@@ -39,6 +39,8 @@ PARTS = MAIN, ADDITIONAL = ("main", "additional")
 # How much the loss of the confidences counts beside those of boxes and places; 1 is ultralytics' own. With 1 the
 # additional network tells visible from occluded as chance does, with 15 at an AUC of .85 to .88.
 CONFIDENCE_GAINS = {MAIN: 1.0, ADDITIONAL: 15.0}
+# Of the main network's. The additional one goes on from the main one, and has only to learn what is hidden.
+ADDITIONAL_STEPS = 0.5
 
 
 class PoseEngine:
@@ -104,8 +106,8 @@ def load(model_dir: Path, image_size: int | None = None) -> PoseEngine:
 
 
 def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, steps: int) -> Fitted:
-    """Trains each network for about so many optimiser steps, in whole rounds over the images, and writes the weights of
-    both and their architecture.
+    """Trains the main network for about so many optimiser steps, in whole rounds over the images, and the additional
+    one for half of them; writes the weights of both and their architecture.
 
     The same dataset, recipe, start and machine give the same bytes: seeds are fixed, kernels are deterministic.
     """
@@ -113,7 +115,8 @@ def fit(dataset: YoloDataset, recipe: Recipe, model_dir: Path, start: Start, ste
     with tempfile.TemporaryDirectory(prefix="visible-", dir=dataset.data_yaml.parent) as scratch:
         visible = label_files.visible_only(dataset.data_yaml, Path(scratch) / "dataset")
         main, main_loss, kept = _trained(MAIN, dataset.data_yaml, images, recipe, start, steps)
-        additional, additional_loss, _ = _trained(ADDITIONAL, visible, images, recipe, start, steps)
+        fewer = max(1, round(steps * ADDITIONAL_STEPS))
+        additional, additional_loss, _ = _trained(ADDITIONAL, visible, images, recipe, start, fewer, main)
     tensors = {
         f"{part}.{name}": tensor
         for part, network in ((MAIN, main), (ADDITIONAL, additional))
@@ -156,16 +159,21 @@ def is_somewhere(person: SeenPerson) -> bool:
 
 
 def _trained(
-    part: str, data_yaml: Path, images: int, recipe: Recipe, start: Start, steps: int
+    part: str, data_yaml: Path, images: int, recipe: Recipe, start: Start, steps: int, main: Any = None
 ) -> tuple[Any, dict[str, float], list[str]]:
-    """The network, its last losses, and the classes whose outputs are those of the weights that it started from."""
+    """The network, its last losses, and the classes whose outputs are those of the weights that it started from.
+    `main`: the network that the additional one goes on from, where there is no earlier one of its own.
+    """
     skeleton = _asked(recipe)
     kept: list[str] = []
 
     def network() -> Any:
-        if start.folder is None:
+        if main is not None and not _is_of_people(start):
+            source, same_points = main, True
+        elif start.folder is None:
             return networks.built(architectures.with_points(networks.chosen(recipe), len(skeleton.names)))
-        source, same_points = _source(part, start.folder, skeleton)
+        else:
+            source, same_points = _source(part, start.folder, skeleton)
         made, kept[:] = networks.taught(source, recipe.classes, len(skeleton.names), same_points)
         return made
 
@@ -174,6 +182,10 @@ def _trained(
     more = {"task": "pose", "kobj": CONFIDENCE_GAINS[part]}
     trained, last = trainer.fitted(data_yaml, images, recipe, start, steps, network, make_loss=loss, **more)
     return trained, {f"{part} {name}": value for name, value in last.items()}, kept
+
+
+def _is_of_people(start: Start) -> bool:
+    return start.folder is not None and read_description(start.folder).engine == POSE
 
 
 def _source(part: str, folder: Path, skeleton: Skeleton) -> tuple[Any, bool]:

@@ -54,9 +54,12 @@ def choose(recipe: Recipe, champion_dir: Path | None, base_dir: Path | None) -> 
 
 
 def steps(recipe: Recipe, start: Start, images: int, far: bool = False) -> int:
-    """Optimiser steps. `far`: the pictures have little in common with those of the base weights."""
+    """Optimiser steps. `far`: the pictures have little in common with those of the base weights. Key points are mostly
+    new to these, wherever the pictures are from.
+    """
     if start.is_pretrained:
-        return recipe.base_steps or min(max(images, FEWEST_STEPS), MOST_STEPS) * (2 if far else 1)
+        twice = far or recipe.skeleton is not None
+        return recipe.base_steps or min(max(images, FEWEST_STEPS), MOST_STEPS) * (2 if twice else 1)
     return recipe.warm_steps if start.kind == "champion" else recipe.steps
 
 
@@ -67,8 +70,15 @@ def learning_rate(recipe: Recipe, start: Start) -> float:
 
 
 def is_far(recipe: Recipe, start: Start, keep_confidence: float) -> bool:
-    """Whether the confidence that labels of the trained model are best kept from asks for twice the steps."""
-    return start.is_pretrained and not recipe.base_steps and keep_confidence <= FAR_KEEP_CONFIDENCE
+    """Whether the confidence that labels of the trained model are best kept from asks for twice the steps; people have
+    them already.
+    """
+    return (
+        start.is_pretrained
+        and not recipe.base_steps
+        and recipe.skeleton is None
+        and keep_confidence <= FAR_KEEP_CONFIDENCE
+    )
 
 
 def base_weights(channel: Path, target: Path) -> Path | None:

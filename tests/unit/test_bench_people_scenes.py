@@ -36,6 +36,7 @@ def test_the_container_is_asked_for_key_points(scenes, tmp_path) -> None:
     told = json.loads((tmp_path / "job/input/config/hyperparameters.json").read_text())
     assert json.loads(told["key-points"]) == scenes.skeleton.to_json()
     assert (told["image-size"], told["classes"]) == ("160", '["person"]')
+    assert told["base-steps"] == "0" and "steps" not in told, "as many as the container takes"
     judges = [
         Annotation.from_line(line)
         for line in (tmp_path / "job/input/data/dataset/judge.jsonl").read_text().splitlines()

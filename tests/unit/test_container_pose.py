@@ -61,7 +61,7 @@ def fitted(folder, dataset, steps, start=RANDOM, **changes):
 def finished(tmp_path_factory):
     """The folder of a finished job, and what it printed. Nobody says which engine: the job has key points."""
     base = tmp_path_factory.mktemp("learned")
-    roles = {"train": [*(scene(seed) for seed in range(40)), []], "judge": []}
+    roles = {"train": [*(scene(seed) for seed in range(40)), []], "judge": [scene(seed) for seed in range(200, 210)]}
     write_people_job(base, roles, {"image-size": "64", "batch-size": "8", "steps": "120"})
     done = train(base)
     assert done.returncode == 0, done.stderr
@@ -256,8 +256,12 @@ def test_a_job_of_key_points_writes_a_model_that_says_of_what_it_is(finished) ->
     told = json.loads((base / "model/model.json").read_text())
     assert (told["engine"], told["classes"]) == ("pose", ["person"])
     assert Skeleton.from_json(told["skeleton"]) == SKELETON
-    facts = json.loads((base / "output/data/metrics.json").read_text())["train"]
+    metrics = json.loads((base / "output/data/metrics.json").read_text())
+    facts, figures = metrics["train"], metrics["judge"]["challenger"]
     assert (facts["images"], facts["background_images"], facts["steps"]) == (41, 1, 120)
+    assert figures["images"] == 10 and figures["people"] >= 10 > figures["people_alone"]
+    assert figures["map50"] > 0.7 and figures["oks_map50"] > 0.5 and figures["oks_map50_95"] > 0.2
+    assert f"judge_oks_mAP50={figures['oks_map50']:.4f}\n" in printed
 
 
 def test_the_server_takes_the_engine_from_the_model_and_answers_with_people(finished) -> None:

@@ -65,6 +65,13 @@ def test_from_base_weights_there_are_as_many_steps_as_images(images, far, steps)
     assert starts.steps(recipe(base_steps="7"), Start("base", None, "", "0123"), images, far) == 7
 
 
+def test_people_take_twice_the_steps_and_are_never_trained_anew() -> None:
+    of_people, base = recipe(key_points="head"), Start("base", None, "", "0123")
+    assert [starts.steps(of_people, base, images) for images in (1, 150, 9000)] == [120, 300, 6000]
+    assert starts.steps(recipe(key_points="head", base_steps="7"), base, 150) == 7
+    assert not starts.is_far(of_people, base, 0.1)
+
+
 def test_without_base_weights_the_recipe_has_the_steps_and_the_rate() -> None:
     random, champion = Start("random", None, ""), Start("champion", None, "")
     assert [starts.steps(recipe(), each, 1000, True) for each in (random, champion)] == [300, 150]
