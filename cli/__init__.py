@@ -1,8 +1,8 @@
-"""`labelloop`: how a stack does, how a batch goes, and going back to an earlier model or dataset. A real stack and the
-embedded AWS alike: where it is, boto3 and the stack's outputs say.
+"""`labelloop`: how a stack does, how a batch goes, going back to an earlier model or dataset, and datasets as files of
+other tools. A real stack and the embedded AWS alike: where it is, boto3 and the stack's outputs say.
 
 app is the commands; stack finds what is deployed, batches and status read it, watch follows one batch, models and
-datasets go back, audit notes who did; tables show.
+datasets go back, audit notes who did; exports writes datasets, in the forms of coco_files and yolo_files; tables show.
 """
 
 import importlib.util

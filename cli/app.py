@@ -3,28 +3,31 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError, TransientError
 from labelloop.contracts.settings import MissingSettingError
+from labelloop.store import datasets
 from labelloop.store.storage import MissingObjectError
 from rich.console import Console
 
-from cli import rollback, status, tables, watch
+from cli import exports, rollback, status, tables, watch
 from cli.errors import Refused
 from cli.stack import Stack, connect
 
 _HELP = (
-    "How a labelloop stack does, how a batch goes, and going back to an earlier model or dataset. Exit status: 0 done, "
-    "1 the batch failed, 2 refused or impossible, 130 ended with Ctrl-C."
+    "How a labelloop stack does, how a batch goes, going back to an earlier model or dataset, and datasets as files. "
+    "Exit status: 0 done, 1 the batch failed, 2 refused or impossible, 130 ended with Ctrl-C."
 )
 app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False)
 back = typer.Typer(help="Go back to an earlier version, or forward again.", no_args_is_help=True)
 app.add_typer(back, name="rollback")
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="LABELLOOP_STACK")]
+Format = Literal["coco", "yolo"]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Version = Annotated[str, typer.Argument(help="As `labelloop status` and the folders of the bucket name it.")]
 _FOR_PEOPLE = (
@@ -73,6 +76,24 @@ def watch_batch(
         typer.echo(f"{_ENDED[found.status]} {found.cause}".rstrip() + f"\nExecution: {found.execution}", err=True)
         raise typer.Exit(1)
     typer.echo(f"The batch is labelled: s3://{deployed.bucket}/batches/{batch}/report.html")
+
+
+@app.command("export")
+def export_dataset(
+    version: Annotated[str, typer.Argument(help="Of a dataset; the current one without.")] = "",
+    stack: StackName = "labelloop",
+    form: Annotated[Format, typer.Option("--format", help="COCO's JSON, or what ultralytics reads.")] = "coco",
+    out: Annotated[Path | None, typer.Option(help="A new folder; the version's name without.")] = None,
+    images: Annotated[bool, typer.Option("--images", help="Fetch the pictures, too.")] = False,
+) -> None:
+    """Writes a dataset's labels, of boxes or of people with key points, for other tools."""
+    with _told_to_people():
+        connect(stack)
+        chosen = version or datasets.current_version()
+        folder = out or Path(f"{chosen or 'dataset'}-{form}")
+        written = exports.export(chosen, form, folder, images)
+    other = f"; {written.other} labels of another task were left out" if written.other else ""
+    typer.echo(f"{folder}: {written.labels} images with {written.marks} marks{other}")
 
 
 @back.command("model")
