@@ -1,4 +1,4 @@
-"""Files for ultralytics that a dataset is written as: read back. It reads them itself in test_container_reads_exports."""
+"""Files for ultralytics that a dataset is written as. It reads them itself in test_container_reads_exports."""
 
 import json
 
