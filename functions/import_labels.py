@@ -1,4 +1,4 @@
-"""Import Labels: a manifest of human labels, named by the marker, becomes round 0 of the batch."""
+"""Import Labels: a manifest or COCO file of human labels, named by the marker, becomes round 0 of the batch."""
 
 import json
 from collections import defaultdict
@@ -15,7 +15,7 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
-from labelloop.people import supplied, supplied_files
+from labelloop.people import supplied, supplied_coco, supplied_files
 from labelloop.people.image_names import Names
 from labelloop.people.supplied import Refused
 from labelloop.store import immutable, ledger, refusals, storage
@@ -63,11 +63,11 @@ def _read(
     several lines with one name the last counts.
     """
     named: dict[str, dict[str, tuple[int, Annotation]]] = defaultdict(dict)
-    refused, mended = [], []
+    mended = []
     try:
         with refusals.reading(labels_uri):
             body = storage.read(storage.own_key(labels_uri), most=supplied_files.MOST_BYTES)
-        lines = supplied_files.objects(body)
+        lines, refused = supplied_coco.unfolded(supplied_files.objects(body), settings().task)
         limits.check_labels(len(lines))
     except InaccessibleObjectError as error:
         raise InvalidInputError(

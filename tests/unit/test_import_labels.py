@@ -43,7 +43,8 @@ def test_supplied_labels_become_round_zero_and_a_bad_line_costs_one_line() -> No
         (b"\x1f\x8b\x08rest", "is compressed"),
         (b"PK\x03\x04rest", "is compressed"),
         (b"\x89PNG\r\n\x1a\n\xff", "not UTF-8 text"),
-        (json.dumps({"images": [], "annotations": [], "categories": []}).encode(), "is COCO JSON, not a manifest"),
+        (json.dumps({"images": [], "annotations": []}).encode(), "is COCO JSON without 'categories'"),
+        (json.dumps({"images": [], "annotations": [], "categories": []}).encode(), "the file is empty"),
         (json.dumps({"shapes": [], "imagePath": "x"}).encode(), "LabelMe JSON"),
         (b"<annotation></annotation>", "not JSON"),
         (lines(record("elsewhere.png")), "no readable image of this batch has that source-ref"),
@@ -85,3 +86,17 @@ def test_a_restart_goes_on_with_what_was_imported_and_says_so() -> None:
     assert handle("import_labels", **given) == first == {"labels": 1, "refused": 0}
     assert handle("merge_annotations", batch_id=given["batch_id"], round=0)["human"] == 1
     assert storage.read_json(Files(given["batch_id"]).imported)["labels"] == 1
+
+
+def test_a_coco_file_is_imported_as_a_manifest_is_and_an_odd_image_costs_one_image() -> None:
+    images = [{"id": n, "file_name": name, "width": 64, "height": 48} for n, name in enumerate(NAMES[:3])]
+    marks = [
+        {"id": 1, "image_id": 0, "category_id": 7, "bbox": [1, 2, 30, 40]},
+        {"id": 2, "image_id": 1, "category_id": 8, "bbox": [1, 2, 30, 40]},
+        {"id": 3, "image_id": 0, "category_id": 7, "bbox": [5, 6, 20, 20], "iscrowd": 1},
+    ]
+    document = {"images": images, "annotations": marks, "categories": [{"id": 7, "name": "head"}]}
+    told = imported(json.dumps(document).encode())
+    assert (told["labels"], told["refused"]) == (2, 1)
+    (refused,) = storage.read_lines(f"batches/{told['batch']}/labeling/0/import-errors.jsonl")
+    assert refused["line"] == 2 and "'category_id' is 8" in refused["error"]

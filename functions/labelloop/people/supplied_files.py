@@ -79,8 +79,11 @@ def _refuse_other_formats(line: str) -> None:
         return
     if not isinstance(record, dict):
         return
-    for keys, name in (({"images", "annotations"}, "COCO JSON"), ({"shapes", "imagePath"}, "LabelMe JSON")):
-        if keys <= set(record):
-            raise InvalidInputError(f"the file is {name}, not a manifest: {INSTEAD}")
+    if {"images", "annotations", "categories"} <= set(record):
+        return  # COCO's, which supplied_coco unfolds
+    if {"images", "annotations"} <= set(record):
+        raise InvalidInputError(f"the file is COCO JSON without 'categories': {INSTEAD}, or a whole COCO file")
+    if {"shapes", "imagePath"} <= set(record):
+        raise InvalidInputError(f"the file is LabelMe JSON, not a manifest: {INSTEAD}, or a COCO file")
     if "source-ref" not in record and "annotations" in record:
         raise InvalidInputError(f"the file holds annotations, but no object with source-ref: {INSTEAD}")
