@@ -67,7 +67,7 @@ def test_from_base_weights_there_are_as_many_steps_as_images(images, far, steps)
 
 def test_people_take_twice_the_steps_and_are_never_trained_anew() -> None:
     of_people, base = recipe(key_points="head"), Start("base", None, "", "0123")
-    assert [starts.steps(of_people, base, images) for images in (1, 150, 9000)] == [120, 300, 6000]
+    assert [starts.steps(of_people, base, images) for images in (1, 150, 300, 9000)] == [400, 400, 600, 6000]
     assert starts.steps(recipe(key_points="head", base_steps="7"), base, 150) == 7
     assert not starts.is_far(of_people, base, 0.1)
 
