@@ -11,7 +11,7 @@ from labelloop.contracts.marks import Mark
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import Pairs
 
-POINT_SHARE, CROSS_SHARE = 0.011, 0.009
+POINT_SHARE, CROSS_SHARE = 0.018, 0.012
 """Radius of a point and half a cross, as shares of the picture's longer side."""
 
 
@@ -22,12 +22,15 @@ def labelled(mark: Mark, outcome: str, size: tuple[int, int], bones: Pairs) -> s
     return _label_box(mark.box, outcome) + _points(mark, outcome, size, bones)
 
 
-def true(marks: Sequence[Mark], size: tuple[int, int]) -> str:
-    """The known truth: dashed boxes, and a cross on every point that has a place."""
-    boxes = [mark if isinstance(mark, Box) else mark.box for mark in marks]
+def true_boxes(marks: Sequence[Mark]) -> str:
+    """Of the known truth, dashed, to lie over the label."""
+    return "".join(_rect(mark if isinstance(mark, Box) else mark.box, "truth") for mark in marks)
+
+
+def true_points(marks: Sequence[Mark], size: tuple[int, int]) -> str:
+    """Of the known truth, a cross on each that has a place, to lie under the label: what is right covers it."""
     points = [point for mark in marks if isinstance(mark, Person) for point in mark.points]
-    crosses = "".join(_cross(point, CROSS_SHARE * max(size)) for point in points)
-    return "".join(_rect(box, "truth") for box in boxes) + crosses
+    return "".join(_cross(point, CROSS_SHARE * max(size)) for point in points)
 
 
 def _label_box(box: Box, outcome: str) -> str:
@@ -37,8 +40,7 @@ def _label_box(box: Box, outcome: str) -> str:
 def _points(person: Person, outcome: str, size: tuple[int, int], bones: Pairs) -> str:
     placed = {point.label: point for point in person.points if point.x is not None}
     lines = "".join(
-        _line(placed[one], placed[other], css)
-        for css in ("halo", f"bone-{outcome}")
+        _line(placed[one], placed[other], f"bone-{outcome}")
         for one, other in bones
         if one in placed and other in placed
     )

@@ -298,9 +298,9 @@ def _some(shown: Sequence[Example], count: int) -> str:
 
 def _legend(summary: Summary) -> list[tuple[str, str]]:
     made = [("key-auto", "label of the model"), ("key-human", "label of a person")]
-    if "bones" in summary:
-        made += [("solid", "visible point"), ("hollow", "occluded point")]
-    return [*made, ("dashed", "known truth")]
+    if "bones" not in summary:
+        return [*made, ("dashed", "known truth")]
+    return [*made, ("solid", "visible point"), ("hollow", "occluded point"), ("dashed", "known truth, points crossed")]
 
 
 def _group(title: str, examples: Sequence[Example], bones: Pairs) -> str:
@@ -318,8 +318,8 @@ def _example(example: Example, bones: Pairs) -> str:
     if example.outcome == "rejected":
         return f"<figure><div class=frame><img class=whole alt='{alt}' src='{example.picture}'></div>{caption}</figure>"
     width, height = example.size
-    drawn = "".join(drawn_marks.labelled(mark, example.outcome, example.size, bones) for mark in example.marks)
-    drawn += drawn_marks.true(example.truth, example.size)
+    labelled = "".join(drawn_marks.labelled(mark, example.outcome, example.size, bones) for mark in example.marks)
+    drawn = drawn_marks.true_points(example.truth, example.size) + labelled + drawn_marks.true_boxes(example.truth)
     overlay = f"<svg viewBox='0 0 {width} {height}' preserveAspectRatio=none aria-hidden=true>{drawn}</svg>"
     return f"<figure><div class=frame><img alt='{alt}' src='{example.picture}'>{overlay}</div>{caption}</figure>"
 
