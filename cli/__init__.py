@@ -2,7 +2,8 @@
 other tools. A real stack and the embedded AWS alike: where it is, boto3 and the stack's outputs say.
 
 app is the commands; stack finds what is deployed, batches and status read it, watch follows one batch, models and
-datasets go back, audit notes who did; exports writes datasets, in the forms of coco_files and yolo_files; tables show.
+datasets go back, audit notes who did; exports writes datasets, in the forms of coco_files and yolo_files;
+yolo_labels reads the latter; tables show.
 """
 
 import importlib.util

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError, TransientError
-from labelloop.contracts.settings import MissingSettingError
+from labelloop.contracts.settings import MissingSettingError, settings
 from labelloop.store import datasets
 from labelloop.store.storage import MissingObjectError
 from rich.console import Console
 
-from cli import exports, rollback, status, tables, watch
+from cli import exports, rollback, status, tables, watch, yolo_labels
 from cli.errors import Refused
 from cli.stack import Stack, connect
 
@@ -94,6 +94,28 @@ def export_dataset(
         written = exports.export(chosen, form, folder, images)
     other = f"; {written.other} labels of another task were left out" if written.other else ""
     typer.echo(f"{folder}: {written.labels} images with {written.marks} marks{other}")
+
+
+@app.command("manifest")
+def make_manifest(
+    data: Annotated[Path, typer.Argument(metavar="DATA_YAML", help="Of a dataset for ultralytics, with its images.")],
+    out: Annotated[Path, typer.Option(help="The manifest to write.")] = Path("labels.manifest"),
+    stack: StackName = "labelloop",
+) -> None:
+    """Makes a manifest, which a batch's marker may name, of labels in the files that ultralytics reads."""
+    with _told_to_people():
+        connect(stack)
+        if out.exists():
+            raise Refused(f"{out} is there already: name a new file with --out.")
+        found = yolo_labels.read(data, settings().vocabulary)
+        if not found.lines:
+            why = found.refused[0] if found.refused else f"{found.unlabelled} images have no file of rows"
+            raise Refused(f"{data} has no label that can be used: {why}.")
+    out.write_text("".join(f"{line}\n" for line in found.lines), "utf-8")
+    for sentence in found.refused:
+        typer.echo(sentence, err=True)
+    left_out = f"{len(found.refused)} were left out, {found.unlabelled} are not labelled"
+    typer.echo(f"{out}: {len(found.lines)} images; {left_out}")
 
 
 @back.command("model")
