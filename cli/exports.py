@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from labelloop import tasks
 from labelloop.contracts import origins
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.records import UNLABELLED, KeyPoint, Person
 from labelloop.contracts.settings import settings
-from labelloop.contracts.skeletons import Vocabulary
+from labelloop.contracts.skeletons import Skeleton, Vocabulary
 from labelloop.store import datasets, storage
 
 from cli import coco_files, yolo_files
@@ -41,7 +42,7 @@ def export(version: str, form: str, out: Path, with_images: bool) -> Written:
         raise Refused(f"There is no dataset {version!r}; the newest are {known}. Nothing was written.")
     task = tasks.of(settings().task)
     every = [Annotation.from_line(line) for line in datasets.load(version).lines]
-    labels = [label for label in every if tasks.of_label(label) is task]
+    labels = [_whole(label, settings().vocabulary) for label in every if tasks.of_label(label) is task]
     out.mkdir(parents=True)
     names = FORMATS[form](labels, settings().vocabulary, out, f"labelloop dataset {version}")
     if with_images:
@@ -83,6 +84,27 @@ FORMATS: Mapping[str, Callable[[Sequence[Annotation], Vocabulary, Path, str], li
     "coco": write_coco,
     "yolo": write_yolo,
 }
+
+
+def _whole(label: Annotation, vocabulary: Vocabulary) -> Annotation:
+    """With one point for each name of the stack's, in its order: nobody labelled what the label lacks. Raises Refused
+    for a name that is none of the stack's, because files number what they name.
+    """
+    names = vocabulary.names if isinstance(vocabulary, Skeleton) else vocabulary
+    points = {point.label for person in label.people or () for point in person.points}
+    if strange := sorted((points or {box.label for box in label.boxes}) - set(names)):
+        raise Refused(
+            f"{label.source_ref} is labelled with {strange[0]!r}, which is none of the stack's names "
+            f"({', '.join(names)}): export with the names that the dataset was labelled with. Nothing was written."
+        )
+    if label.people is None:
+        return label
+    return replace(label, people=tuple(_person(person, names) for person in label.people))
+
+
+def _person(person: Person, names: Sequence[str]) -> Person:
+    known = {point.label: point for point in person.points}
+    return replace(person, points=tuple(known.get(name, KeyPoint(name, None, None, UNLABELLED)) for name in names))
 
 
 def _fetch(labels: Sequence[Annotation], names: Sequence[str], out: Path) -> None:

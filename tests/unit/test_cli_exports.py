@@ -103,3 +103,19 @@ def test_nothing_is_written_over_and_what_is_unknown_is_refused(stack, tmp_path)
         unknown.exit_code == 2 and "There is no dataset 'v000009-00000000'; the newest are v000001-" in unknown.output
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_points_that_a_label_lacks_are_unlabelled_in_their_place(stack, tmp_path):
+    stack(TASK="key-points", KEY_POINTS="head")
+    publish(own(1, people=(replace(PERSON, points=PERSON.points[3:1:-1]),)), names=HEAD.names)
+    assert export("--out", str(tmp_path / "out")).exit_code == 0
+    (annotation,) = json.loads((tmp_path / "out" / "annotations.json").read_text())["annotations"]
+    assert annotation["keypoints"][2::3] == [0, 0, 2, 2, 0] and annotation["num_keypoints"] == 2
+
+
+def test_names_that_the_stack_does_not_have_are_refused_before_anything_is_written(stack, tmp_path):
+    stack(TASK="key-points", KEY_POINTS="nose,left_eye")
+    publish(own(1, people=(PERSON,)), names=HEAD.names)
+    done = export("--out", str(tmp_path / "out"))
+    assert done.exit_code == 2 and "labelled with 'left_ear', which is none of the stack's names" in done.output
+    assert not (tmp_path / "out").exists()
