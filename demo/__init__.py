@@ -2,7 +2,8 @@
 
 __main__ is the order of events; batch draws or reads the pictures, upload sends them; follow asks AWS, progress makes
 sense of the answers, screen shows them; results reads what the loop wrote, evaluate and scores hold it against the
-known truth, costs prices it; page, charts and gallery write the report. Memory is measured by memory.
+known truth, unseen and people_figures the last model of key points, costs prices it; page, charts, gallery and
+drawn_marks write the report in the words of the task (words). Memory is measured by memory.
 """
 
 import importlib.util
