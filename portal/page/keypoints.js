@@ -7,6 +7,7 @@ import {
   BOX, derivedBox, isBox, isMarked, isOpen, isPlaced, marksOfDraft, numbersIn, peopleFrom, personFrom, pointsFrom,
 } from "./people.js";
 import { PeopleView, SHOWN } from "./people_view.js";
+import { twinsIn } from "./twins.js";
 
 const ON_POINT = 10; // screen pixels: a tap that is farther off places the next point, if there is one
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
@@ -68,6 +69,17 @@ export class CrowdKeypoint extends PeopleView {
     if (!nobody) return "";
     if (this.isAlone) return "All points are outside. Tick “Nothing here” (N) if none of them is in the picture.";
     return `All points of person ${nobody.number} are outside, and no box is drawn: draw one, or delete this person.`;
+  }
+
+  /** Somebody who is there twice, told before it is submitted: {text, key, actions}, or nothing. */
+  doubt() {
+    const people = this.people.filter(({ box }) => box).map(({ number, box }) => ({ ...box, number, label: "person" }));
+    const twins = twinsIn(people);
+    if (!twins.length) return null;
+    const [[{ number: one }, { number: other }]] = twins;
+    const remove = { text: `Delete person ${other}`, run: () => this.removePerson(other) };
+    const text = `Person ${other} is where person ${one} is. Delete one of them, or submit again if both are right.`;
+    return { text, key: JSON.stringify(twins), actions: [remove] };
   }
 
   /** The box of the chosen person; undefined on pages that ask for none. */

@@ -5,6 +5,7 @@ import { nthColour } from "./colours.js";
 import { isPlaced, OCCLUDED } from "./people.js";
 
 const ROOM_FOR_A_NAME = 40; // screen pixels of the box's longer side for each point that shows its name
+const HOLLOW = 9; // screen pixels from the middle of a hollow mark to its outer edge
 const [BESIDE, MIDDLE] = [10, 9]; // screen pixels from a point to the lower corner of its name
 
 export const colourOf = (number) => nthColour(number - 1);
@@ -18,7 +19,8 @@ export function drawFrame(view, person, { bones, isChosen, selectedId, hasGrips 
   if (box) drawBox(view, box, { colour, isChosen, isDerived, isSelected: frame?.id === selectedId });
   if (hasGrips && !isDerived && frame.id === selectedId) drawGrips(view, box, colour);
   const placed = new Map(points.filter(isPlaced).map((point) => [point.label, point]));
-  const ends = bones.map((bone) => bone.map((name) => placed.get(name))).filter((both) => both.every(Boolean));
+  const joined = bones.map((bone) => bone.map((name) => placed.get(name))).filter((both) => both.every(Boolean));
+  const ends = joined.map(([one, other]) => [outOf(one, other, view.scale), outOf(other, one, view.scale)]);
   for (const both of ends) view.line(...both, { stroke: "#0009", strokeWidth: isChosen ? 5 : 4 });
   for (const both of ends) view.line(...both, { stroke: colour, strokeWidth: isChosen ? 3 : 2 });
 }
@@ -35,14 +37,22 @@ export function drawTags(view, person, { isChosen, isAlone, selectedId, namedId,
   const placed = points.filter(isPlaced);
   const isRoomy = box && Math.max(box.width, box.height) * view.scale >= ROOM_FOR_A_NAME * placed.length;
   const middle = box && box.left + box.width / 2;
-  for (const point of placed) {
-    const isNamed = point.id === selectedId || point.id === namedId || (isChosen && isRoomy);
+  const isFirst = ({ id }) => id === selectedId || id === namedId;
+  for (const point of placed.sort((a, b) => isFirst(b) - isFirst(a))) {
+    const isNamed = isFirst(point) || (isChosen && isRoomy);
     const name = tagOf(point.label) + (point.visibility === "occluded" ? OCCLUDED : "");
     const beside = point.x < middle ? [-BESIDE, MIDDLE, true] : [BESIDE, MIDDLE];
     if (isNamed) view.tag(point, name, colour, ...beside);
     else if (isChosen) view.tag(point, String(points.indexOf(point) + 1), colour, ...beside);
   }
   if (box && !isAlone) view.tag({ x: box.left, y: box.top }, `Person ${number}`, colour, -1, -2);
+}
+
+/** Where the bone to `other` begins: not inside of a hollow mark. */
+function outOf(point, other, scale) {
+  const apart = Math.hypot(other.x - point.x, other.y - point.y) * scale;
+  const share = point.visibility === "occluded" ? Math.min(HOLLOW / Math.max(apart, 1), 0.5) : 0;
+  return { x: point.x + share * (other.x - point.x), y: point.y + share * (other.y - point.y) };
 }
 
 function drawBox(view, box, { colour, isChosen, isDerived, isSelected }) {

@@ -6,6 +6,7 @@ import pytest
 from hands import Hands
 from labelloop.tasks import people_labels
 from painter import picture
+from served_portal import wait_until
 
 NAMES = ["nose", "left eye", "right eye"]
 LABELS = people_labels.offered(NAMES, 3)
@@ -215,6 +216,17 @@ def test_open_points_and_people_who_are_nowhere_are_named(portal, open_task, adj
     assert portal.answer(adjusted)["annotatedKeyPoints"]["keypoints"] == PROPOSED
 
 
+def test_who_is_there_twice_is_told_once(portal, open_task) -> None:
+    again = [{**ONE[0], "label": "nose #2"}, {**ONE[1], "label": "left eye #2 (occluded)"}]
+    task = portal.add_job("key-points", [picture()], LABELS, [*ONE, *again], kind="adjust")[0]
+    painter = open_task(task)
+    painter.submit()
+    assert "Person 2 is where person 1 is" in painter.message() and portal.posts == 0
+    painter.page.get_by_role("button", name="Delete person 2").last.click()
+    painter.submit_and_leave()
+    assert [label for label, _, _ in points(portal, task)] == ["nose", "left eye (occluded)"]
+
+
 def test_everything_is_undone_and_done_again(open_task, adjusted) -> None:
     painter = open_task(adjusted)
     before, steps = painter.people(), 5
@@ -276,6 +288,35 @@ def test_nobody_here_takes_everybody_away_and_undo_brings_them_back(portal, open
     painter.press("n")
     painter.submit_and_leave()
     assert points(portal, adjusted) == [] and portal.answer(adjusted)["nothing-here"] == {"nothing-here": True}
+
+
+def hue(painter, x: float, y: float) -> str:
+    """Whose colour is on the screen at an image point: "first", "second", or "" for nobody's, light or dark."""
+    seen, view = painter.screenshot(), painter.view()
+    red, _, blue = seen.getpixel((round(view["x"] + x * view["scale"]), round(view["y"] + y * view["scale"])))
+    return "first" if red > blue + 40 else "second" if blue > red + 40 else ""
+
+
+@pytest.mark.parametrize("template", ["key-points", "verify-key-points"])
+def test_visible_is_solid_occluded_hollow_and_bones_and_the_square_are_drawn(portal, open_task, template) -> None:
+    """The second person's points are 100 apart, and the square's side is 1.5 times as long."""
+    initial = [*ONE, {"label": "nose #2", "x": 400, "y": 300}, {"label": "right eye #2", "x": 500, "y": 300}]
+    task = portal.add_job(template, [picture()], LABELS, initial, "adjust", skeleton=SKELETON)[0]
+    painter = open_task(task)
+    assert hue(painter, 100, 120) == "first" and hue(painter, 130, 90) == "", "solid, hollow"
+    assert hue(painter, 115, 105) == "first" and hue(painter, 450, 300) == "second", "bones"
+    side = [hue(painter, 375, y) for y in range(240, 360, 3)]
+    assert 0 < side.count("second") < len(side), "dashed"
+
+
+@pytest.mark.fault("K08")
+def test_two_fingers_zoom_and_place_nothing(new_context, open_task, task) -> None:
+    hands = Hands(open_task(task, new_context(**PHONE)))
+    painter, box = hands.painter, hands.painter.canvas.bounding_box()
+    x, y, before = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, painter.view()["scale"]
+    hands.two_fingers(((x - 40, y), (x + 40, y)), ((x - 120, y), (x + 120, y)))
+    wait_until(lambda: painter.view()["scale"] > 2 * before, "zoomed in")
+    assert painter.people() == ["Person 1: 3 to place, no box"]
 
 
 def test_two_people_are_placed_with_fingers(portal, new_context, open_task, task) -> None:
