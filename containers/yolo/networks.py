@@ -182,6 +182,12 @@ def _class_outputs(made: DetectionModel) -> Iterator[tuple[str, torch.nn.Conv2d]
             yield f"{prefix}.{branches}.{scale}.{len(branch) - 1}", branch[-1]
 
 
+def point_parameters(made: DetectionModel) -> list[torch.nn.Parameter]:
+    """Those of the head's branches of key points."""
+    branches = _point_branches(made)
+    return [parameter for name, parameter in made.named_parameters() if name.startswith(branches)]
+
+
 def _point_branches(made: DetectionModel) -> tuple[str, ...]:
     """What the names of the head's branches of key points begin with."""
     prefix = f"model.{len(made.model) - 1}"

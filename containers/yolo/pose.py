@@ -165,33 +165,32 @@ def _trained(
     `main`: the network that the additional one goes on from, where there is no earlier one of its own.
     """
     skeleton = _asked(recipe)
+    source, same_points = _beginning(part, start, skeleton, main)
     kept: list[str] = []
 
     def network() -> Any:
-        if main is not None and not _is_of_people(start):
-            source, same_points = main, True
-        elif start.folder is None:
+        if source is None:
             return networks.built(architectures.with_points(networks.chosen(recipe), len(skeleton.names)))
-        else:
-            source, same_points = _source(part, start.folder, skeleton)
         made, kept[:] = networks.taught(source, recipe.classes, len(skeleton.names), same_points)
         return made
 
     print(f"training the {part} network", flush=True)
-    loss = people_loss.of(skeleton.sigmas)
-    more = {"task": "pose", "kobj": CONFIDENCE_GAINS[part]}
-    trained, last = trainer.fitted(data_yaml, images, recipe, start, steps, network, make_loss=loss, **more)
+    new = None if source is None or same_points else networks.point_parameters
+    loss, gains = people_loss.of(skeleton.sigmas), {"task": "pose", "kobj": CONFIDENCE_GAINS[part]}
+    trained, last = trainer.fitted(data_yaml, images, recipe, start, steps, network, make_loss=loss, new=new, **gains)
     return trained, {f"{part} {name}": value for name, value in last.items()}, kept
 
 
-def _is_of_people(start: Start) -> bool:
-    return start.folder is not None and read_description(start.folder).engine == POSE
+def _beginning(part: str, start: Start, skeleton: Skeleton, main: Any) -> tuple[Any, bool]:
+    """The network that a training goes on from, None for random weights, and whether its points are the same."""
+    if start.folder is not None and (main is None or read_description(start.folder).engine == POSE):
+        return _source(part, start.folder, skeleton)
+    return main, True
 
 
 def _source(part: str, folder: Path, skeleton: Skeleton) -> tuple[Any, bool]:
-    """The network that a training goes on from, and whether its points are the same. It is the part of the same name of
-    a model of key points, or one of ultralytics' own: a detector, or a network of key points, which does not name them;
-    17 are COCO's.
+    """The part of the same name of a model of key points, or one of ultralytics' own: a detector, or a network of key
+    points, which does not name them; 17 are COCO's. Also whether its points are the same.
     """
     if read_description(folder).engine == POSE:
         model = networks.read(folder, POSE)

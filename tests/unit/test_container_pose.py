@@ -31,6 +31,7 @@ torch = pytest.importorskip("torch")
 if importlib.util.find_spec("ultralytics") is None:
     pytest.skip("could not find 'ultralytics'", allow_module_level=True)
 pose, networks = importlib.import_module("pose"), importlib.import_module("networks")
+trainer = importlib.import_module("trainer")
 people_loss, get_cfg = importlib.import_module("people_loss"), importlib.import_module("ultralytics.cfg").get_cfg
 pytestmark = pytest.mark.yolo
 
@@ -210,12 +211,26 @@ def test_of_a_model_of_the_same_points_all_is_kept_part_by_part_and_of_others_al
                 assert value.to(networks.DTYPES[stored.dtype]).numpy().tobytes() == bytes(stored.data)
 
 
-def test_a_training_goes_on_from_a_detector_with_the_rules_of_base_weights(tmp_path) -> None:
+def test_a_training_goes_on_from_a_detector_with_the_rules_of_base_weights(tmp_path, monkeypatch) -> None:
     (tmp_path / "base").mkdir()
     base = old_model(tmp_path / "base", ("dog", "person"))
     start = Start("base", base, "of base weights 0123", "0123")
-    made = fitted(tmp_path / "model", written(tmp_path / "dataset", [scene(1), scene(2)]), 2, start)
-    assert (made.kept_classes, made.optimizer_steps) == (["person"], 2)
+    rates = []
+    step = trainer._Trainer.optimizer_step
+
+    def recorded(self) -> None:
+        step(self)
+        of = {id(parameter): group["lr"] for group in self.optimizer.param_groups for parameter in group["params"]}
+        new = {".cv4." in name: set() for name, _ in self.model.named_parameters()}
+        for name, parameter in self.model.named_parameters():
+            new[".cv4." in name].add(round(of[id(parameter)], 9))
+        rates.append(new)
+
+    monkeypatch.setattr(trainer._Trainer, "optimizer_step", recorded)
+    made = fitted(tmp_path / "model", written(tmp_path / "dataset", [scene(1), scene(2)]), 4, start)
+    assert (made.kept_classes, made.optimizer_steps, len(rates)) == (["person"], 4, 4 + 2)
+    assert rates[3] == {True: {0.004}, False: {0.001}}, "the branch of points is new to the main network"
+    assert rates[5] == {True: {0.001}, False: {0.001}}, "and no longer to the additional one"
     assert len(pose.load(tmp_path / "model").predict([picture(scene(1))])) == 1
 
 
