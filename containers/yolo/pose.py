@@ -36,9 +36,10 @@ from ultralytics.utils import ops
 
 COCO = PRESETS["coco-17"].names
 PARTS = MAIN, ADDITIONAL = ("main", "additional")
-# How much the loss of the confidences counts beside those of boxes and places; 1 is ultralytics' own. With 1 the
-# additional network tells visible from occluded as chance does, with 15 at an AUC of .85 to .88.
-CONFIDENCE_GAINS = {MAIN: 1.0, ADDITIONAL: 15.0}
+# How much the losses of places (pose) and of confidences (kobj) count beside those of boxes; 12 and 1 are ultralytics'
+# own. With a kobj of 1 the additional network tells visible from occluded as chance does, and where places count less
+# it tells it better: they are the main network's (measured: docs/decisions.md, 2026-11-28).
+GAINS = {MAIN: {"pose": 12.0, "kobj": 1.0}, ADDITIONAL: {"pose": 1.0, "kobj": 15.0}}
 # Of the main network's. The additional one goes on from the main one, and has only to learn what is hidden.
 ADDITIONAL_STEPS = 0.5
 
@@ -176,8 +177,10 @@ def _trained(
 
     print(f"training the {part} network", flush=True)
     new = None if source is None or same_points else networks.point_parameters
-    loss, gains = people_loss.of(skeleton.sigmas), {"task": "pose", "kobj": CONFIDENCE_GAINS[part]}
-    trained, last = trainer.fitted(data_yaml, images, recipe, start, steps, network, make_loss=loss, new=new, **gains)
+    loss, settings = people_loss.of(skeleton.sigmas), {"task": "pose", **GAINS[part]}
+    trained, last = trainer.fitted(
+        data_yaml, images, recipe, start, steps, network, make_loss=loss, new=new, **settings
+    )
     return trained, {f"{part} {name}": value for name, value in last.items()}, kept
 
 
