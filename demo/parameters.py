@@ -44,7 +44,7 @@ def stack_parameters(
         found["Classes"] = ",".join(classes)
     else:
         found |= _of_people(choices.skeleton, sides, choices.weights)
-        limits |= _pages(most_people)
+        limits |= _limits_of_people(most_people, count)
     if choices.target is not None:
         found["TargetMeanIou"] = str(choices.target)
     return {**found, "AdvancedSettings": json.dumps(limits)}
@@ -67,10 +67,14 @@ def _of_people(skeleton: Skeleton, longer: Iterable[int], weights: str) -> dict[
     return {**named, "TrainingRecipeOverrides": json.dumps(recipe)}
 
 
-def _pages(most_people: int) -> dict[str, int]:
-    """Pages offer points for as many people as are in one picture, where those are more than usual."""
-    knob = advanced.LIMITS["MOST_PEOPLE"]
-    return {"MostPeople": min(most_people, int(knob.most))} if most_people > int(knob.default) else {}
+def _limits_of_people(most_people: int, count: int) -> dict[str, int]:
+    """Pages offer points for as many people as are in one picture, where those are more than usual. A third of the
+    batch is sampled: labels of people differ more from one another than those of boxes, so it takes more judge images
+    to be sure of their mean.
+    """
+    usual, sample = (int(advanced.LIMITS[name].default) for name in ("MOST_PEOPLE", "SAMPLE_MINIMUM"))
+    pages = {"MostPeople": min(most_people, int(advanced.LIMITS["MOST_PEOPLE"].most))} if most_people > usual else {}
+    return {**pages, "SampleMinimum": max(sample, count // 3)}
 
 
 def _from_nothing(longer: Iterable[int], count: int) -> dict[str, str]:
