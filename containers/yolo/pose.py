@@ -27,7 +27,7 @@ from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.contracts.skeletons import PRESETS, Skeleton
 from labelloop.engines import model_descriptions
 from model_files import Model, read_description, write_weights
-from people_matching import joined
+from people_matching import joined, within_view
 from PIL import Image
 from recipe import Recipe
 from starts import Start
@@ -63,7 +63,7 @@ class PoseEngine:
         for indices, pixels in inference.batches(images, self.image_size, self.batch_size):
             shape = pixels.shape[1:3]
             seen = inference.looked(self.main, pixels, self.machine)
-            found = [self._people(rows, shape, images[index]) for index, rows in zip(indices, seen, strict=True)]
+            found = [self._placed(rows, shape, images[index]) for index, rows in zip(indices, seen, strict=True)]
             asked = [place for place, those in enumerate(found) if any(map(is_somewhere, those))]
             again = inference.looked(self.additional, pixels[asked], self.machine) if asked else []
             for place, rows in zip(asked, again, strict=True):
@@ -78,6 +78,10 @@ class PoseEngine:
             "classes": [self.main.names[index] for index in sorted(self.main.names)],
             "key-points": list(self.skeleton.names),
         }
+
+    def _placed(self, rows: torch.Tensor, letterboxed: tuple[int, ...], image: Image.Image) -> list[SeenPerson]:
+        """The main network's people."""
+        return [within_view(person, *image.size) for person in self._people(rows, letterboxed, image)]
 
     def _people(self, rows: torch.Tensor, letterboxed: tuple[int, ...], image: Image.Image) -> list[SeenPerson]:
         """Each with the network's own confidences as main ones, and none of another's."""

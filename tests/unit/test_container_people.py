@@ -10,7 +10,7 @@ from label_files import mirrored, person_row, visible_only
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.tasks.quality import iou
-from people_matching import is_alone, joined
+from people_matching import is_alone, joined, within_view
 
 
 def visibilities(line: str) -> list[str]:
@@ -104,3 +104,13 @@ def test_no_partner_serves_two_people_and_the_order_of_the_others_is_of_no_matte
                 assert iou(person.box, other.box) >= 0.5
     chance.shuffle(second)
     assert joined(main, second) == people
+
+
+def test_a_point_that_is_placed_beyond_the_border_is_not_in_the_picture() -> None:
+    """Places are cut off at the border, so such a point lies on it."""
+    inside, beyond = (12.0, 30.0), [(0.0, 30.0), (64.0, 30.0), (12.0, 0.0), (12.0, 48.0)]
+    points = tuple(SeenPoint(f"p{n}", x, y, 0.9, 0.4) for n, (x, y) in enumerate([inside, *beyond]))
+    person = SeenPerson(Box("person", 0, 0, 64, 48, 0.8), points)
+    seen = within_view(person, 64, 48)
+    assert [point.main for point in seen.points] == [0.9, 0, 0, 0, 0]
+    assert [replace(point, main=0.9) for point in seen.points] == list(points), "nothing else changes"
