@@ -4,7 +4,7 @@
  * `start(initial)`, `press`, `hover`, `drawTag`, `drawMark`, `describe`, `answer`, `stateOf(answer)`, `problem`
  * and how marks are added, removed, shifted and emptied.
  */
-import { View } from "./canvas.js";
+import { GRIP_REACH, View } from "./canvas.js";
 import { Choices } from "./choices.js";
 import { colourOf, dashOf, lineOf } from "./colours.js";
 import { button, h, putRows } from "./dom.js";
@@ -140,6 +140,11 @@ export class Annotator extends HTMLElement {
     const [dx, dy] = ARROWS[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
     this.replace(change(this.selected, dx, dy), `nudge ${event.ctrlKey} ${this.selectedId}`);
     return true;
+  }
+
+  /** How far from a line it can be gripped, in image pixels. */
+  reach(event) {
+    return (GRIP_REACH[event.pointerType] ?? GRIP_REACH.mouse) / this.view.scale;
   }
 
   keys() {

@@ -1,6 +1,5 @@
 /** crowd-bounding-box. A mark is `{id, label, left, top, width, height}` in whole pixels of the natural image. */
 import { Annotator, ARROWS } from "./annotator.js";
-import { GRIP_REACH } from "./canvas.js";
 import { button, h } from "./dom.js";
 import { inText } from "./names.js";
 import { Recent } from "./recent.js";
@@ -95,10 +94,6 @@ export class BoxView extends Annotator {
 
   anchor(box) {
     return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
-  }
-
-  reach(event) {
-    return (GRIP_REACH[event.pointerType] ?? GRIP_REACH.mouse) / this.view.scale;
   }
 
   /** Selects the smallest box under `at`; at the same place once more the next larger one, and around. */

@@ -149,8 +149,8 @@ export class View {
     this.marks.add(new Konva.Line({ points: ends.flatMap(({ x, y }) => [x, y]), lineCap: "round", ...style }));
   }
 
-  /** A label on its colour, kept on the stage. Its lower left corner is at an image point plus (dx, dy) screen pixels, or
-   * where it `endsThere` its lower right one.
+  /** A label on its colour, kept on the stage. Its lower left corner is at an image point plus (dx, dy) screen pixels,
+   * or where it `endsThere` its lower right one.
    */
   tag(at, text, colour, dx = 0, dy = 0, endsThere = false) {
     const { x, y } = this.toScreen(at);

@@ -6,10 +6,9 @@ import { inText } from "./names.js";
 import {
   BOX, derivedBox, isBox, isMarked, isOpen, isPlaced, marksOfDraft, numbersIn, peopleFrom, personFrom, pointsFrom,
 } from "./people.js";
-import { PeopleView, SHOWN } from "./people_view.js";
+import { ON_POINT, PeopleView, SHOWN } from "./people_view.js";
 import { twinsIn } from "./twins.js";
 
-const ON_POINT = 10; // screen pixels: a tap that is farther off places the next point, if there is one
 const NEXT = { undecided: "outside", outside: "visible", visible: "occluded", occluded: "outside" };
 
 export class CrowdKeypoint extends PeopleView {
@@ -58,7 +57,7 @@ export class CrowdKeypoint extends PeopleView {
     const isAsProposed = this.initial.length && JSON.stringify(this.state.marks) === JSON.stringify(this.first);
     if (this.state.nothing || isAsProposed) return "";
     const people = this.people.filter(({ points, isDerived }) => !isDerived || !points.every(isOpen));
-    if (!people.length) return "Nobody is marked. Place the points, or tick “Nothing here” (N) if nobody is in the picture.";
+    if (!people.length) return "Nobody is marked. Place the points, or tick “Nothing here” (N) if nobody is there.";
     const who = ({ number }) => (this.isAlone ? "" : ` of person ${number}`);
     const open = people.find(({ points }) => points.some(isOpen));
     if (open) {
@@ -128,6 +127,7 @@ export class CrowdKeypoint extends PeopleView {
     const put = (to) => this.#placed(mark, { x: to.x + mark.x - at.x, y: to.y + mark.y - at.y });
     return this.#gesture(put, (to, dragged) => {
       const { target } = this;
+      // A tap that is farther off places the next point, if there is one.
       const isBeside = Math.hypot(mark.x - at.x, mark.y - at.y) > ON_POINT / this.view.scale;
       if (!dragged && isBeside && target?.visibility === "undecided") return this.#put(this.#placed(target, to));
       this.select(mark.id);
@@ -235,7 +235,8 @@ export class CrowdKeypoint extends PeopleView {
 
   #usualBox() {
     const placed = this.listed().filter(isPlaced);
-    const { left, top, width, height } = derivedBox(placed.length ? placed : [this.view.middle()], this.size, this.factor);
+    const points = placed.length ? placed : [this.view.middle()];
+    const { left, top, width, height } = derivedBox(points, this.size, this.factor);
     return boxBetween({ x: left, y: top }, { x: left + width, y: top + height }, this.size);
   }
 
@@ -308,13 +309,14 @@ export class CrowdKeypoint extends PeopleView {
     };
     const arrows = Object.keys(ARROWS).map((key) => `Ctrl+${key}`);
     const stretches = "move the right or lower side of the selected box, with Shift by 10";
+    const nudge = (event) => this.nudge(event, stretch);
     const remove = (event) => (event.shiftKey ? this.removePerson() : this.remove());
     return [
       ...super.keys(),
       { keys: ["v"], does: "the point is visible, occluded, outside", run: () => this.#turn(this.turned) },
       { keys: ["o"], does: "all points that are not set are outside", run: () => this.#leaveOut() },
       { keys: ["d"], does: "draw or change the person's box", run: () => this.#chooseBox() },
-      { keys: arrows, shown: "Ctrl + arrows", does: stretches, run: (event) => this.nudge(event, stretch), repeats: true },
+      { keys: arrows, shown: "Ctrl + arrows", does: stretches, run: nudge, repeats: true },
       { keys: ["a"], does: "add a person", run: () => this.addPerson() },
       { keys: ["Delete", "Backspace"], shown: "Shift + Delete", does: "delete the person", run: remove },
     ];

@@ -100,8 +100,8 @@ function between(one, other) {
   return { left, top, width: Math.abs(one.x - other.x), height: Math.abs(one.y - other.y) };
 }
 
-/** The marks of a draft. Earlier versions kept the first person's points alone, and what a pre-label has of others apart;
- * whatever else throws, so that the draft is left aside.
+/** The marks of a draft. Earlier versions kept the first person's points alone, and apart from them what a pre-label has
+ * of others. Whatever else throws, so that the draft is left aside.
  */
 export function marksOfDraft(marks, layout, initial) {
   if (marks.every(({ id, person }) => typeof id === "string" && person >= 1)) return marks;

@@ -35,8 +35,8 @@ export class PeopleList {
     if (!this.#rows.has(number)) this.#rows.set(number, this.#newRow(number));
     const row = this.#rows.get(number);
     const open = points.filter(isOpen).length;
-    const shown = [open ? `${open} to place` : `${points.filter(isPlaced).length} placed`, isDerived ? "no box" : "box"];
-    row.firstChild.lastChild.textContent = shown.join(", ");
+    const counted = open ? `${open} to place` : `${points.filter(isPlaced).length} placed`;
+    row.firstChild.lastChild.textContent = `${counted}, ${isDerived ? "no box" : "box"}`;
     row.firstChild.setAttribute("aria-label", told(person));
     row.firstChild.setAttribute("aria-pressed", String(number === this.view.person));
     return row;

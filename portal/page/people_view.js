@@ -1,13 +1,13 @@
 /** What is shown of people with key points, whether they can be changed or not. */
 import { Annotator } from "./annotator.js";
+import { boxesAt } from "./boxes.js";
 import { GRIP_REACH } from "./canvas.js";
 import { inText } from "./names.js";
-import { BOX, gathered, isBox, isOpen, isPlaced, layoutOf, numbersIn, OCCLUDED, peopleFrom } from "./people.js";
+import { BOX, gathered, isBox, isOpen, isPlaced, layoutOf, numbersIn, peopleFrom } from "./people.js";
 import { PeopleList, told } from "./people_list.js";
-import { boxesAt } from "./boxes.js";
 import { colourOf, drawFrame, drawPoints, drawTags } from "./skeleton.js";
 
-const ON_POINT = 10; // screen pixels
+export const ON_POINT = 10; // screen pixels
 const USUAL_BOX_FACTOR = 1.25;
 export const SHOWN = { undecided: "not set", outside: "outside", visible: "visible", occluded: "occluded" };
 
@@ -17,7 +17,7 @@ export class PeopleView extends Annotator {
   person = 1; // the number of the person that is chosen
   hovered = null; // the point under the pointer
 
-  /** The marks of crowd-keypoint's `points` under these labels; `missing`: the visibility of points that are not there. */
+  /** The marks of crowd-keypoint's `points` under these labels; `missing`: the visibility of those not there. */
   layOut(labels, points, missing) {
     const { bones = [], box_factor: factor = USUAL_BOX_FACTOR } = this.json("data-skeleton", {});
     Object.assign(this, { bones, factor, layout: layoutOf(labels) });
@@ -90,11 +90,7 @@ export class PeopleView extends Annotator {
     return near.sort((a, b) => apart(a) - apart(b) || (b.person === this.person) - (a.person === this.person))[0];
   }
 
-  reach(event) {
-    return (GRIP_REACH[event.pointerType] ?? GRIP_REACH.mouse) / this.view.scale;
-  }
-
-  /** Selects the point under `at`, else chooses the person there: the smallest, at the same place again the next one. */
+  /** Selects the point under `at`, else chooses the person there: the smallest, once more the next larger one. */
   pick(at, event) {
     const point = this.pointAt(at, event);
     if (point) return this.select(point.id);

@@ -10,8 +10,8 @@ const [BESIDE, MIDDLE] = [10, 9]; // screen pixels from a point to the lower cor
 
 export const colourOf = (number) => nthColour(number - 1);
 
-/** Box and bones of `person`, as `gathered` gives it. `isChosen`: it is the one that is worked on; `selectedId`: of a point
- * or a box.
+/** Box and bones of `person`, as `gathered` gives it. `isChosen`: it is the one that is worked on; `selectedId`: of a
+ * point or a box.
  */
 export function drawFrame(view, person, { bones, isChosen, selectedId, hasGrips }) {
   const { number, points, frame, box, isDerived } = person;
@@ -30,7 +30,9 @@ export function drawPoints(view, { number, points }, { isChosen, selectedId }) {
   for (const point of points.filter(isPlaced)) drawPoint(view, point, colour, isChosen, point.id === selectedId);
 }
 
-/** Beside the points, away from the person's middle. `namedId`: the point under the pointer; `tagOf(label)`: a name as it stands on the picture. */
+/** Beside the points, away from the person's middle. `namedId`: the point under the pointer; `tagOf(label)`: a name as
+ * it stands on the picture.
+ */
 export function drawTags(view, person, { isChosen, isAlone, selectedId, namedId, tagOf }) {
   const { number, points, box } = person;
   const colour = colourOf(number);
