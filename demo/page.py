@@ -71,11 +71,11 @@ def _head(summary: Summary) -> str:
         (f"{summary['saving']:.0%}", f"saved: ${summary['cost']:.2f} instead of ${summary['cost_all_human']:.2f}"),
         (_minutes(summary["wall_seconds"]), f"for everything, on {summary['cores']} cores; {memory}"),
     )
+    named = f"{words.OF[summary['task']].names}: {', '.join(summary['classes'])}"
     drawn = "".join(f"<div class=tile><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in tiles)
     return (
         f"<h1>{escape(headline(summary))}</h1>"
-        f"<p class=soft>{escape(summary['source'])}; classes: {escape(', '.join(summary['classes']))}. The loop ran "
-        f"on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
+        f"<p class=soft>{escape(summary['source'])}; {escape(named)}. The loop ran on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
         f"{_left_over(summary)}{_truth(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
     )
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Words:
-    """`measure`: of one label; `rule`: how it is counted; `metric`: of models; `one`, `many`: what is marked."""
+    """`measure`: of one label; `rule`: how it is counted; `metric`: of models; `one`, `many`: what is marked; `names`:
+    what the stack's names are.
+    """
 
     measure: str
     rule: str
     metric: str
     one: str
     many: str
+    names: str
 
     def counted(self, count: int) -> str:
         return f"{count} {self.one if count == 1 else self.many}"
@@ -27,6 +30,7 @@ OF = {
         "mAP50",
         "box",
         "boxes",
+        "classes",
     ),
     "key-points": Words(
         "quality",
@@ -35,6 +39,7 @@ OF = {
         "OKS mAP50",
         "person",
         "people",
+        "key points",
     ),
 }
 """By the value of the parameter Task."""
