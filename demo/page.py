@@ -75,7 +75,8 @@ def _head(summary: Summary) -> str:
     drawn = "".join(f"<div class=tile><b>{escape(value)}</b><span>{escape(text)}</span></div>" for value, text in tiles)
     return (
         f"<h1>{escape(headline(summary))}</h1>"
-        f"<p class=soft>{escape(summary['source'])}; {escape(named)}. The loop ran on the embedded AWS; {_people(summary)} from the known truth, which the loop itself never sees.</p>"
+        f"<p class=soft>{escape(summary['source'])}; {escape(named)}. The loop ran on the embedded AWS; "
+        f"{_people(summary)} from the known truth, which the loop itself never sees.</p>"
         f"{_left_over(summary)}{_truth(summary)}{_warnings(summary)}<div class=tiles>{drawn}</div>"
     )
 
