@@ -64,7 +64,7 @@ def _of_people(skeleton: Skeleton, longer: Iterable[int], weights: str) -> dict[
     if not weights:
         return {**named, "TargetMeanIou": "0.6"}
     recipe = {"ImageSize": image_size(longer), "TrainingBatchSize": 16}
-    return {**named, "TrainingRecipeOverrides": json.dumps(recipe)}
+    return {**named, "RetrainMinimum": "25", "TrainingRecipeOverrides": json.dumps(recipe)}
 
 
 def _limits_of_people(most_people: int, count: int) -> dict[str, int]:
