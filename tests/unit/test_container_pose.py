@@ -20,6 +20,7 @@ from labelloop.contracts.skeletons import Skeleton
 from labelloop.engines import base_weights
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.tasks.quality import iou
+from made_up_models import packed
 from model_files import read_model, unpack_model, write_description
 from PIL import ImageOps
 from recipe import Recipe
@@ -277,6 +278,21 @@ def test_a_job_of_key_points_writes_a_model_that_says_of_what_it_is(finished) ->
     assert figures["images"] == 10 and figures["people"] >= 10 > figures["people_alone"]
     assert figures["map50"] > 0.7 and figures["oks_map50"] > 0.5 and figures["oks_map50_95"] > 0.2
     assert f"judge_oks_mAP50={figures['oks_map50']:.4f}\n" in printed
+
+
+def test_a_later_job_goes_on_from_the_champion_and_judges_it_again(finished, tmp_path) -> None:
+    judges = [scene(seed) for seed in range(200, 210)]
+    small = {"image-size": "64", "batch-size": "8", "warm-steps": "2"}
+    write_people_job(tmp_path, {"train": [scene(seed) for seed in range(8)], "judge": judges}, small)
+    (tmp_path / "input/data/champion").mkdir()
+    files = {path.name: path.read_bytes() for path in (finished[0] / "model").iterdir()}
+    (tmp_path / "input/data/champion/model.tar.gz").write_bytes(packed(files))
+    done = train(tmp_path)
+    assert done.returncode == 0, done.stderr
+    metrics, before = (json.loads((base / "output/data/metrics.json").read_text()) for base in (tmp_path, finished[0]))
+    assert (metrics["train"]["start"], metrics["train"]["steps"]) == ("champion", 2)
+    assert metrics["judge"]["champion"] == before["judge"]["challenger"]
+    assert metrics["judge"]["challenger"]["oks_map50"] > 0.5, "what the champion knows is kept"
 
 
 def test_the_server_takes_the_engine_from_the_model_and_answers_with_people(finished) -> None:
