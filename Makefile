@@ -34,7 +34,8 @@ test: setup
 ifndef ARGS
 	$(VENVS)/yolo/bin/python -m pytest tests/unit/test_container_serving.py tests/unit/test_container_training.py \
 	  tests/unit/test_container_base.py tests/unit/test_container_models.py tests/unit/test_container_refusals.py \
-	  tests/unit/test_container_user.py tests/unit/test_container_pose.py tests/unit/test_container_reads_exports.py
+	  tests/unit/test_container_user.py tests/unit/test_container_pose.py tests/unit/test_container_coco.py \
+	  tests/unit/test_container_reads_exports.py
 endif
 
 ## make lint                                        ruff, mypy, the template and the state machines

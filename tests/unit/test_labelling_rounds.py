@@ -7,7 +7,7 @@ from typing import Any
 import people
 import pytest
 from batch_rounds import asked_in
-from handling import crown, handle, mark, registered, upload
+from handling import handle, mark, registered, upload
 from labelling_rounds import end, judge_dataset, judged, lines_of, merged, people_at_work, pinned
 from labelloop.batch import batches
 from labelloop.contracts.errors import InvalidInputError
@@ -138,15 +138,12 @@ def points(line: dict[str, Any]) -> dict[str, Any]:
     return {"human-key-points": value, "human-key-points-metadata": metadata}
 
 
-def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_setting) -> None:
+def test_key_points_are_labelled_by_people_while_there_is_no_model(change_setting) -> None:
     change_setting("TASK", "key-points")
-    change_setting("STARTING_MODEL", "s3://data-bucket/models/given.tar.gz")
     change_setting("HUMAN_BUDGET", "3")
-    crown()
     upload(5)
     state = registered(mark())
     batch = state["batch"]["id"]
-    assert state["batch"]["starting_model"] == ""
     begun = handle("begin_round", batch_id=batch, round=1)
     assert (begun["infer"], begun["model"]) == (False, "")
     counts = handle("judge_batch", batch_id=batch, round=1)
@@ -155,7 +152,7 @@ def test_key_points_are_labelled_by_people_alone_and_train_nothing(change_settin
     assert job.kind == "annotate" and all(set(line) == {"source-ref", "image-size"} for line in lines_of(job))
     assert not end(batch, 1, points)["more"]
     progress = handle("merge_annotations", batch_id=batch, round=1)
-    assert progress["human"] == 3 and not progress["retrain"] and progress["another_round"]
+    assert progress["human"] == 3 and progress["retrain"] and progress["another_round"]
     line = storage.read_lines(Files(batch).round_annotations(1))[0]
     first = {"class_id": 0, "x": 3, "y": 4, "visibility": "visible", "person": 0}
     assert line["key-points"]["annotations"][0] == first and len(line["key-points"]["people"]) == 1
