@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -119,7 +120,9 @@ def _presentable_people(seen: Sequence[SeenPerson], width: int, height: int) -> 
     """Those whose box can be presented, with every point inside the image."""
     people = []
     for person in seen:
-        if (box := _presentable(person.box, width, height)) is not None:
+        # A network that is broken says NaN, which is no JSON.
+        finite = all(isfinite(number) for at in person.points for number in (at.x, at.y, at.main, at.additional))
+        if finite and (box := _presentable(person.box, width, height)) is not None:
             points = tuple(_inside(point, width, height) for point in person.points)
             people.append(SeenPerson(box, points))
     return tuple(sorted(people, key=lambda person: _place(person.box)))

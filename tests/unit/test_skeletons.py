@@ -89,7 +89,7 @@ def test_a_document_gives_all_or_the_names_alone() -> None:
         ({"names": ["a\nb"]}, "control character"),
         ({**WHOLE, "sigma": 0.1}, "field 'sigma' is none of names"),
         ({**WHOLE, "sigmas": [0.1]}, "'sigmas' has 1 numbers, and must have one for each of 3 names"),
-        ({**WHOLE, "sigmas": [0.1, 0.1, 0]}, "field 'sigmas[2]' must be greater than 0"),
+        ({**WHOLE, "sigmas": [0.1, 0.1, 0]}, "field 'sigmas[2]' must be at least 0.0001"),
         ({**WHOLE, "sigmas": [0.1, "x", 0.1]}, "field 'sigmas[1]' must be a number"),
         ({**WHOLE, "sigmas": [0.1, 1.5, 0.1]}, "field 'sigmas[1]' must be a number from 0 to 1"),
         ({**WHOLE, "sigmas": 0.1}, "field 'sigmas' must be a list"),
@@ -124,3 +124,8 @@ def test_every_skeleton_is_read_back_from_its_document(listed, data) -> None:
 def test_pairs_are_told_in_one_spelling_of_a_name_only() -> None:
     assert told_pairs(("left_eye", "right-eye", "right_eye", "leftover")) == (("left_eye", "right_eye"),)
     assert skeletons.named(["right_eye", "left_eye"]).pairs == (("left_eye", "right_eye"),)
+
+
+@pytest.mark.parametrize("text", ["COCO-17", " coco-17,", "Head"])
+def test_a_preset_is_known_however_its_name_is_written(text) -> None:
+    assert skeleton(text) in PRESETS.values()

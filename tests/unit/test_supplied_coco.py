@@ -106,7 +106,8 @@ def test_an_image_of_which_nothing_is_said_has_nothing_in_it() -> None:
         ({"keypoints": [1, "2", 2, 0, 0, 0]}, "three numbers"),
         ({"keypoints": [10**400, 2, 2, 0, 0, 0]}, "three numbers"),
         ({"category_id": 9}, "'category_id' is 9"),
-        ({"iscrowd": 1}, "as crowds only"),
+        ({"iscrowd": 1}, "of nobody where in the picture"),
+        ({"ignore": 1, "bbox": [300, 300, 9, 9], "keypoints": [0, 0, 0, 0, 0, 0]}, "of nobody where in the picture"),
     ],
 )
 def test_an_odd_annotation_costs_its_image(mark: Any, said: str) -> None:

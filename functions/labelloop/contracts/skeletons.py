@@ -25,6 +25,7 @@ NUMBER = "#"
 USUAL_SIGMA = 0.1
 USUAL_BOX_FACTOR = 1.25
 LARGEST_BOX_FACTOR = 10.0
+SMALLEST_SIGMA = 1e-4
 _SIDES = (("left-", "right-"), ("left_", "right_"), ("left ", "right "))
 _FIELDS = ("names", "pairs", "bones", "sigmas", "box_factor")
 Pairs = tuple[tuple[str, str], ...]
@@ -86,8 +87,9 @@ Vocabulary = tuple[str, ...] | Skeleton
 def skeleton(text: str, context: str = "parameter KeyPoints") -> Skeleton:
     """Of a preset's name, a JSON document, or names separated by commas. Raises InvalidInputError naming the field."""
     stripped = text.strip()
-    if stripped in PRESETS:
-        return PRESETS[stripped]
+    preset = stripped.strip(", ").casefold()
+    if preset in PRESETS:
+        return PRESETS[preset]
     if stripped.startswith(("{", "[", '"')):
         return Skeleton.from_json(fields.mapping(fields.parse_json(stripped, context), context, "(all)"), context)
     return named(tuple(part.strip() for part in text.split(",") if part.strip()), context)
@@ -117,8 +119,8 @@ def _pairs(record: Mapping[str, Any], field: str, names: Sequence[str], context:
 
 def _share(record: Mapping[str, Any], field: str, context: str) -> float:
     sigma = fields.number(record, field, context, 0, 1)
-    if not sigma:
-        raise fields.refuse(context, field, "greater than 0", sigma)
+    if sigma < SMALLEST_SIGMA:
+        raise fields.refuse(context, field, f"at least {SMALLEST_SIGMA}", sigma)
     return sigma
 
 

@@ -343,7 +343,7 @@ def _whole(mark: Mark, names: Sequence[str]) -> Mark:
 def _person_inside(person: Person, size: Size, number: int) -> Person:
     points = tuple(_inside(point, size, place) for place, point in enumerate(person.points))
     box = _large_enough(inside(replace(person.box, label=PERSON), size, (PERSON,), f"person {number}"), number)
-    return replace(person, box=replace(box, label=person.box.label), points=points)
+    return replace(person, box=box, points=points)
 
 
 def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:

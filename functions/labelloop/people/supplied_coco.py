@@ -128,8 +128,11 @@ def _people(image: Entry, own: Sequence[tuple[str, Entry]], file: _File) -> str:
         if _category(entry, where, file) in file.pointed:
             people.append(_person(entry, where, file.points, (size["width"], size["height"])))
     there = [person for person in people if person is not None]
-    if own and not there and any(_is_crowd(entry) for _, entry in own):
-        raise InvalidInputError("the file marks people as crowds only, and says of nobody where the points are")
+    left_out = any(_is_crowd(entry) or entry.get("ignore") for _, entry in own)
+    if not there and (people or left_out):
+        raise InvalidInputError(
+            "the file marks people, but says of nobody where in the picture: crowds, or no box and no point"
+        )
     value = people_value(size["width"], size["height"], there, file.points)
     confidences = [1] * len(value["annotations"])
     return _line(image, KEY_POINTS, value, label_metadata(file.points, confidences, True, "", "", CUSTOM))

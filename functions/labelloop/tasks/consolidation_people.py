@@ -2,7 +2,8 @@
 
 Canonical pixels. What is kept, in words:
 1. People of different workers are one as boxes are (clustering): by the overlap of their boxes, whatever their class,
-   and kept when those who marked the person hold about half of the weight of all who looked.
+   or of squares round their points where somebody drew no box (matchable_boxes); and kept when those who marked the
+   person hold about half of the weight of all who looked.
 2. The box is the weighted mean, without outliers, of those that somebody drew; of derived ones where nobody did.
 3. The points are those of consolidation_key_points, of the workers who marked the person; who took left for right in
    every pair is turned round (swapped_sides).
@@ -12,12 +13,12 @@ One worker's label is kept exactly. Nothing depends on the order of images, work
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, Person
-from labelloop.tasks import clustering, fusion
+from labelloop.tasks import clustering, fusion, matchable_boxes
 from labelloop.tasks.clustering import Cluster, Drawn, order
 from labelloop.tasks.consolidation_boxes import edges, fuse_edges
 from labelloop.tasks.consolidation_key_points import FusedKeyPoint, fuse_key_points
@@ -43,7 +44,7 @@ def fuse_people(
     `sizes`: width and height of each image. `reliability`: of every worker who looked, in (0, 1]. A person's points are
     one for each of `names`, in that order.
     """
-    clusters = [clustering.same_objects(drawn, _classless) for drawn in images]
+    clusters = [clustering.same_objects(drawn, _box_of(drawn, size)) for drawn, size in zip(images, sizes, strict=True)]
     weights = clustering.weights_of(images, clusters, reliability)
     left = [
         (image, cluster, share)
@@ -62,8 +63,15 @@ def fuse_people(
     return [sorted(listed, key=lambda each: (order(each.person.box), repr(each.person))) for listed in results]
 
 
-def _classless(person: Person) -> Box:
-    return replace(person.box, label="", confidence=None)
+def _box_of(drawn: Drawn[Person], size: Size) -> Callable[[Person], Box]:
+    """By which people are clustered: whatever their class, and by squares where somebody drew no box."""
+    some_derived = any(person.derived for people in drawn.values() for person in people)
+
+    def of(person: Person) -> Box:
+        box = matchable_boxes.square(person, size) if some_derived else person.box
+        return replace(box, label="", confidence=None)
+
+    return of
 
 
 def _boxes(cluster: Cluster[Person]) -> Cluster[Box]:

@@ -14,7 +14,7 @@ from labelloop.contracts.people_values import people_value
 from labelloop.contracts.records import Person, Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks import disturbed_key_points, oks, pages, people_labels, seen_people
+from labelloop.tasks import disturbed_key_points, matchable_boxes, oks, pages, people_labels, seen_people
 from labelloop.tasks.consolidation_key_points import same_point
 from labelloop.tasks.consolidation_people import FusedPerson, fuse_people
 from labelloop.tasks.label_values import consolidated
@@ -132,7 +132,7 @@ class KeyPoints:
         return ResampledPrecision(oks.compared_people(predictions, truths, _known(skeleton)))
 
     def found(self, marks: Sequence[Person], truth: Sequence[Person]) -> set[int]:
-        matches = match_boxes([person.box for person in marks], [person.box for person in truth])
+        matches = match_boxes(*matchable_boxes.of(marks, truth))
         return {index for overlap, _, index in matches if overlap >= FOUND_IOU}
 
     def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:

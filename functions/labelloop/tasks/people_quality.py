@@ -8,7 +8,7 @@ from statistics import fmean
 
 from labelloop.contracts.records import UNLABELLED, KeyPoint, Person
 from labelloop.contracts.skeletons import USUAL_SIGMA, Skeleton
-from labelloop.tasks import oks
+from labelloop.tasks import matchable_boxes, oks
 from labelloop.tasks.quality import match_boxes
 
 SAME_PERSON_IOU = 0.3
@@ -18,13 +18,13 @@ def people_quality(people: Sequence[Person], truth: Sequence[Person], skeleton: 
     """The sum over matched people of their `person_quality`, over the larger number of people; 1 where nobody is there
     and nobody is labelled.
 
-    People are those of one class whose boxes overlap by SAME_PERSON_IOU or more, the most overlap first. A missed
-    person and an invented one each cost as much as one of whom every point is wrong. Symmetric, and independent of
-    order.
+    People are those of one class whose boxes (`matchable_boxes`) overlap by SAME_PERSON_IOU or more, the most overlap
+    first. A missed person and an invented one each cost as much as one of whom every point is wrong. Symmetric, and
+    independent of order.
     """
     if not people and not truth:
         return 1.0
-    matches = match_boxes([person.box for person in people], [person.box for person in truth])
+    matches = match_boxes(*matchable_boxes.of(people, truth))
     found = [person_quality(people[i], truth[j], skeleton) for overlap, i, j in matches if overlap >= SAME_PERSON_IOU]
     return math.fsum(found) / max(len(people), len(truth))
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from labelloop.contracts.naming import digest
 from labelloop.contracts.records import VISIBILITIES, Person, SeenPerson, SeenPoint
 from labelloop.contracts.visibility_rules import USUAL, VisibilityRule
+from labelloop.tasks import matchable_boxes
 from labelloop.tasks.oks import PeopleTruth
 from labelloop.tasks.quality import Predictions, match_boxes
 
@@ -153,7 +154,7 @@ def by_fold(judged: Judged, fitting: Callable[[Judged], Rule]) -> dict[str, Rule
 
 
 def _judged(seen: Sequence[SeenPerson], people: Sequence[Person]) -> list[JudgedPoint]:
-    matches = match_boxes([one.box for one in seen], [one.box for one in people])
+    matches = match_boxes(*matchable_boxes.of(seen, people))
     partners = {index: seen[place] for overlap, place, index in matches if overlap >= SAME_PERSON_IOU}
     judged = []
     for index, person in enumerate(people):

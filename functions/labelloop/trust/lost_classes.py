@@ -41,7 +41,9 @@ def first(
     for name, number in sorted(objects.items()):
         if not found[name] and (before[name] >= 2 or (number < ENOUGH_OBJECTS and before[name] * 2 >= number)):
             return f"of the {number} judge objects of class '{name}' it finds 0, the champion {before[name]}"
-        if number >= ENOUGH_OBJECTS and not former[name] - precision[name] <= MOST_FALL:
+        # Of people without a placed point there is no precision.
+        measured = name in former and name in precision
+        if measured and number >= ENOUGH_OBJECTS and not former[name] - precision[name] <= MOST_FALL:
             return (
                 f"average precision of class '{name}' ({number} judge objects) falls from {former[name]:.3f} to "
                 f"{precision[name]:.3f}, by more than {MOST_FALL}"
