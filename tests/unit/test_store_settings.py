@@ -6,7 +6,6 @@ import json
 import pytest
 from fake_service import refused
 from handling import Context
-from labelloop.store import aws as clients
 from labelloop.store import storage
 from made_up_stack import SETTINGS
 
@@ -89,7 +88,7 @@ def test_more_names_than_ground_truth_takes_are_told_at_deployment_and_refused_b
     assert deploy(**built)["Data"]["Notices"] == "none"
     notice = deploy(CLASSES=COCO)["Data"]["Notices"]
     assert "Classes lists 80 names" in notice and "at most 50" in notice
-    clients.client("s3").delete_object(Bucket=SETTINGS["DATA_BUCKET"], Key="settings/task.json")
+    storage.write("settings/task.json", b'"key-points"')
     assert "KeyPoints lists 133 names" in deploy(TASK="key-points", KEY_POINTS=WHOLE_BODY)["Data"]["Notices"]
     with pytest.raises(InvalidInputError, match="at most 50"):
         ground_truth._check_ready(Settings.from_environment({**SETTINGS, "CLASSES": COCO}))
