@@ -78,7 +78,7 @@ def _check_task(wanted: str, before: str) -> None:
     if wanted != first:
         raise MissingSettingError(
             f"TASK is {wanted}, but what this stack has labelled so far is {first}: deploy a stack with another name "
-            f"for the other task. If nothing was labelled yet, put {json.dumps(wanted)}, with the quotation marks, into "
+            f"for the other task. If nothing was labelled yet, put {json.dumps(wanted)}, quotation marks included, in "
             f"s3://{os.environ['DATA_BUCKET']}/{TASK} and deploy again"
         )
 
