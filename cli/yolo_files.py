@@ -50,15 +50,9 @@ def data_yaml(classes: Sequence[str], vocabulary: Vocabulary) -> str:
     """JSON is YAML. Images that judge are for validation, the rest trains."""
     data = {"path": ".", "train": "train.txt", "val": "val.txt", "names": dict(enumerate(classes))}
     if isinstance(vocabulary, Skeleton):
-        data |= {"kpt_shape": [len(vocabulary.names), 3], "flip_idx": mirrored(vocabulary)}
+        data |= {"kpt_shape": [len(vocabulary.names), 3], "flip_idx": vocabulary.mirrored}
         data |= {"kpt_names": {0: list(vocabulary.names)}}
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-
-
-def mirrored(skeleton: Skeleton) -> list[int]:
-    """For each point the place of the one that stands where it is in the mirrored picture."""
-    others = {name: other for pair in skeleton.pairs for name, other in (pair, pair[::-1])}
-    return [skeleton.names.index(others.get(name, name)) for name in skeleton.names]
 
 
 def _row(mark: Mark, numbers: dict[str, int], width: int, height: int) -> str:

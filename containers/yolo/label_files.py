@@ -37,13 +37,7 @@ def middle(box: Box, width: int, height: int) -> tuple[float, float]:
 
 def facts(skeleton: Skeleton) -> dict[str, Any]:
     """What data.yaml has to say of key points."""
-    return {"kpt_shape": [len(skeleton.names), 3], "flip_idx": mirrored(skeleton)}
-
-
-def mirrored(skeleton: Skeleton) -> list[int]:
-    """For each point the place of the one that stands where it is in the mirrored picture."""
-    others = {name: other for pair in skeleton.pairs for name, other in (pair, pair[::-1])}
-    return [skeleton.names.index(others.get(name, name)) for name in skeleton.names]
+    return {"kpt_shape": [len(skeleton.names), 3], "flip_idx": skeleton.mirrored}
 
 
 def visible_only(data_yaml: Path, target: Path) -> Path:

@@ -55,7 +55,7 @@ def test_the_description_says_how_many_points_and_which_a_mirror_exchanges():
 
 @pytest.mark.parametrize("skeleton", [*PRESETS.values(), named(["a", "left-b", "c", "right-b"])])
 def test_mirroring_twice_is_no_change(skeleton):
-    places = yolo_files.mirrored(skeleton)
+    places = skeleton.mirrored
     assert [places[place] for place in places] == list(range(len(skeleton.names)))
 
 

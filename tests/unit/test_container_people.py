@@ -6,7 +6,7 @@ from dataclasses import replace
 from drawn_people import SIDE, SKELETON, face, written
 from hypothesis import given
 from hypothesis import strategies as st
-from label_files import mirrored, person_row, visible_only
+from label_files import person_row, visible_only
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from labelloop.tasks.quality import iou
@@ -67,8 +67,8 @@ def test_the_additional_network_is_taught_visible_points_only(tmp_path) -> None:
 
 
 def test_in_the_mirror_left_stands_where_right_was() -> None:
-    assert mirrored(SKELETON) == [1, 0, 2]
-    assert mirrored(skeletons.skeleton("coco-17"))[:5] == [0, 2, 1, 4, 3]
+    assert SKELETON.mirrored == [1, 0, 2]
+    assert skeletons.skeleton("coco-17").mirrored[:5] == [0, 2, 1, 4, 3]
 
 
 def test_people_are_matched_by_their_boxes_the_nearest_first_and_never_by_their_order() -> None:

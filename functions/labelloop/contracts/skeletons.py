@@ -47,6 +47,12 @@ class Skeleton:
     def sigma(self, name: str) -> float:
         return self.sigmas[self.names.index(name)] if name in self.names else USUAL_SIGMA
 
+    @property
+    def mirrored(self) -> list[int]:
+        """For each point the place of the one that stands where it is in the mirrored picture."""
+        others = {name: other for pair in self.pairs for name, other in (pair, pair[::-1])}
+        return [self.names.index(others.get(name, name)) for name in self.names]
+
     def to_json(self) -> dict[str, Any]:
         """The document that `from_json` reads and the parameter KeyPoints takes."""
         lists = {name: [list(each) for each in getattr(self, name)] for name in ("pairs", "bones")}
