@@ -7,6 +7,7 @@ empty file has nothing in it. Of points v is 2 for visible, 1 for occluded and 0
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def _names(data: Mapping[str, Any], vocabulary: Vocabulary, path: Path) -> list[
     """The classes, by their numbers; checked against what the stack labels."""
     listed = data["names"]
     names = [str(name) for name in (listed.values() if isinstance(listed, dict) else listed)]
-    points = (data.get("kpt_shape") or [0])[0]
+    shape = data.get("kpt_shape") or [0]
+    points = shape[0] if isinstance(shape, list) else shape
     if isinstance(vocabulary, Skeleton):
         if points != len(vocabulary.names):
             known = len(vocabulary.names)
@@ -124,6 +126,8 @@ def _size(image: Path) -> tuple[int, int]:
 
 def _mark(row: str, size: tuple[int, int], names: Sequence[str], vocabulary: Vocabulary) -> Mark:
     numbers = [float(word) for word in row.split()]
+    if not all(map(math.isfinite, numbers)):
+        raise InvalidInputError(f"a row has what is no number: {fields.shown(row[:60])}")
     points = vocabulary.names if isinstance(vocabulary, Skeleton) else ()
     each = (len(numbers) - BOX_COLUMNS) // len(points) if points else 0
     if len(numbers) != BOX_COLUMNS + each * len(points) or each not in ((2, 3) if points else (0,)):

@@ -67,7 +67,7 @@ def _read(
     try:
         with refusals.reading(labels_uri):
             body = storage.read(storage.own_key(labels_uri), most=supplied_files.MOST_BYTES)
-        lines, refused = supplied_coco.unfolded(supplied_files.objects(body), settings().task)
+        lines, refused = supplied_coco.unfolded(supplied_files.objects(body), settings().task, settings().skeleton)
         limits.check_labels(len(lines))
     except InaccessibleObjectError as error:
         raise InvalidInputError(

@@ -1,8 +1,8 @@
 """Store Settings: at deployment, checks the stack's settings and puts them into the bucket under their hash.
 
 CloudFormation custom resource: a value that cannot work fails the deployment, with a sentence. Old documents stay:
-batches that run may have begun with them, and a rollback needs them. So does the task of the first deployment: labels,
-models and judge images of one task are of no use to another.
+batches that run may have begun with them, and a rollback needs them. So do the task of the first deployment and the
+names of its key points: labels, models and judge images of others are of no use to them.
 """
 
 import json
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from labelloop import people
 from labelloop.contracts import advanced
 from labelloop.contracts.settings import MissingSettingError, Settings
+from labelloop.contracts.skeletons import skeleton
 from labelloop.store import aws, custom_resources, settings_documents, storage
 from labelloop.store.observability import entry, logger
 
@@ -22,6 +23,7 @@ from labelloop.store.observability import entry, logger
 SECONDS_FOR_A_NEW_ROLE = 30
 SECONDS_BETWEEN_TRIES = 3
 TASK = "settings/task.json"  # a JSON string
+POINTS = "settings/key-points.json"  # a list of names
 
 
 @entry
@@ -47,7 +49,11 @@ def _store(given: dict[str, str], before: dict[str, str]) -> dict[str, str]:
     """What the template reads of this resource."""
     values = advanced.completed(given, before)
     settings = Settings.from_environment(values)
-    _check_task(settings.task, before.get("TASK", settings.task))
+    goes_on = _check_same("TASK", TASK, settings.task, before.get("TASK", settings.task))
+    if settings.skeleton:
+        known = before.get("KEY_POINTS") if goes_on else None
+        names = skeleton(known).names if known else settings.skeleton.names
+        _check_same("KEY_POINTS", POINTS, list(settings.skeleton.names), list(names))
     body = settings_documents.body_of(values)
     key = settings_documents.key_of(body)
     _put(key, body)
@@ -66,21 +72,30 @@ def _notices(settings: Settings) -> Iterator[str]:
             yield f"{name} is named by a tag, which may come to mean another image: name it by digest (...@sha256:...)"
 
 
-def _check_task(wanted: str, before: str) -> None:
-    """Raises MissingSettingError where the bucket is of another task. `before`: what was deployed so far, which is all
-    that tells where an older version of the stack wrote nothing down.
+def _check_same(name: str, key: str, wanted: Any, before: Any) -> bool:
+    """Whether the last deployment had the same. `before`: what was deployed so far, which is all that tells where an
+    older version of the stack wrote nothing down. Raises MissingSettingError where the bucket is of something else.
     """
-    if _put(TASK, json.dumps(before).encode(), IfNoneMatch="*"):
+    if _put(key, _text(before).encode(), IfNoneMatch="*"):
         first = before
     else:
-        stored = aws.client("s3").get_object(Bucket=os.environ["DATA_BUCKET"], Key=TASK)
+        stored = aws.client("s3").get_object(Bucket=os.environ["DATA_BUCKET"], Key=key)
         first = json.loads(stored["Body"].read())
     if wanted != first:
         raise MissingSettingError(
-            f"TASK is {wanted}, but what this stack has labelled so far is {first}: deploy a stack with another name "
-            f"for the other task. If nothing was labelled yet, put {json.dumps(wanted)}, quotation marks included, in "
-            f"s3://{os.environ['DATA_BUCKET']}/{TASK} and deploy again"
+            f"{name} is {_shown(wanted)}, but what this stack has labelled so far is {_shown(first)}: deploy a stack "
+            f"with another name for what is labelled differently. If nothing was labelled yet, put {_text(wanted)}, "
+            f"quotation marks included, in s3://{os.environ['DATA_BUCKET']}/{key} and deploy again"
         )
+    return bool(before == wanted)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _put(key: str, body: bytes, **conditions: str) -> bool:

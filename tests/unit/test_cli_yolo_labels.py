@@ -88,7 +88,8 @@ def test_lists_of_images_folders_and_points_without_visibility(dataset):
         ("0 0.5 0.5 0.5 0.5", "a row has 5 columns"),
         ("1 0.5 0.5 0.5 0.5 " + "0 0 0 " * 5, "class 1 is none of the 1"),
         ("0 50 0.5 0.5 0.5 " + "0 0 0 " * 5, "not in shares"),
-        ("0 0.5 0.5 0.5 nan " + "0 0 0 " * 5, "not in shares"),
+        ("0 0.5 0.5 0.5 nan " + "0 0 0 " * 5, "what is no number"),
+        ("0 0.5 0.5 0.5 0.5 " + "nan nan 2 " * 5, "what is no number"),
         ("0 0.5 0.5 0.5 0.5 " + "0 0 3 " * 5, "visibility 3"),
         ("head", "head"),
     ],
@@ -102,6 +103,7 @@ def test_an_odd_row_costs_its_image_and_is_told(dataset, row, said):
     ("changed", "said"),
     [
         ({"kpt_shape": [17, 3]}, "has 17 key points, and the stack 5"),
+        ({"kpt_shape": 17}, "has 17 key points, and the stack 5"),
         ({"train": "nowhere"}, "neither a folder nor a list"),
         ({"names": None}, "has no 'names'"),
     ],

@@ -79,6 +79,7 @@ def test_a_document_gives_all_or_the_names_alone() -> None:
         ("eye,eye (occluded)", "'eye (occluded)'"),
         ("nose,top-left", "'top-left'"),
         ("nose,bottom-right", "'bottom-right'"),
+        ("nose,box", "has 'box', but"),
         ("a" * 65, "a name of 65 characters"),
         ('["nose"]', "field '(all)' must be an object"),
         ("{", "not JSON"),

@@ -6,6 +6,7 @@ import json
 import pytest
 from fake_service import refused
 from handling import Context
+from labelloop.contracts.skeletons import PRESETS
 from labelloop.store import storage
 from made_up_stack import SETTINGS
 
@@ -146,7 +147,27 @@ def test_the_task_of_a_stack_stays_and_a_deployment_that_was_refused_can_be_roll
     assert told["Status"] == "FAILED"
     assert "TASK is boxes, but what this stack has labelled so far is key-points" in told["Reason"]
     assert deploy("Update", before=SETTINGS, **people)["Status"] == "SUCCESS", "CloudFormation goes back"
-    assert deploy("Update", before={**SETTINGS, **people}, **{**people, "KEY_POINTS": "coco-17"})["Status"] == "SUCCESS"
+
+
+def test_the_names_of_key_points_stay_and_what_else_a_skeleton_says_may_change(deploy) -> None:
+    """Labels, models and judge images of other points would end a training after it has trained."""
+    people = {"TASK": "key-points", "KEY_POINTS": "head"}
+    assert deploy(**people)["Status"] == "SUCCESS"
+    told = deploy("Update", before={**SETTINGS, **people}, **{**people, "KEY_POINTS": "coco-17"})
+    assert told["Status"] == "FAILED"
+    assert (
+        "KEY_POINTS is nose, left_eye, right_eye, left_ear, right_ear, left_shoulder" in told["Reason"]
+        and "labelled so far is nose, left_eye, right_eye, left_ear, right_ear: " in told["Reason"]
+    )
+    others = json.dumps({"names": list(PRESETS["head"].names), "sigmas": [0.05] * 5, "box_factor": 2})
+    assert deploy("Update", before={**SETTINGS, **people}, **{**people, "KEY_POINTS": others})["Status"] == "SUCCESS"
+
+
+def test_a_stack_of_an_older_version_has_the_points_that_it_was_deployed_with(deploy) -> None:
+    people = {"TASK": "key-points", "KEY_POINTS": "nose,left-eye,right-eye"}
+    told = deploy("Update", before={**SETTINGS, **people}, **{**people, "KEY_POINTS": "head"})
+    assert told["Status"] == "FAILED" and "so far is nose, left-eye, right-eye" in told["Reason"]
+    assert deploy("Update", before={**SETTINGS, **people}, **people)["Status"] == "SUCCESS"
 
 
 def test_a_stack_of_an_older_version_is_of_the_task_that_it_was_deployed_with(deploy) -> None:

@@ -8,6 +8,7 @@ from exported_people import CLASSES, HEAD, HEIGHT, WIDTH, boxes, label, people, 
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.skeletons import Skeleton
 from labelloop.people import supplied, supplied_coco
 from labelloop.tasks import oks
 
@@ -89,6 +90,27 @@ def test_visibility_crowds_and_people_without_points() -> None:
     assert said == [["visible", "unlabelled"], ["occluded", "outside"], ["unlabelled"] * 2, ["visible"] * 2]
     assert (people[0].area, people[1].area) == (99, None)
     assert (people[2].box.left, people[2].box.width) == (0, 64) and people[3].derived
+
+
+def test_the_square_round_somebody_s_points_is_as_large_as_the_skeleton_says() -> None:
+    document = file({**MARK, "bbox": None, "keypoints": [10, 10, 2, 30, 30, 2]})
+    sides = []
+    for factor in (1.25, 1.5):
+        kind = Skeleton(("nose", "left_eye"), (), (), (0.1, 0.1), factor)
+        ((_, line),), _ = supplied_coco.unfolded([(1, json.dumps(document))], "key-points", kind)
+        (person,) = supplied.read(line, "", kind.names, "key-points").people or ()
+        sides.append(person.box.width)
+    assert sides == [25, 30]
+
+
+@pytest.mark.parametrize("box", [[10, 10, 0.4, 9], [63.9, 10, 0.1, 9], [0, 10, 0.2, 9]])
+def test_somebody_narrower_than_a_pixel_costs_no_picture(box: Any) -> None:
+    ((_, line),), _ = unfolded(file({**MARK, "bbox": box, "keypoints": [10, 12, 2, 0, 0, 0]}, MARK))
+    names = ("nose", "left_eye")
+    label, told = supplied.mended(supplied.read(line, "", names, "key-points"), (64, 48), names)
+    assert not told and label.people is not None and len(label.people) == 2
+    narrow = label.people[0].box
+    assert narrow.width == 1 and 0 <= narrow.left <= 63 and narrow.height == 9
 
 
 def test_an_image_of_which_nothing_is_said_has_nothing_in_it() -> None:

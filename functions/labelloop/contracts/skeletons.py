@@ -22,6 +22,7 @@ PERSON = "person"
 # The two corners of a person's box stand among the points in people's answers, and a number tells whose a point is.
 CORNERS = TOP_LEFT, BOTTOM_RIGHT = ("top-left", "bottom-right")
 NUMBER = "#"
+BOX = "box"  # what pages call a person's box, among the names of points
 USUAL_SIGMA = 0.1
 USUAL_BOX_FACTOR = 1.25
 LARGEST_BOX_FACTOR = 10.0
@@ -137,11 +138,11 @@ def _refuse_names(names: Sequence[str], context: str) -> None:
     for name in names:
         if not name.strip() or name != name.strip():
             raise fields.refuse(context, "names", "names that are not empty and have no blanks around them", name)
-        if NUMBER in name or name.endswith(OCCLUDED) or name in CORNERS:
+        if NUMBER in name or name.endswith(OCCLUDED) or name in (*CORNERS, BOX):
             raise InvalidInputError(
                 f"{context} has '{name}', but in answers '{OCCLUDED.strip()}' at the end calls a point hidden, "
-                f"'{NUMBER}' tells whose it is, and {' and '.join(CORNERS)} are the corners of a person's box: choose "
-                "another name and deploy again"
+                f"'{NUMBER}' tells whose it is, '{BOX}' is a person's box, and {' and '.join(CORNERS)} its corners: "
+                "choose another name and deploy again"
             )
     check_names(names, context)
 

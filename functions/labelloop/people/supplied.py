@@ -26,6 +26,7 @@ from labelloop.people.image_names import Names, normal
 
 MOST_MARKS = 2_000
 SMALLEST_SIDE = 1.0  # pixels; people's tools draw whole ones
+ROUNDING = 1e-6  # pixels that are lost where shares of a side are written
 LINES_SHOWN = 5
 REASONS_TOLD = 3
 VERIFICATION = "groundtruth/label-verification"
@@ -285,7 +286,7 @@ def _not_accepted(line: str, created: str) -> str:
 
 def _large_enough(box: Box, number: int) -> Box:
     for side in ("width", "height"):
-        if getattr(box, side) < SMALLEST_SIDE:
+        if getattr(box, side) < SMALLEST_SIDE - ROUNDING:
             raise fields.refuse(f"box {number}", side, "at least a pixel inside the image", getattr(box, side))
     return box
 
@@ -293,7 +294,7 @@ def _large_enough(box: Box, number: int) -> Box:
 def _visible(box: Box, size: Size) -> Box | None:
     left, top = max(box.left, 0.0), max(box.top, 0.0)
     width, height = min(box.left + box.width, size[0]) - left, min(box.top + box.height, size[1]) - top
-    large = min(width, height) >= SMALLEST_SIDE
+    large = min(width, height) >= SMALLEST_SIDE - ROUNDING
     return replace(box, left=left, top=top, width=width, height=height) if large else None
 
 
@@ -341,9 +342,21 @@ def _whole(mark: Mark, names: Sequence[str]) -> Mark:
 
 
 def _person_inside(person: Person, size: Size, number: int) -> Person:
+    """With a box of a pixel at least: somebody far away is somebody, and the picture is not whole without."""
     points = tuple(_inside(point, size, place) for place, point in enumerate(person.points))
-    box = _large_enough(inside(replace(person.box, label=PERSON), size, (PERSON,), f"person {number}"), number)
-    return replace(person, box=box, points=points)
+    box = inside(replace(person.box, label=PERSON), size, (PERSON,), f"person {number}")
+    return replace(person, box=_grown(box, size), points=points)
+
+
+def _grown(box: Box, size: Size) -> Box:
+    (left, width), (top, height) = _span(box.left, box.width, size[0]), _span(box.top, box.height, size[1])
+    return replace(box, left=left, top=top, width=width, height=height)
+
+
+def _span(start: float, length: float, limit: int) -> tuple[float, float]:
+    if length >= SMALLEST_SIDE:
+        return start, length
+    return min(max(start + (length - SMALLEST_SIDE) / 2, 0.0), limit - SMALLEST_SIDE), SMALLEST_SIDE
 
 
 def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:

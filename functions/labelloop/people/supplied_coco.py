@@ -19,7 +19,7 @@ from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.people_values import people_value
 from labelloop.contracts.person_boxes import derived_box
 from labelloop.contracts.records import UNLABELLED, Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PERSON
+from labelloop.contracts.skeletons import PERSON, USUAL_BOX_FACTOR, Skeleton
 from labelloop.people.supplied import Refused, kind_of
 
 LISTS = ("images", "annotations", "categories")
@@ -34,25 +34,27 @@ Lines = list[tuple[int, str]]
 @dataclass(frozen=True)
 class _File:
     """`names`: of the categories in the order of the file, `places`: in it, by id; `points`: of the people, whose
-    categories are `pointed`.
+    categories are `pointed`; `box_factor`: of the skeleton.
     """
 
     names: tuple[str, ...]
     places: Mapping[Any, int]
     pointed: frozenset[Any]
     points: tuple[str, ...]
+    box_factor: float
 
 
-def unfolded(lines: Lines, task: str) -> tuple[Lines, list[Refused]]:
+def unfolded(lines: Lines, task: str, skeleton: Skeleton | None = None) -> tuple[Lines, list[Refused]]:
     """The lines of a manifest as they are; of a COCO file one for each image, numbered in its order from 1, and the
-    images that were refused. `task`: boxes | key-points.
+    images that were refused. `task`: boxes | key-points; `skeleton`: of the people.
 
     Raises InvalidInputError where the file as a whole cannot be meant.
     """
     document = _document(lines)
     if document is None:
         return lines, []
-    file = _categories(document["categories"])
+    factor = skeleton.box_factor if skeleton else USUAL_BOX_FACTOR
+    file = _categories(document["categories"], factor)
     make = _MADE[task]
     by_image: dict[Any, list[tuple[str, Entry]]] = defaultdict(list)
     for place, entry in enumerate(document["annotations"]):
@@ -86,7 +88,7 @@ def _document(lines: Lines) -> Mapping[str, list[Entry]] | None:
     return document
 
 
-def _categories(entries: Sequence[Entry]) -> _File:
+def _categories(entries: Sequence[Entry], box_factor: float) -> _File:
     places: dict[Any, int] = {}
     kinds: dict[Any, tuple[str, ...]] = {}
     for place, entry in enumerate(entries):
@@ -105,7 +107,7 @@ def _categories(entries: Sequence[Entry]) -> _File:
             "COCO file: categories have different key points, and a stack labels people of one kind: leave one kind"
         )
     names = tuple(fields.text(entry, "name", f"categories[{place}]") for place, entry in enumerate(entries))
-    return _File(names, places, frozenset(kinds), next(iter(kinds.values()), ()))
+    return _File(names, places, frozenset(kinds), next(iter(kinds.values()), ()), box_factor)
 
 
 def _boxes(image: Entry, own: Sequence[tuple[str, Entry]], file: _File) -> str:
@@ -126,7 +128,7 @@ def _people(image: Entry, own: Sequence[tuple[str, Entry]], file: _File) -> str:
     people = []
     for where, entry in _marks(own):
         if _category(entry, where, file) in file.pointed:
-            people.append(_person(entry, where, file.points, (size["width"], size["height"])))
+            people.append(_person(entry, where, file, (size["width"], size["height"])))
     there = [person for person in people if person is not None]
     left_out = any(_is_crowd(entry) or entry.get("ignore") for _, entry in own)
     if not there and (people or left_out):
@@ -144,13 +146,13 @@ _MADE: Mapping[str, Callable[[Entry, Sequence[tuple[str, Entry]], _File], str]] 
 }
 
 
-def _person(entry: Entry, where: str, names: Sequence[str], size: tuple[int, int]) -> Person | None:
+def _person(entry: Entry, where: str, file: _File, size: tuple[int, int]) -> Person | None:
     """None where neither box nor point says where somebody is."""
-    points = _points(entry, where, names, size)
+    points = _points(entry, where, file.points, size)
     box = _box(entry, size)
     area: Any = entry.get("area")
     told = float(area) if _is_number(area) and area > 0 else None
-    around = box or derived_box(points, size)
+    around = box or derived_box(points, size, file.box_factor)
     return Person(around, points, box is None, told) if around else None
 
 
