@@ -20,7 +20,7 @@ def told(batch: Mapping[str, Any], trainings: Sequence[Training], target: float)
     return {
         "target": target,
         "promise": promise(rows, promises),
-        "why_nothing": "" if any(row["auto"] for row in rows) else why_nothing(rows, promises),
+        "why_nothing": "" if any(row["auto"] for row in rows) else why_nothing(rows, promises, trainings),
         "attainable": promises[-1]["attainable"] if promises else [],
         "audited": sum(row.get("audited", 0) for row in rows),
         "corrected": sum(row.get("corrected", 0) for row in rows),
@@ -36,11 +36,13 @@ def promise(rows: Rows, promises: Rows) -> str:
     return " ".join(dict.fromkeys(each["promise"] for each in promises if each["round"] in accepting))
 
 
-def why_nothing(rows: Rows, promises: Rows) -> str:
-    """What the last round with a model says, and what it would take."""
+def why_nothing(rows: Rows, promises: Rows, trainings: Sequence[Training]) -> str:
+    """What the last round with a model says, and what it would take; without a model, why there was none."""
     if promises:
         return f"{promises[-1]['promise']} {promises[-1]['missing']}".strip()
-    return "No model was good enough to serve." if rows else "No round was needed."
+    if any(training.train and training.status != "RUNNING" for training in trainings):
+        return "No model was good enough to serve."
+    return "People labelled every image before there was a model." if rows else "No round was needed."
 
 
 def second_training(batch: Mapping[str, Any], trainings: Sequence[Training]) -> dict[str, Any]:
