@@ -28,7 +28,8 @@ from unittest import mock
 from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import map50
 from labelloop.trust import fitting, promotion
@@ -165,7 +166,7 @@ def _thinned(pair: Pair, label: str, chance: random.Random) -> tuple[list[Annota
                 if truth.source_ref not in left or number > MOST_RARE:
                     continue
             boxes.append(box)
-        judges.append(replace(truth, boxes=tuple(boxes)))
+        judges.append(replace(truth, marks=tuple(boxes)))
     seen = tuple(each if each.source_ref in left else _without(each, label) for each in pair.champion.predictions)
     return judges, replace(pair.champion, predictions=seen)
 
@@ -176,15 +177,15 @@ def _labelled(champion: Seen, judges: Sequence[Annotation], label: str) -> bool:
     rule = fitting.label_rule(images, USUAL)
     objects = found = 0
     for prediction, truth in images:
-        hits = tasks.of_prediction(prediction).found(machine_label(prediction, rule), truth.boxes)
-        of_class = {place for place, box in enumerate(truth.boxes) if box.label == label}
+        hits = tasks.of(prediction.task).found(machine_label(prediction, rule), truth.marks)
+        of_class = {place for place, box in enumerate(truth.marks) if box.label == label}
         objects += len(of_class)
         found += len(hits & of_class)
     return objects > 0 and found * 2 >= objects
 
 
 def _without(prediction: Prediction, label: str) -> Prediction:
-    return replace(prediction, boxes=tuple(box for box in prediction.boxes if box.label != label))
+    return replace(prediction, marks=tuple(box for box in prediction.boxes if box.label != label))
 
 
 def _better(pair: Pair, judges: Sequence[Annotation], rule: str, seed: int) -> bool:

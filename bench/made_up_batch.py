@@ -18,7 +18,8 @@ from labelloop.contracts import naming
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Inspection, InventoryItem, Prediction, dump_line
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, Inspection, InventoryItem, dump_line
 from labelloop.tasks.boxes import ANSWER_ATTRIBUTE
 
 from bench.batch_step import BUCKET

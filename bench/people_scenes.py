@@ -49,11 +49,11 @@ class PeopleScenes:
                 None,
                 image.width,
                 image.height,
-                (),
+                image.people,
                 True,
                 "2026-11-27",
                 "truth",
-                people=image.people,
+                task="key-points",
             )
             for name, image in sorted(told.items())
         )

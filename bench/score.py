@@ -21,7 +21,8 @@ from statistics import fmean
 from typing import Any
 
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.quality import iou
 from labelloop.trust.judgement import label_quality, machine_label
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.tasks import Truth
 from labelloop.trust import fitting
 

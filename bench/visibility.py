@@ -23,7 +23,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.visibility_rules import VisibilityRule
 from labelloop.tasks import oks, visibility
 from labelloop.tasks.visibility import Judged, VisibilityFigures
@@ -139,7 +139,7 @@ def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
 def _kept(prediction: Prediction) -> Prediction:
     """With the people who would be the label before anything is fitted."""
     people = [person for person in prediction.people or () if (person.box.confidence or 0) >= KEEP_CONFIDENCE]
-    return replace(prediction, people=tuple(people))
+    return replace(prediction, marks=tuple(people))
 
 
 if __name__ == "__main__":

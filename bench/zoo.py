@@ -26,7 +26,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.engines import base_weights
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labelloop import tasks
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.marks import Mark
 from labelloop.contracts.records import Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
+from labelloop.contracts.skeletons import PERSON, Vocabulary
 from labelloop.tasks import oks
 
 VISIBILITY = {"visible": 2, "occluded": 1}
@@ -31,7 +29,7 @@ def document(labels: Sequence[Annotation], names: Sequence[str], vocabulary: Voc
     annotations: list[dict[str, Any]] = []
     for image_id, (label, name) in enumerate(zip(labels, names, strict=True), 1):
         images.append({"id": image_id, "file_name": name, "width": label.width, "height": label.height})
-        for mark in tasks.marks(label):
+        for mark in label.marks:
             box = mark if isinstance(mark, Box) else mark.box
             ids = {"id": len(annotations) + 1, "image_id": image_id, "category_id": numbers[box.label]}
             annotations.append({**ids, **_annotation(mark)})
@@ -40,10 +38,10 @@ def document(labels: Sequence[Annotation], names: Sequence[str], vocabulary: Voc
 
 def categories_of(labels: Sequence[Annotation], vocabulary: Vocabulary) -> list[dict[str, Any]]:
     """The stack's classes; or people's, each with the skeleton, whose bones count points from 1."""
-    if not isinstance(vocabulary, Skeleton):
-        return [{"id": number, "name": name} for number, name in enumerate(vocabulary, 1)]
+    if vocabulary.skeleton is None:
+        return [{"id": number, "name": name} for number, name in enumerate(vocabulary.names, 1)]
     places = {name: place for place, name in enumerate(vocabulary.names, 1)}
-    bones = [[places[one], places[other]] for one, other in vocabulary.bones]
+    bones = [[places[one], places[other]] for one, other in vocabulary.skeleton.bones]
     points = {"keypoints": list(vocabulary.names), "skeleton": bones}
     return [{"id": number, "name": name, **points} for number, name in enumerate(people_classes(labels), 1)]
 
@@ -54,7 +52,7 @@ def people_classes(labels: Sequence[Annotation]) -> list[str]:
     return [PERSON, *sorted(used - {PERSON})]
 
 
-def _annotation(mark: Mark) -> dict[str, Any]:
+def _annotation(mark: Box | Person) -> dict[str, Any]:
     if isinstance(mark, Person):
         flat = [value for point in mark.points for value in _triple(point)]
         placed = sum(point.x is not None for point in mark.points)

@@ -12,7 +12,7 @@ from labelloop.contracts import origins
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import UNLABELLED, KeyPoint, Person
 from labelloop.contracts.settings import settings
-from labelloop.contracts.skeletons import Skeleton, Vocabulary
+from labelloop.contracts.skeletons import Vocabulary
 from labelloop.store import datasets, storage
 
 from cli import coco_files, yolo_files
@@ -42,12 +42,12 @@ def export(version: str, form: str, out: Path, with_images: bool) -> Written:
         raise Refused(f"There is no dataset {version!r}; the newest are {known}. Nothing was written.")
     task = tasks.of(settings().task)
     every = [Annotation.from_line(line) for line in datasets.load(version).lines]
-    labels = [_whole(label, settings().vocabulary) for label in every if tasks.of_label(label) is task]
+    labels = [_whole(label, settings().vocabulary) for label in every if tasks.of(label.task) is task]
     out.mkdir(parents=True)
     names = FORMATS[form](labels, settings().vocabulary, out, f"labelloop dataset {version}")
     if with_images:
         _fetch(labels, names, out)
-    return Written(len(labels), sum(len(tasks.marks(label)) for label in labels), len(every) - len(labels))
+    return Written(len(labels), sum(len(label.marks) for label in labels), len(every) - len(labels))
 
 
 def write_coco(labels: Sequence[Annotation], vocabulary: Vocabulary, out: Path, told: str) -> list[str]:
@@ -90,16 +90,16 @@ def _whole(label: Annotation, vocabulary: Vocabulary) -> Annotation:
     """With one point for each name of the stack's, in its order: nobody labelled what the label lacks. Raises Refused
     for a name that is none of the stack's, because files number what they name.
     """
-    names = vocabulary.names if isinstance(vocabulary, Skeleton) else vocabulary
     points = {point.label for person in label.people or () for point in person.points}
-    if strange := sorted((points or {box.label for box in label.boxes}) - set(names)):
+    if strange := sorted((points or {box.label for box in label.boxes}) - set(vocabulary.names)):
         raise Refused(
             f"{label.source_ref} is labelled with {strange[0]!r}, which is none of the stack's names "
-            f"({', '.join(names)}): export with the names that the dataset was labelled with. Nothing was written."
+            f"({', '.join(vocabulary.names)}): export with the names that the dataset was labelled with. Nothing was "
+            "written."
         )
     if label.people is None:
         return label
-    return replace(label, people=tuple(_person(person, names) for person in label.people))
+    return replace(label, marks=tuple(_person(person, vocabulary.names) for person in label.people))
 
 
 def _person(person: Person, names: Sequence[str]) -> Person:

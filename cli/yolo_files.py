@@ -12,12 +12,10 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from labelloop import tasks
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.marks import Mark
 from labelloop.contracts.naming import digest
-from labelloop.contracts.records import Box, KeyPoint
-from labelloop.contracts.skeletons import Skeleton, Vocabulary
+from labelloop.contracts.records import Box, KeyPoint, Person
+from labelloop.contracts.skeletons import Vocabulary
 
 from cli.coco_files import VISIBILITY, people_classes
 
@@ -37,25 +35,25 @@ def label_name(image: str) -> str:
 
 
 def classes_of(labels: Sequence[Annotation], vocabulary: Vocabulary) -> list[str]:
-    return people_classes(labels) if isinstance(vocabulary, Skeleton) else list(vocabulary)
+    return people_classes(labels) if vocabulary.skeleton else list(vocabulary.names)
 
 
 def rows(label: Annotation, classes: Sequence[str]) -> str:
     """The text of one image's file, which is empty where nothing is there."""
     numbers = {name: number for number, name in enumerate(classes)}
-    return "".join(_row(mark, numbers, label.width, label.height) + "\n" for mark in tasks.marks(label))
+    return "".join(_row(mark, numbers, label.width, label.height) + "\n" for mark in label.marks)
 
 
 def data_yaml(classes: Sequence[str], vocabulary: Vocabulary) -> str:
     """JSON is YAML. Images that judge are for validation, the rest trains."""
     data = {"path": ".", "train": "train.txt", "val": "val.txt", "names": dict(enumerate(classes))}
-    if isinstance(vocabulary, Skeleton):
-        data |= {"kpt_shape": [len(vocabulary.names), 3], "flip_idx": vocabulary.mirrored}
+    if vocabulary.skeleton is not None:
+        data |= {"kpt_shape": [len(vocabulary.names), 3], "flip_idx": vocabulary.skeleton.mirrored}
         data |= {"kpt_names": {0: list(vocabulary.names)}}
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
-def _row(mark: Mark, numbers: dict[str, int], width: int, height: int) -> str:
+def _row(mark: Box | Person, numbers: dict[str, int], width: int, height: int) -> str:
     box, points = (mark, ()) if isinstance(mark, Box) else (mark.box, mark.points)
     middle = (box.left + box.width / 2) / width, (box.top + box.height / 2) / height
     shares = [*middle, box.width / width, box.height / height]

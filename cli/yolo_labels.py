@@ -17,9 +17,8 @@ from typing import Any
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.marks import Mark
 from labelloop.contracts.records import UNLABELLED, Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
+from labelloop.contracts.skeletons import PERSON, Vocabulary
 
 from cli.errors import Refused
 from cli.yolo_files import SUFFIXES
@@ -83,7 +82,7 @@ def _names(data: Mapping[str, Any], vocabulary: Vocabulary, path: Path) -> list[
     names = [str(name) for name in (listed.values() if isinstance(listed, dict) else listed)]
     shape = data.get("kpt_shape") or [0]
     points = shape[0] if isinstance(shape, list) else shape
-    if isinstance(vocabulary, Skeleton):
+    if vocabulary.skeleton is not None:
         if points != len(vocabulary.names):
             known = len(vocabulary.names)
             raise Refused(f"{path} has {points} key points, and the stack {known} (parameter KeyPoints).")
@@ -124,11 +123,11 @@ def _size(image: Path) -> tuple[int, int]:
     return (height, width) if orientation in TURNED else (width, height)
 
 
-def _mark(row: str, size: tuple[int, int], names: Sequence[str], vocabulary: Vocabulary) -> Mark:
+def _mark(row: str, size: tuple[int, int], names: Sequence[str], vocabulary: Vocabulary) -> Box | Person:
     numbers = [float(word) for word in row.split()]
     if not all(map(math.isfinite, numbers)):
         raise InvalidInputError(f"a row has what is no number: {fields.shown(row[:60])}")
-    points = vocabulary.names if isinstance(vocabulary, Skeleton) else ()
+    points = vocabulary.names if vocabulary.skeleton else ()
     each = (len(numbers) - BOX_COLUMNS) // len(points) if points else 0
     if len(numbers) != BOX_COLUMNS + each * len(points) or each not in ((2, 3) if points else (0,)):
         raise InvalidInputError(f"a row has {len(numbers)} columns: {fields.shown(row[:60])}")
@@ -167,7 +166,8 @@ def _point(name: str, told: Sequence[float], size: tuple[int, int]) -> KeyPoint:
 
 
 def _line(name: str, size: tuple[int, int], marks: Sequence[Any], vocabulary: Vocabulary) -> str:
-    if isinstance(vocabulary, Skeleton):
-        return Annotation(name, None, *size, (), True, "", "", people=tuple(marks)).to_line(vocabulary.names)
-    classes = sorted({box.label for box in marks})
-    return Annotation(name, None, *size, tuple(marks), True, "", "").to_line(classes)
+    if vocabulary.skeleton is not None:
+        names: Sequence[str] = vocabulary.names
+    else:
+        names = sorted({box.label for box in marks})
+    return Annotation(name, None, *size, tuple(marks), True, "", "", task=vocabulary.task).to_line(names)

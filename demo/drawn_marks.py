@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from labelloop.contracts.marks import Mark
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import Pairs
 
@@ -15,19 +14,19 @@ POINT_SHARE, CROSS_SHARE = 0.018, 0.012
 """Radius of a point and half a cross, as shares of the picture's longer side."""
 
 
-def labelled(mark: Mark, outcome: str, size: tuple[int, int], bones: Pairs) -> str:
+def labelled(mark: Box | Person, outcome: str, size: tuple[int, int], bones: Pairs) -> str:
     """Of a label of this outcome (auto, human); `size` is the picture's width and height."""
     if isinstance(mark, Box):
         return _label_box(mark, outcome)
     return _label_box(mark.box, outcome) + _points(mark, outcome, size, bones)
 
 
-def true_boxes(marks: Sequence[Mark]) -> str:
+def true_boxes(marks: Sequence[Box | Person]) -> str:
     """Of the known truth, dashed, to lie over the label."""
     return "".join(_rect(mark if isinstance(mark, Box) else mark.box, "truth") for mark in marks)
 
 
-def true_points(marks: Sequence[Mark], size: tuple[int, int]) -> str:
+def true_points(marks: Sequence[Box | Person], size: tuple[int, int]) -> str:
     """Of the known truth, a cross on each that has a place, to lie under the label: what is right covers it."""
     points = [point for mark in marks if isinstance(mark, Person) for point in mark.points]
     return "".join(_cross(point, CROSS_SHARE * max(size)) for point in points)

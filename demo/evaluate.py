@@ -13,7 +13,7 @@ from statistics import fmean
 
 from labelloop import tasks
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.marks import Mark
+from labelloop.contracts.records import Box, Person
 from labelloop.trust import conservation
 
 from demo.annotators import ImageTruth, Truth
@@ -27,7 +27,7 @@ class Judged:
 
     key: str
     label: Annotation
-    truth: tuple[Mark, ...]
+    truth: tuple[Box | Person, ...]
     quality: float
 
 
@@ -42,12 +42,12 @@ def judge(labels: Iterable[Annotation], truth: Truth) -> list[Judged]:
     for label in labels:
         key = key_of(label)
         known = true_marks(label, truth.images.get(key))
-        quality = tasks.of_label(label).quality(tasks.marks(label), known, truth.skeleton)
+        quality = tasks.of(label.task).quality(label.marks, known, truth.skeleton)
         judged.append(Judged(key, label, known, quality))
     return judged
 
 
-def true_marks(label: Annotation, image: ImageTruth | None) -> tuple[Mark, ...]:
+def true_marks(label: Annotation, image: ImageTruth | None) -> tuple[Box | Person, ...]:
     """Of the kind that the label has."""
     if image is None:
         return ()

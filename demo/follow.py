@@ -190,7 +190,7 @@ def _listed(labels: list[Annotation], key: str) -> str:
 
 def _shown(label: Annotation) -> str:
     name = (label.original_ref or label.source_ref).rpartition("/")[2]
-    marks = words.OF[tasks.of_label(label).name].counted(len(tasks.marks(label)))
+    marks = words.OF[tasks.of(label.task).name].counted(len(label.marks))
     return f"{name} ({marks} by {'a person' if label.human else 'the model'})"
 
 

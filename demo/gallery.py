@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from labelloop import tasks
-from labelloop.contracts.marks import Mark
+from labelloop.contracts.records import Box, Person
 from PIL import Image
 
 from demo import words
@@ -33,8 +33,8 @@ class Example:
     caption: str
     picture: str | None
     size: tuple[int, int]
-    marks: tuple[Mark, ...] = ()
-    truth: tuple[Mark, ...] = ()
+    marks: tuple[Box | Person, ...] = ()
+    truth: tuple[Box | Person, ...] = ()
 
 
 def examples(judged: Sequence[Judged], rejected: Mapping[str, str], read: Callable[[str], bytes]) -> list[Example]:
@@ -68,7 +68,7 @@ def _kinds(rejected: Mapping[str, str]) -> list[str]:
 
 def _labelled(image: Judged, data: bytes) -> Example:
     label = image.label
-    marks, called = tasks.marks(label), words.OF[tasks.of_label(label).name]
+    marks, called = label.marks, words.OF[tasks.of(label.task).name]
     count = called.counted(len(marks))
     if label.human:
         role = str(label.provenance.get("role", ""))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Person, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Person
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.contracts.visibility_rules import VisibilityRule
 from labelloop.tasks import oks, seen_people, visibility
@@ -24,7 +25,7 @@ class Peopled:
     """Who is really in a picture."""
 
     source_ref: str
-    people: tuple[Person, ...]
+    marks: tuple[Person, ...]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import parse_lines
 
 from demo.errors import DemoFailed
 from demo.results import Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 
 from demo.annotators import ImageTruth, Truth
 from demo.people_figures import Unseen
@@ -28,7 +28,8 @@ def images(results: Results, truth: Truth, dataset: str) -> dict[str, tuple[Anno
         if known is None or key in trained or inspection.width is None or inspection.height is None:
             continue
         size = (inspection.width, inspection.height)
-        line = Annotation(inspection.source_ref, inspection.original_ref, *size, (), True, "", "truth", people=())
+        place = (inspection.source_ref, inspection.original_ref, *size)
+        line = Annotation(*place, (), True, "", "truth", task="key-points")
         found[inspection.source_ref] = (line, known)
     return found
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.predictions import Size
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.settings import settings
 from labelloop.people import worker_rows
 from labelloop.people.consolidation import consolidate_payload

@@ -9,10 +9,10 @@ from labelloop import tasks
 from labelloop.batch import batches, side_files
 from labelloop.batch.batches import Image
 from labelloop.contracts import limits
-from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.marks import own_attribute
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
 from labelloop.people import supplied, supplied_coco, supplied_files

@@ -9,8 +9,8 @@ from labelloop.batch.batches import Image
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.naming import JOB_KINDS
-from labelloop.contracts.predictions import Seen
-from labelloop.contracts.records import DECISIONS, Decision, Prediction
+from labelloop.contracts.predictions import Prediction, Seen
+from labelloop.contracts.records import DECISIONS, Decision
 from labelloop.contracts.settings import settings
 from labelloop.people import jobs
 from labelloop.store import immutable, ledger, storage

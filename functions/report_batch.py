@@ -10,7 +10,8 @@ from labelloop.contracts import origins, predictions
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
 from labelloop.engines import models, training
 from labelloop.people import agreement, scores, supplied, worker_rows

@@ -27,7 +27,7 @@ class YoloDataset:
 
     @property
     def backgrounds(self) -> int:
-        return sum(not (image.boxes or image.people) for image in self.images)
+        return sum(not image.marks for image in self.images)
 
 
 class UnusableImage(Exception):
@@ -132,11 +132,11 @@ def _inside(annotation: Annotation) -> Annotation:
     size = annotation.width, annotation.height
     boxes = tuple(inside for box in annotation.boxes if (inside := clipped(box, *size)))
     if annotation.people is None:
-        return replace(annotation, boxes=boxes)
+        return replace(annotation, marks=boxes)
     people = tuple(
         replace(person, box=inside) for person in annotation.people if (inside := clipped(person.box, *size))
     )
-    return replace(annotation, people=people)
+    return replace(annotation, marks=people)
 
 
 def _rows(annotation: Annotation, asked: _Asked) -> list[str]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from dataset import clipped, read_pixels
+from labelloop.contracts.augmented import BOXES, KEY_POINTS
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint, dump_line
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, SeenPerson, SeenPoint, dump_line
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.pictures.pixels import RejectedImage
 from labelloop.tasks import oks
@@ -93,7 +95,7 @@ def _with_boxes(told: Told) -> Told:
     """With the boxes of its people in the place of the people."""
     if told.people is None:
         return told
-    return replace(told, boxes=tuple(person.box for person in told.people), people=None)
+    return replace(told, marks=tuple(person.box for person in told.people), task=BOXES)
 
 
 def _look(annotation: Annotation, images_dir: Path) -> Look:
@@ -110,7 +112,7 @@ def _prediction(look: Look, found: Iterator[Sequence[Any]], model: str, of_peopl
     width, height = look.pixels.size
     if of_people:
         people = _presentable_people(next(found), width, height)
-        return Prediction(look.source_ref, "ok", width, height, model, people=people)
+        return Prediction(look.source_ref, "ok", width, height, model, people, task=KEY_POINTS)
     boxes = (_presentable(box, width, height) for box in next(found))
     ranked = sorted((box for box in boxes if box is not None), key=_place)
     return Prediction(look.source_ref, "ok", width, height, model, tuple(ranked))

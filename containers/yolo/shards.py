@@ -16,7 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError, TransientError
-from labelloop.contracts.records import Prediction, dump_line, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import dump_line, parse_lines
 from labelloop.pictures.pixels import Limits, RejectedImage, canonicalise, refuse_by_size
 from labelloop.store import refusals
 from labelloop.store.refusals import InaccessibleObjectError

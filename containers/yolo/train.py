@@ -26,7 +26,8 @@ from dataset import YoloDataset, read_manifest, write_yolo_dataset
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import parse_lines
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.trust import fitting
 from labelloop.trust.judgement import label_quality

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from labelloop.contracts.records import Box, KeyPoint, Person, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person
 
 CLASSES = ("head", "hand", "bottle")
 WIDTH, HEIGHT = 640, 480
@@ -14,8 +15,8 @@ class Seen:
     """The truth of one image."""
 
     source_ref: str
-    boxes: tuple[Box, ...]
-    people: None = None
+    marks: tuple[Box, ...]
+    task: str = "boxes"
 
 
 # Coarse coordinates, so that equal overlaps and identical boxes, where ties are, turn up often.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
-from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person, SeenPerson, SeenPoint
 from labelloop.contracts.skeletons import Skeleton
 
 CLASSES = ("driver", "person")
@@ -21,7 +22,7 @@ class Peopled:
     """The truth of one image."""
 
     source_ref: str
-    people: tuple[Person, ...] | None
+    marks: tuple[Person, ...]
 
 
 def skeleton(sigmas=SIGMAS, names=NAMES):
@@ -47,7 +48,7 @@ def seen(label, confidence, box, places, sure=()):
 
 
 def predicted(source_ref, people):
-    return Prediction(source_ref, "ok", 640, 480, "v1", people=tuple(people))
+    return Prediction(source_ref, "ok", 640, 480, "v1", marks=tuple(people), task="key-points")
 
 
 def scene(seed, images, grid, most=4):

@@ -65,7 +65,7 @@ def scene(seed: int) -> list[Person]:
 def labelled(key: str, people: list[Person], data: bytes) -> Annotation:
     told = {"batch": "b", "sha256": hashlib.sha256(data).hexdigest()}
     reference = f"s3://bucket/{key}"
-    return Annotation(reference, None, SIDE, SIDE, (), True, "2026-01-01", "drawn", told, people=tuple(people))
+    return Annotation(reference, None, SIDE, SIDE, tuple(people), True, "2026-01-01", "drawn", told, task="key-points")
 
 
 def write_people_job(base: Path, roles: dict[str, list[list[Person]]], hyperparameters: dict[str, str]) -> None:

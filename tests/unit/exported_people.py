@@ -3,16 +3,18 @@
 from hypothesis import strategies as st
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PRESETS
+from labelloop.contracts.skeletons import PRESETS, Vocabulary
 
 HEAD = PRESETS["head"]
 CLASSES = ("bag", "head")
+OF_BOXES, OF_PEOPLE = Vocabulary("boxes", CLASSES), Vocabulary("key-points", HEAD.names, HEAD)
 WIDTH, HEIGHT = 640, 427
 
 
 def label(number=1, boxes=(), people=None, role="train", key="incoming/a/images/{number}.JPG"):
     reference = f"s3://labelloop-data/{key.format(number=number)}"
-    return Annotation(reference, None, WIDTH, HEIGHT, boxes, True, "x", "j", {"role": role}, people=people)
+    marks, task = (boxes, "boxes") if people is None else (people, "key-points")
+    return Annotation(reference, None, WIDTH, HEIGHT, marks, True, "x", "j", {"role": role}, task=task)
 
 
 @st.composite

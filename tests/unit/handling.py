@@ -11,7 +11,7 @@ from acting import acting_as
 from labelloop.batch import batches
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.store import storage
 from made_up_stack import BUCKET, SETTINGS
 from PIL import Image

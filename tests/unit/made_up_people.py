@@ -5,7 +5,8 @@ from random import Random
 
 from labelloop.contracts import skeletons
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person, SeenPerson, SeenPoint
 
 SKELETON = skeletons.skeleton("head")
 VISIBLE_SHARE, OUTSIDE_SHARE = 0.6, 0.1
@@ -15,7 +16,9 @@ def truth(number: int, people: int = 1) -> Annotation:
     random = Random(f"truth {number}")
     everybody = tuple(_person(random, 100.0 * place) for place in range(people))
     ref = f"s3://data-bucket/incoming/p/{number:04d}.png"
-    return Annotation(ref, None, 640, 480, (), True, "2026-01-01T00:00:00", "j", {"role": "judge"}, people=everybody)
+    return Annotation(
+        ref, None, 640, 480, everybody, True, "2026-01-01T00:00:00", "j", {"role": "judge"}, task="key-points"
+    )
 
 
 def seen(annotation: Annotation, off: float = 1.0, told: float = 0.9, version: str = "m") -> Prediction:
@@ -24,7 +27,9 @@ def seen(annotation: Annotation, off: float = 1.0, told: float = 0.9, version: s
     """
     random = Random(f"{annotation.source_ref} {off} {told}")
     people = tuple(_seen(person, off, told, random) for person in annotation.people or ())
-    return Prediction(annotation.source_ref, "ok", annotation.width, annotation.height, version, people=people)
+    return Prediction(
+        annotation.source_ref, "ok", annotation.width, annotation.height, version, marks=people, task="key-points"
+    )
 
 
 def _person(random: Random, left: float) -> Person:

@@ -4,7 +4,8 @@ import random
 from dataclasses import replace
 
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 
 from bench.zoo import Model, Seen
 

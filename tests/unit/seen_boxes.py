@@ -1,6 +1,7 @@
 """What a model saw, for tests of what is made of it."""
 
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 
 
 def seen(*confidences, ref="s3://b/k"):

@@ -8,6 +8,7 @@ import pytest
 from annotation_lines import annotation
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop import tasks
 from labelloop.contracts import skeletons
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.errors import InvalidInputError
@@ -17,7 +18,7 @@ from labelloop.contracts.records import Box, dump_line
 from labelloop.contracts.settings import Settings
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.people.task_input import task_input
-from labelloop.tasks.changes import compare, compare_boxes
+from labelloop.tasks.changes import compare_boxes
 from labelloop.tasks.proposals import key_point_proposal_line, proposal_line
 from made_up_stack import BUCKET, SETTINGS
 
@@ -86,7 +87,7 @@ def test_an_unchanged_submit_is_exactly_the_pre_label(boxes, workers):
     after = read_labeled(consolidated(line, answer, workers, "human-boxes", ("head", "bag")), "human-boxes").annotation
     assert sorted(map(edges, after.boxes)) == sorted(map(edges, before.boxes))
     untouched = {"untouched": len(shown)} if shown else {}
-    assert compare(before, after) == Adjustment("unadjusted", untouched)
+    assert tasks.changes(before, after) == Adjustment("unadjusted", untouched)
 
 
 @given(people=strategies.people(max_size=6), workers=st.integers(1, 3))
@@ -108,7 +109,7 @@ def test_an_unchanged_submit_of_people_is_exactly_the_pre_label(people, workers)
     after = read_labeled(output, "human-key-points", KEY_POINTS).annotation
     placed = sum(point.visibility != "outside" for person in before.people for point in person.points)
     untouched = placed + len(before.people)
-    assert compare(before, after) == Adjustment("unadjusted", {"untouched": untouched} if untouched else {})
+    assert tasks.changes(before, after) == Adjustment("unadjusted", {"untouched": untouched} if untouched else {})
 
 
 @given(points=strategies.key_points())
@@ -119,7 +120,7 @@ def test_an_unchanged_submit_of_a_person_whose_box_nobody_drew_is_the_pre_label(
     before = read_labeled(dump_line(line), "proposed-key-points").annotation
     output = consolidated(line, answer, 1, "human-key-points", CLASSES, skeleton=skeletons.named(KEY_POINTS))
     after = read_labeled(output, "human-key-points", KEY_POINTS).annotation
-    assert compare(before, after) == Adjustment("unadjusted", {"untouched": len(shown)} if shown else {})
+    assert tasks.changes(before, after) == Adjustment("unadjusted", {"untouched": len(shown)} if shown else {})
 
 
 def consolidated(line, answer, workers, attribute, classes, **more):

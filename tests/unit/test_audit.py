@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.trust import audit
 from labelloop.trust.audit import (
     Audited,
@@ -270,7 +271,7 @@ def test_only_what_the_policy_would_accept_is_audited():
     sure = Prediction("sure", "ok", 640, 480, "v1", (box,))
     predictions = {
         "sure": sure,
-        "unsure": replace(sure, source_ref="unsure", boxes=(replace(box, confidence=0.5),)),
+        "unsure": replace(sure, source_ref="unsure", marks=(replace(box, confidence=0.5),)),
         "refused": Prediction("refused", "rejected", None, None, "v1", (), "truncated"),
     }
     judges = [(Seen(ref, (replace(box, width=5),)), 0.2, 3) for ref in ("sure", "unsure", "refused", "unseen")]

@@ -13,12 +13,6 @@ from tests.support import strategies
 from tests.support.strategies import CLASSES
 
 BOX = Box("hand", 1.5, 2, 3, 4)
-OTHER_BOXES = {"boxes": {"annotations": []}, "boxes-metadata": {"type": augmented.OBJECT_DETECTION}}
-OTHER_POINTS = {
-    "face": {"annotations": [{"visibility": "visible"}]},
-    "face-metadata": {"type": augmented.CUSTOM},
-}
-FAILED = {"cats-metadata": {"failure-reason": "ClientError"}}
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
@@ -37,7 +31,6 @@ def test_boxes_are_read_back_as_they_were_written(boxes):
     value = augmented.label_value(640, 480, boxes, CLASSES)
     assert augmented.image_size(value, "line") == {"width": 640, "height": 480, "depth": 3}
     assert augmented.read_boxes(json.loads(json.dumps(value)), metadata(boxes, CLASSES), (), "line") == boxes
-    assert not augmented.holds_key_points(value, "boxes")
 
 
 def test_a_box_of_a_class_that_is_not_listed_is_not_written():
@@ -74,38 +67,6 @@ def test_metadata_has_the_shape_of_ground_truth_and_no_empty_origin(human):
     )
     whole = augmented.label_metadata([], [], human, "2026-11-20", "job", augmented.CUSTOM)
     assert (whole["creation-date"], whole["job-name"], whole["type"]) == ("2026-11-20", "job", "groundtruth/custom")
-
-
-@pytest.mark.parametrize(
-    ("record", "names"),
-    [
-        (OTHER_BOXES, ["boxes"]),
-        (OTHER_POINTS, ["face"]),
-        ({**OTHER_BOXES, **OTHER_POINTS}, ["boxes", "face"]),
-        (FAILED, ["cats"]),
-        ({**FAILED, **OTHER_BOXES}, ["boxes"]),
-        ({"proposed-boxes": {}, "proposed-boxes-metadata": {"type": augmented.OBJECT_DETECTION}}, []),
-        ({"proposed-key-points": {}, "proposed-key-points-metadata": {"failure-reason": "x"}}, []),
-        ({"verdict": {"verdict": "accept"}, "verdict-metadata": {"type": augmented.CUSTOM}}, []),
-        ({"boxes-metadata": "text"}, []),
-    ],
-)
-def test_the_attributes_that_hold_labels_are_found_by_what_they_say_of_themselves(record, names):
-    assert augmented.label_attributes(record) == names
-    if len(names) > 1:
-        with pytest.raises(InvalidInputError, match=r"line 3: several attributes hold labels \(boxes, face\)"):
-            augmented.label_attribute(record, "line 3")
-    else:
-        assert augmented.label_attribute(record, "line 3") == (names[0] if names else None)
-
-
-def test_a_value_that_lists_nothing_says_only_by_its_name_what_it_would_hold():
-    empty = {"annotations": []}
-    assert augmented.holds_key_points(empty, "human-key-points") and not augmented.holds_key_points(empty, "boxes")
-    assert not augmented.holds_key_points({"annotations": None}, "key-points")
-    assert augmented.holds_key_points({"annotations": [], "people": []}, "anything")
-    assert augmented.own_attribute({"key-points": {}}) == "key-points"
-    assert augmented.own_attribute({"key-points": {}, "boxes": {}}) == augmented.own_attribute({}) == "boxes"
 
 
 @given(st.dictionaries(st.text(), values, max_size=4), st.sets(st.text(max_size=2), max_size=2), blanks, blanks)

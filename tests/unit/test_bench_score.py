@@ -4,7 +4,8 @@ import random
 
 import pytest
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from made_up_seen import seen
 from seen_boxes import seen as boxes_seen
 

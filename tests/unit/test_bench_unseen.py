@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.trust import fitting
 from labelloop.trust.judgement import image_score, label_quality
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person, SeenPerson, SeenPoint
 
 from bench import visibility
 from bench.people_scenes import PeopleScenes
@@ -22,7 +23,7 @@ def truth(ref: str) -> Annotation:
         KeyPoint(name, *((None, None) if kind == "outside" else (20, 20)), kind)
         for name, kind in zip(SCENES.skeleton.names, KINDS, strict=True)
     )
-    return Annotation(ref, None, 64, 64, (), True, "", "truth", people=(Person(BOX, points),))
+    return Annotation(ref, None, 64, 64, (Person(BOX, points),), True, "", "truth", task="key-points")
 
 
 def prediction(ref: str, additional: dict[str, float], sure: float = 0.9) -> Prediction:
@@ -30,7 +31,9 @@ def prediction(ref: str, additional: dict[str, float], sure: float = 0.9) -> Pre
         SeenPoint(name, 20, 20, 0.1 if kind == "outside" else 0.9, additional[kind])
         for name, kind in zip(SCENES.skeleton.names, KINDS, strict=True)
     )
-    return Prediction(ref, "ok", 64, 64, "m", people=(SeenPerson(replace(BOX, confidence=sure), points),))
+    return Prediction(
+        ref, "ok", 64, 64, "m", marks=(SeenPerson(replace(BOX, confidence=sure), points),), task="key-points"
+    )
 
 
 def told(*predictions: Prediction) -> dict:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction, dump_line
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, dump_line
 from made_up_photographs import made_set
 
 from bench import zoo

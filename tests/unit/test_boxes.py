@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from labelloop.contracts.augmented import read_boxes
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.contracts.settings import Settings
 from labelloop.people.answers import BoxAnswer
 from labelloop.tasks.boxes import Boxes
@@ -35,7 +36,7 @@ HEAD, BAG = Box("head", 10, 20, 30, 40), Box("bag", 100, 100, 50, 50)
 def test_a_score_is_bounded_and_independent_of_box_order(prediction, random):
     score = image_score(prediction, KEEP)
     assert 0 <= score <= 1
-    shuffled = replace(prediction, boxes=tuple(random.sample(prediction.boxes, len(prediction.boxes))))
+    shuffled = replace(prediction, marks=tuple(random.sample(prediction.boxes, len(prediction.boxes))))
     assert image_score(shuffled, KEEP) == score
 
 
@@ -65,7 +66,7 @@ def test_known_scores():
     kept, repeated = Box("head", 0, 0, 40, 40, 0.9), Box("head", 2, 0, 40, 40, 0.3)
     on_top = Prediction("a", "ok", 640, 480, "v1", (kept, repeated))
     assert image_score(on_top, KEEP) == 0.9
-    assert image_score(replace(on_top, boxes=(kept, replace(repeated, label="hand"))), KEEP) == 0.6375
+    assert image_score(replace(on_top, marks=(kept, replace(repeated, label="hand"))), KEEP) == 0.6375
 
 
 @given(strategies.predictions(), strategies.confidences)
@@ -81,7 +82,7 @@ def test_a_box_on_top_of_a_surer_one_of_its_class_is_no_part_of_the_label_where_
     prediction = Prediction("a", "ok", 640, 480, "v1", (twice, other, sure))
     assert machine_label(prediction, LabelRule(0.4, 0.5)) == (other, sure), "in their order"
     assert machine_label(prediction, LabelRule(0.4, 0.8)) == (twice, other, sure), "they overlap by less"
-    assert image_score(replace(prediction, boxes=(twice, sure)), LabelRule(0.4, 0.5)) == 0.9
+    assert image_score(replace(prediction, marks=(twice, sure)), LabelRule(0.4, 0.5)) == 0.9
 
 
 @given(strategies.predictions(), strategies.boxes(), st.lists(strategies.confidences, max_size=4))
@@ -93,10 +94,10 @@ def test_qualities_by_several_rules_are_those_of_the_labels(prediction, truth, k
 
 def test_the_gate_measures_average_precision_and_nothing_where_there_is_no_truth() -> None:
     truth = annotation("a.jpg", role="judge")
-    right = replace(seen(ref=truth.source_ref), boxes=(replace(truth.boxes[0], confidence=0.9),))
+    right = replace(seen(ref=truth.source_ref), marks=(replace(truth.boxes[0], confidence=0.9),))
     assert TASK.gate_metric([right], [truth]) == 1
-    assert TASK.gate_metric([replace(right, boxes=())], [truth]) == 0
-    assert TASK.gate_metric([right], [replace(truth, boxes=())]) is None
+    assert TASK.gate_metric([replace(right, marks=())], [truth]) == 0
+    assert TASK.gate_metric([right], [replace(truth, marks=())]) is None
 
 
 def test_a_true_box_is_found_by_a_box_of_its_class_that_covers_half_of_it_together() -> None:

@@ -4,11 +4,12 @@ import pytest
 from annotation_lines import annotation
 from hypothesis import given
 from hypothesis import strategies as st
+from labelloop import tasks
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box
-from labelloop.tasks.changes import compare, compare_boxes, compare_people
+from labelloop.tasks.changes import compare_boxes, compare_people
 from marked_people import person
 
 from tests.support import strategies
@@ -98,10 +99,10 @@ def test_only_equal_people_are_unadjusted_in_any_order(before, after, shuffler):
 
 
 def test_labels_of_two_kinds_are_not_compared():
-    points = Annotation("s3://b/k", None, 9, 9, (), True, "", "", people=())
-    assert compare(points, points).status == "unadjusted"
+    points = Annotation("s3://b/k", None, 9, 9, (), True, "", "", task="key-points")
+    assert tasks.changes(points, points).status == "unadjusted"
     with pytest.raises(InvalidInputError, match="one kind"):
-        compare(annotation(), points)
+        tasks.changes(annotation(), points)
 
 
 def edges(box):

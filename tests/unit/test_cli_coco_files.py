@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from exported_people import CLASSES, HEAD, HEIGHT, WIDTH, boxes, label, people, same_in_files
+from exported_people import CLASSES, HEAD, HEIGHT, OF_BOXES, OF_PEOPLE, WIDTH, boxes, label, people, same_in_files
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import Box, KeyPoint, Person
@@ -33,7 +33,7 @@ def close(one, other):
 def test_boxes_come_back(marked):
     labels = [label(number, tuple(found)) for number, found in enumerate(marked)]
     names = [f"{number}.jpg" for number in range(len(labels))]
-    document = coco_files.document(labels, names, CLASSES, "x")
+    document = coco_files.document(labels, names, OF_BOXES, "x")
     assert [category["name"] for category in document["categories"]] == list(CLASSES)
     if not any(marked):
         assert document["annotations"] == []
@@ -47,7 +47,7 @@ def test_boxes_come_back(marked):
 @pytest.mark.fault("G12")
 @given(st.lists(people(), min_size=1, max_size=3, unique=True))
 def test_people_come_back_with_places_and_visibility(marked):
-    document = coco_files.document([label(people=tuple(marked))], ["1.jpg"], HEAD, "x")
+    document = coco_files.document([label(people=tuple(marked))], ["1.jpg"], OF_PEOPLE, "x")
     back = read_back(document, ["1.jpg"])
     assert back.skeleton == HEAD
     for one, other in zip(back.images["1.jpg"].people, marked, strict=True):
@@ -68,7 +68,9 @@ def test_an_annotation_says_what_coco_says():
         )
     )
     person = Person(Box("person", 1, 2, 30, 40), points)
-    document = coco_files.document([label(people=()), label(2, people=(person,))], ["1.jpg", "2.jpg"], HEAD, "told")
+    document = coco_files.document(
+        [label(people=()), label(2, people=(person,))], ["1.jpg", "2.jpg"], OF_PEOPLE, "told"
+    )
     assert document["annotations"] == [
         {
             "id": 1,
@@ -88,7 +90,7 @@ def test_an_annotation_says_what_coco_says():
 
 
 def test_people_of_other_classes_are_categories_with_the_same_points():
-    found = coco_files.categories_of([label(people=(Person(Box("driver", 0, 0, 9, 9), ()),))], HEAD)
+    found = coco_files.categories_of([label(people=(Person(Box("driver", 0, 0, 9, 9), ()),))], OF_PEOPLE)
     assert [(each["id"], each["name"]) for each in found] == [(1, "person"), (2, "driver")]
     assert found[0]["keypoints"] == found[1]["keypoints"]
 
@@ -97,7 +99,7 @@ def test_pycocotools_reads_it(tmp_path):
     reader = pytest.importorskip("pycocotools.coco")
     person = Person(Box("person", 1, 2, 30, 40), tuple(KeyPoint(name, 3, 4, "visible") for name in HEAD.names))
     path = tmp_path / "annotations.json"
-    path.write_text(json.dumps(coco_files.document([label(people=(person,))], ["1.jpg"], HEAD, "x")))
+    path.write_text(json.dumps(coco_files.document([label(people=(person,))], ["1.jpg"], OF_PEOPLE, "x")))
     with contextlib.redirect_stdout(io.StringIO()):
         found = reader.COCO(str(path))
     (annotation,) = found.loadAnns(found.getAnnIds(catIds=found.getCatIds(["person"])))

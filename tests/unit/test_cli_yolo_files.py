@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from exported_people import CLASSES, HEAD, HEIGHT, WIDTH, boxes, label, people
+from exported_people import CLASSES, HEIGHT, OF_BOXES, OF_PEOPLE, WIDTH, boxes, label, people
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.skeletons import PRESETS, named
@@ -47,10 +47,10 @@ def test_people_come_back_with_places_and_visibility(marked):
 
 
 def test_the_description_says_how_many_points_and_which_a_mirror_exchanges():
-    data = json.loads(yolo_files.data_yaml(["person"], HEAD))
+    data = json.loads(yolo_files.data_yaml(["person"], OF_PEOPLE))
     assert data["kpt_shape"] == [5, 3] and data["flip_idx"] == [0, 2, 1, 4, 3]
     assert data["names"] == {"0": "person"} and (data["train"], data["val"]) == ("train.txt", "val.txt")
-    assert "kpt_shape" not in json.loads(yolo_files.data_yaml(CLASSES, CLASSES))
+    assert "kpt_shape" not in json.loads(yolo_files.data_yaml(CLASSES, OF_BOXES))
 
 
 @pytest.mark.parametrize("skeleton", [*PRESETS.values(), named(["a", "left-b", "c", "right-b"])])

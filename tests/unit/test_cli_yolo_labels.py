@@ -4,11 +4,12 @@ import json
 
 import pytest
 from commands import deploy, run
-from exported_people import CLASSES, HEAD, boxes, label, people, same_in_files
+from exported_people import CLASSES, HEAD, OF_BOXES, OF_PEOPLE, boxes, label, people, same_in_files
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.skeletons import Vocabulary
 from labelloop.people import supplied
 from PIL import Image
 
@@ -22,7 +23,7 @@ SIZE = (640, 427)
 def dataset(tmp_path):
     """A function that writes rows by image name, and what data.yaml says on top of the usual; its path."""
 
-    def write(rows, classes=("person",), vocabulary=HEAD, **changed):
+    def write(rows, classes=("person",), vocabulary=OF_PEOPLE, **changed):
         for folder in ("images", "labels"):
             (tmp_path / folder).mkdir(exist_ok=True)
         for name, text in rows.items():
@@ -40,7 +41,7 @@ def dataset(tmp_path):
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(people(), max_size=3))
 def test_exported_people_come_back(dataset, marked):
-    found = yolo_labels.read(dataset({"a": yolo_files.rows(label(people=tuple(marked)), ["person"])}), HEAD)
+    found = yolo_labels.read(dataset({"a": yolo_files.rows(label(people=tuple(marked)), ["person"])}), OF_PEOPLE)
     assert not found.refused
     back = supplied.fitted(supplied.read(found.lines[0], "", HEAD.names, "key-points"), SIZE, HEAD.names)
     assert back.source_ref == "images/a.jpg" and back.human and len(back.people) == len(marked)
@@ -56,8 +57,8 @@ def test_exported_people_come_back(dataset, marked):
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(boxes(), max_size=4))
 def test_exported_boxes_come_back(dataset, marked):
-    path = dataset({"a": yolo_files.rows(label(boxes=tuple(marked)), CLASSES)}, CLASSES, CLASSES)
-    (line,) = yolo_labels.read(path, CLASSES).lines
+    path = dataset({"a": yolo_files.rows(label(boxes=tuple(marked)), CLASSES)}, CLASSES, OF_BOXES)
+    (line,) = yolo_labels.read(path, OF_BOXES).lines
     back = Annotation.from_line(line)
     assert [box.label for box in back.boxes] == [box.label for box in marked]
     for one, other in zip(back.boxes, marked, strict=True):
@@ -68,7 +69,7 @@ def test_lists_of_images_folders_and_points_without_visibility(dataset):
     row = "0 0.5 0.5 0.5 0.5 " + " ".join(["0.5 0.5", "0 0", "0.2 0.2", "0.3 1.5", "0 0"])
     path = dataset({"a": row, "b": "", "c": None}, names=["person"], train="train.txt", val=["images", "images"])
     (path.parent / "train.txt").write_text("./images/a.jpg\n\n")
-    found = yolo_labels.read(path, HEAD)
+    found = yolo_labels.read(path, OF_PEOPLE)
     assert found.unlabelled == 1 and len(found.lines) == 2, "an empty file says that nothing is there"
     (person,) = Annotation.from_line(found.lines[0]).people
     assert [point.visibility for point in person.points] == [
@@ -95,7 +96,7 @@ def test_lists_of_images_folders_and_points_without_visibility(dataset):
     ],
 )
 def test_an_odd_row_costs_its_image_and_is_told(dataset, row, said):
-    found = yolo_labels.read(dataset({"a": row, "b": ""}), HEAD)
+    found = yolo_labels.read(dataset({"a": row, "b": ""}), OF_PEOPLE)
     assert len(found.lines) == 1 and said in found.refused[0] and "a.txt" in found.refused[0]
 
 
@@ -110,19 +111,22 @@ def test_an_odd_row_costs_its_image_and_is_told(dataset, row, said):
 )
 def test_a_dataset_of_something_else_is_refused(dataset, changed, said):
     with pytest.raises(Refused, match=said):
-        yolo_labels.read(dataset({"a": ""}, **changed), HEAD)
+        yolo_labels.read(dataset({"a": ""}, **changed), OF_PEOPLE)
 
 
 def test_key_points_are_no_boxes(dataset):
     with pytest.raises(Refused, match="the stack labels boxes"):
-        yolo_labels.read(dataset({"a": ""}), CLASSES)
+        yolo_labels.read(dataset({"a": ""}), OF_BOXES)
 
 
 @pytest.mark.usefixtures("aws")
 def test_the_command_writes_the_manifest_once(fake_service, dataset, tmp_path):
     deploy(fake_service)
     row = "0 0.5 0.5 0.5 0.5\n"
-    path, out = dataset({"a": row, "b": "x", "c": None}, ("head",), ("head",)), tmp_path / "labels.manifest"
+    path, out = (
+        dataset({"a": row, "b": "x", "c": None}, ("head",), Vocabulary("boxes", ("head",))),
+        tmp_path / "labels.manifest",
+    )
     done = run("manifest", str(path), "--out", str(out))
     assert done.exit_code == 0, done.output
     assert "1 images; 1 were left out, 1 are not labelled" in done.output

@@ -74,7 +74,7 @@ def test_every_number_of_a_label_is_read_as_it_was_written() -> None:
     drawn = Annotation("s3://b/1", None, 64, 48, boxes, True, "", "j")
     shown = Annotation("s3://b/1", None, 64, 48, boxes[:1], False, "", "j")
     people = (Person(Box("person", 0, 0.5, 30.0, 2), points, area=7.0), Person(boxes[1], points, derived=True))
-    placed = Annotation("s3://b/2", None, 64, 48, (), True, "", "j", people=people)
+    placed = Annotation("s3://b/2", None, 64, 48, people, True, "", "j", task="key-points")
     taken = collected.Collected(
         labels={
             "s3://b/1": HumanLabel(drawn, "j", "adjust", shown, 2, 0.75),

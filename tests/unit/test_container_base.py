@@ -9,7 +9,7 @@ import pytest
 from container_fixtures import draw_heads, write_training_job
 from container_process import train
 from dataset import YoloDataset
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from made_up_models import packed
 from recipe import Recipe
 from small_networks import described, old_model

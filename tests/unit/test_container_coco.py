@@ -37,11 +37,11 @@ def labels() -> list[Annotation]:
             None,
             image["width"],
             image["height"],
-            (),
+            tuple(people[image["id"]]),
             True,
             "",
             "coco",
-            people=tuple(people[image["id"]]),
+            task="key-points",
         )
         for image in document["images"]
     ]

@@ -357,7 +357,7 @@ def test_a_person_who_reaches_out_of_the_picture_keeps_the_part_inside(people):
 
 
 def test_labels_of_another_kind_or_of_other_points_are_skipped_and_say_so(people, capsys):
-    of_boxes = replace(people.labelled("boxes.png", []), people=None, boxes=(Box("person", 1, 1, 9, 9),))
+    of_boxes = replace(people.labelled("boxes.png", []), task="boxes", marks=(Box("person", 1, 1, 9, 9),))
     others = replace(face(8, 8, 20), points=face(8, 8, 20).points[:2])
     of_a_dog = replace(face(8, 8, 20), box=Box("dog", 8, 8, 20, 20))
     labels = [of_boxes, people.labelled("others.png", [others]), people.labelled("dog.png", [of_a_dog])]

@@ -15,7 +15,7 @@ from drawn_people import SKELETON, picture, scene, write_people_job, written
 from fake_s3 import fake_s3
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.engines import base_weights
 from labelloop.engines.model_descriptions import ModelDescription

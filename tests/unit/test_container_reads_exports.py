@@ -20,7 +20,8 @@ def person(left, *visibilities):
 
 
 def label(boxes=(), people=None):
-    return Annotation("s3://b/1.jpg", None, WIDTH, HEIGHT, boxes, True, "x", "j", people=people)
+    marks, task = (boxes, "boxes") if people is None else (people, "key-points")
+    return Annotation("s3://b/1.jpg", None, WIDTH, HEIGHT, marks, True, "x", "j", task=task)
 
 
 def read(folder, text, classes, points=0):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from container_fixtures import encoded, store_image
 from drawn_people import SKELETON, face, labelled, picture
-from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, SeenPerson, SeenPoint
 from PIL import Image
 from scoring import Look, predictions, score
 

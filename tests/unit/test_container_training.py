@@ -14,7 +14,8 @@ import pytest
 from container_fixtures import draw_heads, encoded, manifest_record, store_image, write_manifest, write_training_job
 from container_process import CONTAINER, environment, serving, train, until
 from fake_s3 import fake_s3
-from labelloop.contracts.records import Box, Prediction, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, parse_lines
 from labelloop.tasks.quality import iou, map50, match_boxes
 from PIL import Image
 

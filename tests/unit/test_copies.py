@@ -232,7 +232,8 @@ def test_nobody_looked_for_a_key_point_that_the_stack_had_not() -> None:
     from labelloop.batch import copies
 
     people = one_person([KeyPoint("nose", 1.0, 1.0, "visible")], (64, 48))
-    label = Annotation("s3://b/o", None, 64, 48, (), True, "2026-01-01T00:00:00", "job", {"sha256": "a"}, {}, people)
+    told = {"sha256": "a"}
+    label = Annotation("s3://b/o", None, 64, 48, people, True, "2026-01-01T00:00:00", "job", told, {}, "key-points")
     images, lines = [image("new.png", "a", False)], [label.to_line(("nose", "tail"))]
     for names, known in ((("nose",), 1), (("nose", "tail"), 1), (("nose", "tail", "ear"), 0)):
         assert len(copies.find(images, lines, names, "key-points")) == known

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Inspection, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, Inspection, KeyPoint, Person, SeenPerson, SeenPoint
 from labelloop.contracts.skeletons import PRESETS
 from labelloop.contracts.visibility_rules import VisibilityRule
 from made_up_models import model, packed
@@ -51,7 +52,7 @@ def seen_person(left=100.0, said=SAID, sure=0.9):
 
 
 def prediction(number, *people):
-    return Prediction(f"s3://b/{PREFIX}{number:04d}.jpg", "ok", 320, 240, "v2", people=people)
+    return Prediction(f"s3://b/{PREFIX}{number:04d}.jpg", "ok", 320, 240, "v2", marks=people, task="key-points")
 
 
 def asked(*predictions, people=None, rule=None):
@@ -98,7 +99,7 @@ def of_people(boxed):
     """The made-up batch of boxes as one of people: the machine's labels have one visibility wrong."""
     wrong = (SAID[1], "occluded", *SAID[2:])
     people = (person(said=SAID if boxed.human else wrong),)
-    return replace(boxed, boxes=(), people=people)
+    return replace(boxed, task="key-points", marks=people)
 
 
 def people_truth():
@@ -169,7 +170,7 @@ class Bucket(Results):
 
 def line(number, role):
     label = Annotation(f"s3://b/{PREFIX}{number:04d}.jpg", None, 320, 240, (), True, "x", "j", {"role": role})
-    return replace(label, people=(person(),)).to_line(HEAD.names)
+    return replace(label, marks=(person(),), task="key-points").to_line(HEAD.names)
 
 
 def lines(*records):
@@ -232,7 +233,7 @@ def test_the_containers_code_looks_at_the_unseen_pictures(tmp_path, monkeypatch)
     keys = [f"{PREFIX}{n:04d}.jpg" for n in range(3)]
     objects = {"models/v2/model.tar.gz": weights, **dict.fromkeys(keys, data.getvalue())}
     monkeypatch.setattr(scores, "subprocess", SimpleNamespace(run=lambda command, **rest: _here(command, tmp_path)))
-    asked_about = [Annotation(f"s3://b/{key}", None, 320, 240, (), True, "", "t", people=()) for key in keys]
+    asked_about = [Annotation(f"s3://b/{key}", None, 320, 240, (), True, "", "t", task="key-points") for key in keys]
     found = scores.score_models(Bucket(objects), ["v2"], [line(0, "judge")], tmp_path / "work", "v2", asked_about)
     assert [each.source_ref for each in found.predictions] == [each.source_ref for each in asked_about]
     assert found.predictions[0].people[0].points[0].main == 0.9

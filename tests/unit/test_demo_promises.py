@@ -34,7 +34,10 @@ def test_the_promise_is_that_of_the_rounds_that_accepted_each_sentence_once():
 def test_where_nothing_was_accepted_the_last_model_says_why_and_what_is_missing():
     found = told([row(1, model=""), row(2)], promises=[said(2, "Nothing is accepted.", "More help.")])
     assert (found["promise"], found["why_nothing"]) == ("", "Nothing is accepted. More help.")
-    assert told([row(1, model="")], (replace(FIRST, reason="too bad"),))["why_nothing"] == "No model was good enough to serve."
+    assert (
+        told([row(1, model="")], (replace(FIRST, reason="too bad"),))["why_nothing"]
+        == "No model was good enough to serve."
+    )
     for none in ((), (replace(FIRST, status="RUNNING"),)):
         said_then = told([row(1, model="")], none)["why_nothing"]
         assert said_then == "People labelled every image before there was a model."

@@ -23,7 +23,7 @@ def boxes(draw: st.DrawFn) -> Box:
 
 
 def image(*drawn: Box) -> Annotation:
-    return replace(annotation("a.jpg", role="judge"), width=WIDTH, height=HEIGHT, boxes=drawn)
+    return replace(annotation("a.jpg", role="judge"), width=WIDTH, height=HEIGHT, marks=drawn)
 
 
 images = st.lists(boxes(), max_size=5).map(lambda drawn: image(*drawn))

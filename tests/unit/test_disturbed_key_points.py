@@ -21,7 +21,7 @@ points = st.tuples(places, places, st.sampled_from(["visible", "occluded", "outs
 
 
 def marked(*people: Person) -> Annotation:
-    return replace(BOXES, width=400, height=400, boxes=(), people=people)
+    return replace(BOXES, width=400, height=400, task="key-points", marks=people)
 
 
 @st.composite
@@ -41,7 +41,7 @@ labels = st.lists(people(), max_size=3).map(lambda listed: marked(*listed))
 
 @given(labels, st.randoms(use_true_random=False))
 def test_disturbed_and_spoiled_people_are_never_the_truth_and_lie_in_the_image(label, random) -> None:
-    task, truth = tasks.of_label(label), label.people
+    task, truth = tasks.of(label.task), label.people
     for wrong in (task.disturb(label, NAMES, random), task.spoil(label, NAMES, random)):
         assert task.quality(wrong, truth) < 1
         for each in wrong:
@@ -53,7 +53,7 @@ def test_disturbed_and_spoiled_people_are_never_the_truth_and_lie_in_the_image(l
 def test_a_spoiled_label_differs_in_one_point_of_one_person() -> None:
     label = marked(ONE, replace(ONE, box=Box("person", 0, 0, 50, 50)))
     for seed in range(50):
-        wrong = tasks.of_label(label).spoil(label, NAMES, Random(seed))
+        wrong = tasks.of(label.task).spoil(label, NAMES, Random(seed))
         before, after = ([point for each in listed for point in each.points] for listed in (label.people, wrong))
         assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
         assert [each.box for each in wrong] == [each.box for each in label.people]

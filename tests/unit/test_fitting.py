@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.trust import fitting
 from labelloop.trust.judgement import image_score, label_quality, machine_label
 
@@ -44,15 +45,15 @@ def test_the_record_lists_score_and_quality_of_each_judge_image_in_order() -> No
 
 
 def test_images_that_the_model_did_not_see_or_refused_count_for_nothing() -> None:
-    strange = seen(annotation("elsewhere.jpg"), boxes=(Box("bag", 1, 1, 2, 2, 1.0),))
-    refused = seen(TRUTHS[0], status="rejected", boxes=(), reason="truncated")
+    strange = seen(annotation("elsewhere.jpg"), marks=(Box("bag", 1, 1, 2, 2, 1.0),))
+    refused = seen(TRUTHS[0], status="rejected", marks=(), reason="truncated")
     told = fitted([refused, *(seen(truth) for truth in TRUTHS[1:]), strange])
     assert (told["images"], told["accepted"], told["mean_quality"]) == (3, 3, 1)
     assert fitted([])["images"] == 0 and fitted([])["accept"] is None
 
 
 def test_quality_is_that_of_the_label_which_the_machine_would_give_not_of_all_that_it_saw() -> None:
-    doubted = [replace(seen(truth), boxes=(*seen(truth).boxes, Box("bag", 80, 40, 9, 9, 0.3))) for truth in TRUTHS]
+    doubted = [replace(seen(truth), marks=(*seen(truth).boxes, Box("bag", 80, 40, 9, 9, 0.3))) for truth in TRUTHS]
     told = fitted(doubted, keep_confidence=0.25)
     assert told["mean_quality"] == 1 and told["label_rule"]["keep_confidence"] == 0.35, "the first that drops the bag"
 
@@ -66,15 +67,15 @@ def test_what_the_stack_says_is_the_rule_where_no_other_is_better_or_nothing_was
 def test_a_model_that_sees_things_twice_gets_a_rule_that_drops_the_second() -> None:
     def twice(truth: Annotation) -> Prediction:
         (box,) = seen(truth).boxes
-        return replace(seen(truth), boxes=(box, replace(box, width=box.width * 0.9, confidence=0.89)))
+        return replace(seen(truth), marks=(box, replace(box, width=box.width * 0.9, confidence=0.89)))
 
     told = fitted([twice(truth) for truth in TRUTHS])
     assert told["label_rule"]["nms_iou"] == 0.5 and told["mean_quality"] == 1
 
 
 def test_the_rule_knows_how_good_empty_labels_are() -> None:
-    nothing_there = [replace(truth, boxes=()) for truth in TRUTHS[:1]]
-    overlooked = [seen(truth, boxes=()) for truth in TRUTHS[:3]]
+    nothing_there = [replace(truth, marks=()) for truth in TRUTHS[:1]]
+    overlooked = [seen(truth, marks=()) for truth in TRUTHS[:3]]
     pairs = fitting.seen([*overlooked, seen(TRUTHS[3])], [*nothing_there, *TRUTHS[1:]])
     rule = fitting.label_rule(pairs, LabelRule(0.25))
     assert (rule.empty_good, rule.empty_images) == (1.0, 3) and rule.empty_score == 0.25
@@ -91,7 +92,7 @@ def blurred(truth: Annotation, random: Random) -> Prediction:
         for box in truth.boxes
         for _ in range(3)
     ]
-    return seen(truth, boxes=tuple(boxes))
+    return seen(truth, marks=tuple(boxes))
 
 
 @given(st.integers(0, 1000))
@@ -139,8 +140,8 @@ def test_labels_are_kept_for_how_good_the_accepted_ones_are_not_all_of_them() ->
         other = Box("bag", 70, 30, 20, 20)
         good = number % 2 == 0
         seen_boxes = (replace(box, confidence=0.9 if good else 0.5), replace(other, confidence=0.3))
-        there = replace(truth, boxes=(box,) if good else (box, other))
-        pairs.append((replace(seen(truth), boxes=seen_boxes), there))
+        there = replace(truth, marks=(box,) if good else (box, other))
+        pairs.append((replace(seen(truth), marks=seen_boxes), there))
     average = fitting.label_rule(pairs, LabelRule(0.25))
     accepting = fitting.accepting_rule(pairs, LabelRule(0.25))
     assert average.keep_confidence == 0.25 and accepting.keep_confidence == 0.35

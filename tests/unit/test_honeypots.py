@@ -85,8 +85,8 @@ def test_a_honeypot_has_the_keys_of_the_other_lines_of_its_job(kind) -> None:
 def test_what_is_to_be_adjusted_is_near_the_truth_and_never_the_truth() -> None:
     for pot in made("adjust"):
         assert {box.label for box in shown(pot)} <= set(CLASSES)
-        assert image_quality(shown(pot), pot.boxes) < 1 and pot.verdict is None
-    assert sum(image_quality(shown(pot), pot.boxes) for pot in made("adjust") if pot.boxes) > 0.4 * 30
+        assert image_quality(shown(pot), pot.marks) < 1 and pot.verdict is None
+    assert sum(image_quality(shown(pot), pot.marks) for pot in made("adjust") if pot.marks) > 0.4 * 30
 
 
 @pytest.mark.parametrize("count", range(1, 11))
@@ -113,15 +113,15 @@ def test_who_submits_what_is_shown_is_caught_and_who_corrects_it_with_care_is_no
     pots = made("adjust", seed, images)
     assert is_caught(pots, [BoxAnswer(shown(pot), 640, 480) for pot in pots])
     assert all(honeypot_quality(BoxAnswer(shown(pot), 640, 480), pot.known) == 0 for pot in pots)
-    assert all(honeypot_quality(BoxAnswer(pot.boxes, 640, 480), pot.known) == 1 for pot in pots)
+    assert all(honeypot_quality(BoxAnswer(pot.marks, 640, 480), pot.known) == 1 for pot in pots)
     random = Random(seed)
-    assert not is_caught(pots, [BoxAnswer(tuple(careful(box, random) for box in pot.boxes), 640, 480) for pot in pots])
+    assert not is_caught(pots, [BoxAnswer(tuple(careful(box, random) for box in pot.marks), 640, 480) for pot in pots])
 
 
 def gold_of_many_sizes(random: Random, number: int) -> Annotation:
     sides = [(random.randint(40, 180), random.randint(40, 180)) for _ in range(random.randint(1, 6))]
     boxes = tuple(Box("head", random.randint(0, 640 - w), random.randint(0, 480 - h), w, h) for w, h in sides)
-    return replace(JUDGES[number], width=640, height=480, boxes=boxes)
+    return replace(JUDGES[number], width=640, height=480, marks=boxes)
 
 
 def careful(box: Box, random: Random) -> Box:
@@ -136,7 +136,7 @@ def test_half_of_what_is_to_be_verified_is_right_and_half_plainly_wrong() -> Non
     pots = made("verify")
     assert [pot.verdict for pot in pots].count("accept") == len(pots) / 2
     for pot in pots:
-        quality = image_quality(shown(pot), pot.boxes)
+        quality = image_quality(shown(pot), pot.marks)
         assert quality == 1 if pot.verdict == "accept" else quality < 0.9
 
 

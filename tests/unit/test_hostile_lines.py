@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation, Labelled, read_labeled
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.records import (
     Box,
     Decision,
@@ -20,7 +21,6 @@ from labelloop.contracts.records import (
     InventoryItem,
     KeyPoint,
     Person,
-    Prediction,
     parse_lines,
 )
 from labelloop.people.answers import read_answer
@@ -109,7 +109,7 @@ def manifest_lines() -> Iterator[str]:
     )
     points = (KeyPoint("head", 1.0, 2.0, "visible"), KeyPoint("bag", None, None, "outside"))
     people = (Person(Box("person", 1, 2, 30, 40), points, area=5.0), Person(Box("driver", 3, 4, 5, 6), points))
-    marked = Annotation(REFERENCE, None, 64, 48, (), True, "2026-01-01", "job", people=people)
+    marked = Annotation(REFERENCE, None, 64, 48, people, True, "2026-01-01", "job", task="key-points")
     for document in (json.loads(label.to_line(CLASSES)), json.loads(marked.to_line(CLASSES))):
         yield from (with_hostile(document, path, text) for path in places(document) for text in HOSTILE.values())
         for text in ('"source-ref": "x"', '"boxes": {}', '"": 1', '"__proto__": {}', '"boxes-metadata": null'):

@@ -1,5 +1,7 @@
 """Supplied key-point labels become round 0 of a batch, and labels of the other kind are refused by line."""
 
+from typing import Any
+
 import pytest
 from handling import PREFIX, handle, mark, registered, upload
 from labelloop.contracts.layout import Files
@@ -13,8 +15,8 @@ POINTS = (KeyPoint("right eye", 5, 6, "occluded", 1), KeyPoint("nose", None, Non
 PEOPLE = one_person(POINTS, (64, 48))
 
 
-def supplied(name: str, **label: object) -> str:
-    return Annotation(name, None, 64, 48, label.pop("boxes", ()), True, "2026-11-20", "theirs", **label).to_line()
+def supplied(name: str, marks: tuple[Any, ...], task: str) -> str:
+    return Annotation(name, None, 64, 48, marks, True, "2026-11-20", "theirs", task=task).to_line()
 
 
 @pytest.mark.parametrize("task", ["key-points", "boxes"])
@@ -22,9 +24,9 @@ def test_labels_of_the_stacks_own_kind_are_imported(change_setting, task) -> Non
     change_setting("TASK", task)
     upload(2)
     lines = [
-        supplied("00 ü+%20.png", people=PEOPLE),
-        supplied("01 ü+%20.png", boxes=(Box("head", 1, 2, 3, 4, 1),)),
-        supplied("00 ü+%20.png", people=one_person([KeyPoint("ear", 1, 2, "visible", 1)], (64, 48))),
+        supplied("00 ü+%20.png", PEOPLE, "key-points"),
+        supplied("01 ü+%20.png", (Box("head", 1, 2, 3, 4, 1),), "boxes"),
+        supplied("00 ü+%20.png", one_person([KeyPoint("ear", 1, 2, "visible", 1)], (64, 48)), "key-points"),
     ]
     storage.write(f"{PREFIX}labels.manifest", "\n".join(lines).encode())
     state = registered(mark(b'{"labels": "labels.manifest"}'))

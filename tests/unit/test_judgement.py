@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.trust.judgement import Candidate, image_score, judge
 from labelloop.trust.policies import Rule
 from seen_boxes import seen

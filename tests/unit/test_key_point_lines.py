@@ -49,13 +49,13 @@ labels = st.builds(
     original_ref=st.none() | st.just("s3://b/o"),
     width=st.integers(1, 999),
     height=st.integers(1, 999),
-    boxes=st.just(()),
+    marks=strategies.people(),
     human=st.booleans(),
     creation_date=st.sampled_from(["", "2026-11-20"]),
     job_name=st.sampled_from(["", "j"]),
     provenance=st.dictionaries(st.text("ab"), st.integers(), max_size=2),
     extra=st.dictionaries(st.sampled_from(["page", "é\u2028"]), st.sampled_from(["1.50", '{ "a" : 1 }'])),
-    people=strategies.people(),
+    task=st.just("key-points"),
     adjustment=adjustments,
 )
 
@@ -81,8 +81,8 @@ def test_a_key_point_label_survives_its_line(label, names):
 
 def test_a_key_point_line_has_the_documented_shape():
     label = Annotation(
-        "s3://b/k", None, 100, 60, (), True, "2026-11-20", "j", {"round": 1}, {"page": "1.50"},
-        (Person(Box("person", 1, 2, 30.5, 40, 0.8), POINTS, area=70.0),), Adjustment("adjusted", {"moved": 1}),
+        "s3://b/k", None, 100, 60, (Person(Box("person", 1, 2, 30.5, 40, 0.8), POINTS, area=70.0),), True,
+        "2026-11-20", "j", {"round": 1}, {"page": "1.50"}, "key-points", Adjustment("adjusted", {"moved": 1}),
     )  # fmt: skip
     assert label.to_line(KEY_POINTS) == (
         '{"source-ref":"s3://b/k","key-points":{"image_size":[{"width":100,"height":60,"depth":3}],"annotations":['
@@ -129,11 +129,6 @@ def test_a_dataset_of_key_points_is_counted_and_merged():
     assert datasets.merge([human], [machine]) == [human]
     assert datasets.count_labels([human]) == {**dict.fromkeys(("auto", "judge"), 0),
                                               "images": 1, "human": 1, "train": 1}  # fmt: skip
-
-
-def test_a_label_is_of_one_kind():
-    with pytest.raises(ValueError, match="both boxes and people"):
-        Annotation("s3://b/k", None, 9, 9, annotation().boxes, True, "", "", people=ONE)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +196,9 @@ def test_names_that_are_unknown_or_repeated_are_not_written():
 
 
 def label_of(*points):
-    return Annotation("s3://b/k", None, 9, 9, (), True, "", "", people=(Person(Box("person", 1, 1, 5, 5), points),))
+    return Annotation(
+        "s3://b/k", None, 9, 9, (Person(Box("person", 1, 1, 5, 5), points),), True, "", "", task="key-points"
+    )
 
 
 def test_a_line_of_earlier_versions_is_of_one_person_whose_box_is_derived():
@@ -213,5 +210,5 @@ def test_a_line_of_earlier_versions_is_of_one_person_whose_box_is_derived():
 
 def test_a_person_may_be_of_another_class_and_a_point_nobody_labelled():
     person = Person(Box("driver", 1, 2, 3, 4), (KeyPoint("nose", None, None, "unlabelled", 1.0),), derived=True)
-    label = Annotation("s3://b/k", None, 9, 9, (), True, "", "", people=(person,))
+    label = Annotation("s3://b/k", None, 9, 9, (person,), True, "", "", task="key-points")
     assert Annotation.from_line(label.to_line()) == label and '"class":"driver","derived":true' in label.to_line()

@@ -169,8 +169,8 @@ def test_people_who_place_key_points_are_measured_by_honeypots_too(change_settin
     place = KeyPoint(names[0], 3, 4, "visible"), *(KeyPoint(name, None, None, "outside") for name in names[1:])
     label = Annotation(
         storage.uri("incoming/older/points.png"),
-        *(None, *SIZE, (), True, "2026-11-20T10:00:00", "job", {"role": "judge"}),
-        people=one_person(place, SIZE),
+        *(None, *SIZE, one_person(place, SIZE), True, "2026-11-20T10:00:00", "job", {"role": "judge"}),
+        task="key-points",
     )
     datasets.publish([label.to_line(names)], {})
     batch = judged(4)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.boxes import Boxes
 from labelloop.trust import lost_classes
 from labelloop.trust.lost_classes import Labelled
@@ -24,8 +25,8 @@ def finding(truths: list[Seen], bags: int, confidence: float = 0.9, label: str =
     """A model that finds every head and so many bags; `sure`: how many bags it sees where there are none."""
     predicted = {}
     for number, truth in enumerate(truths):
-        boxes = [replace(box, confidence=0.9) for box in truth.boxes if box.label == "head"]
-        for box in truth.boxes:
+        boxes = [replace(box, confidence=0.9) for box in truth.marks if box.label == "head"]
+        for box in truth.marks:
             if box.label == "bag" and bags > 0:
                 boxes.append(replace(box, label=label, confidence=confidence))
                 bags -= 1

@@ -42,8 +42,8 @@ def test_people_of_workers_who_drew_a_box_and_who_drew_none_are_one_with_the_dra
 def test_what_a_model_sees_of_a_person_without_a_drawn_box_is_judged() -> None:
     points = tuple(SeenPoint(at.label, at.x or 0, at.y or 0, 0.9, 0.9) for at in POINTS)
     seen = SeenPerson(replace(UPRIGHT.box, confidence=0.9), points)
-    truth = replace(made_up_people.truth(1), people=(SQUARE,))
-    prediction = replace(made_up_people.seen(truth), people=(seen,))
+    truth = replace(made_up_people.truth(1), marks=(SQUARE,))
+    prediction = replace(made_up_people.seen(truth), marks=(seen,))
     judged = visibility.judged_points([prediction], [truth])
     assert all(point.seen is not None for point in judged[truth.source_ref])
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.skeletons import Vocabulary
 from labelloop.engines import model_descriptions
 from labelloop.engines.model_descriptions import ModelDescription
 from made_up_models import description, model, packed
@@ -76,12 +77,16 @@ def test_a_skeleton_that_is_none_is_told_by_its_field() -> None:
         ModelDescription.from_text(json.dumps(told), "m")
 
 
+def of_people(skeleton):
+    return Vocabulary("key-points", skeleton.names, skeleton)
+
+
 def test_a_model_fits_a_stack_that_marks_what_it_sees() -> None:
     heads, points = (skeletons.skeleton(text) for text in ("head", "coco-17"))
     boxes = ModelDescription(("head", "bag"), 160, "detector", "tiny", "")
     people = ModelDescription(("person",), 160, "pose", "tiny", "", heads)
-    assert boxes.fits(("head", "bag")) and people.fits(heads)
-    assert people.fits(skeletons.named(heads.names)), "another sigma needs no other model"
-    assert not boxes.fits(("bag", "head")) and not people.fits(points)
-    assert not boxes.fits(heads) and not people.fits(("person",))
+    assert boxes.fits(Vocabulary("boxes", ("head", "bag"))) and people.fits(of_people(heads))
+    assert people.fits(of_people(skeletons.named(heads.names))), "another sigma needs no other model"
+    assert not boxes.fits(Vocabulary("boxes", ("bag", "head"))) and not people.fits(of_people(points))
+    assert not boxes.fits(of_people(heads)) and not people.fits(Vocabulary("boxes", ("person",)))
     assert boxes.sees == "the classes head and bag" and people.sees.startswith("the key points nose, left_eye")

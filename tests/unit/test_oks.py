@@ -25,7 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, KeyPoint, Person, SeenPerson, SeenPoint
 from labelloop.tasks.average_precision import COCO_THRESHOLDS
 from labelloop.tasks.oks import closeness, compared_people, oks_map50, oks_map50_95, similarity
 from labelloop.tasks.resampled_precision import ResampledPrecision

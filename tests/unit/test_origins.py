@@ -15,7 +15,7 @@ LOOKED_AT = Annotation(
 COPY = replace(
     LOOKED_AT, source_ref="s3://b/2", provenance={"batch": "two", "sha256": "aa", **origins.inherited(LOOKED_AT)}
 )
-CORRECTED = replace(LOOKED_AT, boxes=(Box("tail", 5, 6, 7, 8),), provenance={**LOOKED_AT.provenance, "round": 2})
+CORRECTED = replace(LOOKED_AT, marks=(Box("tail", 5, 6, 7, 8),), provenance={**LOOKED_AT.provenance, "round": 2})
 
 
 def followed(*labels: Annotation) -> dict[str, Annotation]:

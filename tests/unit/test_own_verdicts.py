@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Decision, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, Decision
 from labelloop.trust import own_verdicts
 from labelloop.trust.judgement import Candidate, judge
 from labelloop.trust.own_verdicts import Question, Verdict
@@ -135,7 +136,7 @@ def test_whatever_it_answers_no_image_is_lost_and_the_random_sample_stays_with_p
 
 
 SURE = Prediction("s3://b/1", "ok", 64, 48, "v1", (Box("head", 1, 2, 3, 4, 0.99),))
-UNSURE = replace(SURE, boxes=(Box("head", 1, 2, 3, 4, 0.41),))
+UNSURE = replace(SURE, marks=(Box("head", 1, 2, 3, 4, 0.41),))
 
 
 def decided(answer, seen, sampled=False, budget=1, **more):

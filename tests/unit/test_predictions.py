@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from labelloop.batch import batches
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
-from labelloop.contracts.predictions import check
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction, check
+from labelloop.contracts.skeletons import Vocabulary
 from labelloop.store import ledger, storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
@@ -27,6 +27,9 @@ GOOD = {"status": "ok", "width": 64, "height": 48, "model": MODEL, "boxes": [BOX
 def box(**changed):
     return {**GOOD, "boxes": [{**BOX, **changed}]}
 
+
+HEADS = Vocabulary("boxes", ("head",))
+PEOPLE = Vocabulary("key-points", made_up_people.SKELETON.names, made_up_people.SKELETON)
 
 WRONG = {
     "a box off the picture": box(left=5000.0, top=9000.0),
@@ -147,7 +150,7 @@ def test_what_is_usable_lies_inside_its_picture_with_a_confidence(left, top, wid
 
     seen, reference = Seen(), "s3://b/k.png"
     record = {"source-ref": reference, **box(left=left, top=top, width=width, height=height, confidence=confidence)}
-    seen.add([json.dumps(record)], {reference: (64, 48)}, ("head",), MODEL)
+    seen.add([json.dumps(record)], {reference: (64, 48)}, HEADS, MODEL)
     assert (reference in seen.usable) != (reference in seen.refused)
     inside = left >= -1 and left + width <= 65 and top >= -1 and top + height <= 49 and 0 <= confidence <= 1
     for prediction in seen.usable.values():
@@ -162,7 +165,7 @@ def test_no_line_breaks_the_reader(line, records) -> None:
     from labelloop.contracts.predictions import Seen
 
     seen = Seen()
-    seen.add([line, *map(json.dumps, records)], {"s3://b/k.png": (64, 48)}, ("head",), MODEL)
+    seen.add([line, *map(json.dumps, records)], {"s3://b/k.png": (64, 48)}, HEADS, MODEL)
     assert not seen.usable
 
 
@@ -256,7 +259,7 @@ def moved(line, **changes) -> dict:
     return {**line, "people": [{**first, "points": [{**point, **changes}, *points]}, *others]}
 
 
-def checked_people(line, vocabulary=made_up_people.SKELETON):
+def checked_people(line, vocabulary=PEOPLE):
     return check(Prediction.from_json(line), (640, 480), vocabulary)
 
 
@@ -289,4 +292,4 @@ def test_boxes_are_no_answer_for_a_stack_of_key_points_and_people_none_for_one_o
         checked_people(empty)
     for given_people in (people_line()["people"], []):
         with pytest.raises(InvalidInputError, match="'boxes' is missing"):
-            checked_people(people_line(people=given_people), ("person",))
+            checked_people(people_line(people=given_people), Vocabulary("boxes", ("person",)))

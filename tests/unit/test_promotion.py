@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.trust.promotion import Contender, GateSettings, compare
 
 from tests.support.strategies import Seen
@@ -25,7 +26,7 @@ def model(name, truths, shift, random, miss=0.0):
     """A model whose boxes lie about `shift` pixels off and that misses an object with probability `miss`."""
     predictions = []
     for truth in truths:
-        boxes = [replace(box, left=box.left + random.gauss(shift, 6), confidence=0.9) for box in truth.boxes]
+        boxes = [replace(box, left=box.left + random.gauss(shift, 6), confidence=0.9) for box in truth.marks]
         boxes = boxes if random.random() >= miss else []
         predictions.append(Prediction(truth.source_ref, "ok", 640, 480, name, tuple(boxes)))
     return Contender(name, "judge-1", predictions, 0.9)
@@ -101,7 +102,7 @@ def test_each_model_is_compared_with_the_label_rule_that_fits_it():
     truths = judge(40)
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 8, Random(2))
     faint = [
-        replace(each, boxes=tuple(replace(box, confidence=0.15) for box in each.boxes)) for each in new.predictions
+        replace(each, marks=tuple(replace(box, confidence=0.15) for box in each.boxes)) for each in new.predictions
     ]
     assert compare(replace(new, predictions=faint), old, truths, GATE) == compare(new, old, truths, GATE)
 
@@ -145,7 +146,7 @@ def test_incomparable_scores_fail_closed():
         ),
         (compare(new, replace(old, predictions=[]), truths, GATE), "old was not scored on 30"),
         (compare(new, old, [*truths, truths[0]], GATE), "twice"),
-        (compare(new, None, [replace(truth, boxes=()) for truth in truths], GATE), "no judge image has a mark"),
+        (compare(new, None, [replace(truth, marks=()) for truth in truths], GATE), "no judge image has a mark"),
     ):
         assert not verdict.better
         assert reason in verdict.reason
@@ -167,7 +168,7 @@ def test_a_class_that_would_be_lost_keeps_the_champion_however_good_the_challeng
     ]
     new, old = model("new", truths, 0, Random(1)), model("old", truths, 30, Random(2))
     assert compare(new, old, truths, GATE).better
-    without = [replace(each, boxes=()) if n >= 54 else each for n, each in enumerate(new.predictions)]
+    without = [replace(each, marks=()) if n >= 54 else each for n, each in enumerate(new.predictions)]
     for gate in (GATE, STRICT):
         verdict = compare(replace(new, predictions=without), old, truths, gate)
         assert not verdict.better

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.average_precision import COCO_THRESHOLDS
 from labelloop.tasks.quality import (
     image_quality,
@@ -150,7 +151,7 @@ def coco_map(predictions, truths, thresholds):
     annotations = [
         {"image_id": ids[truth.source_ref], **rectangle(box), "area": box.width * box.height, "iscrowd": 0}
         for truth in truths
-        for box in truth.boxes
+        for box in truth.marks
     ]
     detections = [
         {"image_id": ids[prediction.source_ref], **rectangle(box), "score": box.confidence}
@@ -210,5 +211,5 @@ def test_a_thousand_images_take_less_than_two_seconds():
     started = time.process_time()
     map50_95(predictions, truths)
     for prediction, truth in zip(predictions, truths, strict=True):
-        image_quality(prediction.boxes, truth.boxes)
+        image_quality(prediction.boxes, truth.marks)
     assert time.process_time() - started < 2

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, Decision, Inspection, InventoryItem, Prediction, dump_line, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box, Decision, Inspection, InventoryItem, dump_line, parse_lines
 
 from tests.support import strategies
 

@@ -7,7 +7,8 @@ from statistics import fmean
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.quality import compared_boxes, map50
 from labelloop.tasks.resampled_precision import ResampledPrecision
 
@@ -56,7 +57,7 @@ def test_images_that_are_not_drawn_are_as_if_they_were_not_there(seed, images, d
 
 def test_a_class_without_a_true_box_among_the_drawn_images_has_no_figure():
     predictions, truths = scene(Random(1), 2)
-    assert of_boxes(predictions, [replace(truth, boxes=()) for truth in truths])([1, 1]) == {}
+    assert of_boxes(predictions, [replace(truth, marks=()) for truth in truths])([1, 1]) == {}
 
 
 def test_an_image_that_counts_more_weighs_more_and_the_order_of_what_is_given_does_not_matter():

@@ -39,7 +39,7 @@ def test_thresholds_of_the_rule_decide_what_can_be_seen() -> None:
 def test_people_whom_the_rule_does_not_keep_are_not_in_the_label() -> None:
     prediction = seen(truth(3, people=2))
     assert seen_people.label(prediction, LabelRule(0.95)) == ()
-    twice = replace(prediction, people=(*prediction.people, replace(prediction.people[0])))
+    twice = replace(prediction, marks=(*prediction.people, replace(prediction.people[0])))
     assert len(seen_people.label(twice, RULE)) == 3 and len(seen_people.label(twice, LabelRule(0.25, 0.5))) == 2
 
 
@@ -105,7 +105,7 @@ def test_figures_tell_how_well_visibility_is_told() -> None:
 def shifted(prediction, factor):
     return replace(
         prediction,
-        people=tuple(
+        marks=tuple(
             replace(
                 person,
                 points=tuple(

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from exported_people import CLASSES, HEAD, HEIGHT, WIDTH, boxes, label, people, same_in_files
+from exported_people import CLASSES, HEAD, HEIGHT, OF_BOXES, OF_PEOPLE, WIDTH, boxes, label, people, same_in_files
 from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
@@ -43,7 +43,7 @@ def refusal(document: Any, task: str = "key-points") -> str:
 @given(st.lists(st.lists(people(), max_size=3), min_size=1, max_size=3))
 def test_exported_people_come_back(marked: Any) -> None:
     labels = [label(number, people=tuple(found)) for number, found in enumerate(marked)]
-    document = coco_files.document(labels, [each.source_ref for each in labels], HEAD, "x")
+    document = coco_files.document(labels, [each.source_ref for each in labels], OF_PEOPLE, "x")
     for back, known in zip(read(json.loads(json.dumps(document)), HEAD.names), labels, strict=True):
         assert back.source_ref == known.source_ref and back.human
         for one, other in zip(back.people, known.people, strict=True):
@@ -58,7 +58,7 @@ def test_exported_people_come_back(marked: Any) -> None:
 @pytest.mark.fault("G12")
 @given(st.lists(boxes(), max_size=4))
 def test_exported_boxes_come_back(marked: Any) -> None:
-    document = coco_files.document([label(boxes=tuple(marked))], ["1.jpg"], CLASSES, "x")
+    document = coco_files.document([label(boxes=tuple(marked))], ["1.jpg"], OF_BOXES, "x")
     (back,) = read(json.loads(json.dumps(document)), CLASSES, "boxes")
     assert [box.label for box in back.boxes] == [box.label for box in marked]
     for one, other in zip(back.boxes, marked, strict=True):

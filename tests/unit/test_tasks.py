@@ -1,15 +1,15 @@
-"""The two tasks behind one port: looked up by name, label and answer; marks and honeypots are read as written."""
+"""The two tasks behind one port: looked up by name and answer; honeypots are read as written."""
 
 from dataclasses import replace
 
 import pytest
 from annotation_lines import annotation
 from labelloop import tasks
+from labelloop.contracts import marks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
-from labelloop.contracts.settings import NAMES_OF
 from labelloop.people import honeypots
 from labelloop.people.answers import BoxAnswer, KeyPointAnswer
 
@@ -17,8 +17,8 @@ NAMES = ("nose", "left ear", "tail")
 BOXES = annotation("a.jpg", role="judge", boxes=2)
 
 
-def pointed(*marks: KeyPoint) -> Annotation:
-    return replace(BOXES, width=400, height=400, boxes=(), people=one_person(marks, (400, 400)))
+def pointed(*points: KeyPoint) -> Annotation:
+    return replace(BOXES, width=400, height=400, task="key-points", marks=one_person(points, (400, 400)))
 
 
 def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer() -> None:
@@ -27,9 +27,8 @@ def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer(
         ("key-points", pointed(), KeyPointAnswer((), 1, 1)),
     ):
         task = tasks.of(name)
-        assert task.name == name and tasks.of_label(label) is task and tasks.of_answer(task.answer) is task
-        assert tasks.of(answer.task) is task and name in NAMES_OF
-        assert tasks.with_marks(label, tasks.marks(label)) == label
+        assert task.name == name and tasks.of(label.task) is task and tasks.of_answer(task.answer) is task
+        assert tasks.of(answer.task) is task and marks.of(name).task == name
     for verdict in ("verified-boxes", "verified-key-points"):
         assert tasks.of_answer(verdict) is None, "verdicts are labels of no task"
     with pytest.raises(InvalidInputError, match="'polygons' is none of boxes, key-points"):

@@ -8,7 +8,7 @@ import pytest
 from annotation_lines import line, reference
 from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.settings import settings
 from labelloop.contracts.skeletons import Skeleton, skeleton
 from labelloop.engines import training

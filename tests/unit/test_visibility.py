@@ -9,7 +9,8 @@ from coco_people import NAMES, Peopled, person, predicted, seen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_points import made_up
-from labelloop.contracts.records import VISIBILITIES, Prediction, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import VISIBILITIES, SeenPoint
 from labelloop.contracts.visibility_rules import USUAL, VisibilityRule
 from labelloop.tasks.visibility import (
     GRID,
@@ -71,7 +72,7 @@ def test_people_are_paired_best_first_whatever_their_order_and_only_where_boxes_
 
 
 def test_images_without_an_accepted_prediction_are_ones_where_everybody_was_missed():
-    truths = [Peopled("a", (person("person", HERE, PLACES),)), Peopled("b", ()), Peopled("c", None)]
+    truths = [Peopled("a", (person("person", HERE, PLACES),)), Peopled("b", ()), Peopled("c", ())]
     refused = Prediction("a", "rejected", None, None, "v1", (), "truncated")
     for predictions in ([], [refused], {"a": Prediction("a", "ok", 640, 480, "v1")}):
         judged = judged_points(predictions, truths)

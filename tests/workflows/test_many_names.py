@@ -29,7 +29,7 @@ def supplied(loop: Loop, prefix: str, drawn: list[Picture], labels: list[Annotat
 
 
 def annotation(name: str, **label: object) -> Annotation:
-    given = {"boxes": (), "human": True, "creation_date": "2026-11-20T10:00:00.000000", "job_name": "elsewhere"}
+    given = {"marks": (), "human": True, "creation_date": "2026-11-20T10:00:00.000000", "job_name": "elsewhere"}
     return Annotation(source_ref=name, original_ref=None, width=SIDE, height=SIDE, **{**given, **label})  # type: ignore[arg-type]
 
 
@@ -37,7 +37,7 @@ def test_80_classes_are_deployed_imported_and_in_the_dataset(coco: Loop) -> None
     names = COCO.split(",")
     drawn = pictures(COUNT, seed="coco")
     used = names[:: len(names) // COUNT][:COUNT]
-    labels = [annotation(each.name, boxes=(Box(label, 4, 5, 20, 21),)) for each, label in zip(drawn, used, strict=True)]
+    labels = [annotation(each.name, marks=(Box(label, 4, 5, 20, 21),)) for each, label in zip(drawn, used, strict=True)]
     supplied(coco, "coco", drawn, labels, names)
     run = coco.wait("coco")
     coco.assert_sound(run)
@@ -58,9 +58,9 @@ def test_133_key_points_are_deployed_by_an_update_and_imported(coco: Loop) -> No
     coco.deploy_again(Task="key-points", KeyPoints=WHOLE_BODY, RetrainMinimum="1000")
     drawn = pictures(2, seed="body")
     points = tuple(KeyPoint(name, float(n % SIDE), float(n % 7), "visible") for n, name in enumerate(names))
-    supplied(
-        coco, "body", drawn, [annotation(each.name, people=one_person(points, (SIDE, SIDE))) for each in drawn], names
-    )
+    person = one_person(points, (SIDE, SIDE))
+    labels = [annotation(each.name, task="key-points", marks=person) for each in drawn]
+    supplied(coco, "body", drawn, labels, names)
     run = coco.wait("body")
     coco.assert_sound(run)
     assert len(coco.manifest(run.batch)) == 2 and coco.summary(run.batch)["human"] == 2

@@ -18,12 +18,12 @@ from labelloop.contracts.adjustments import UNADJUSTED
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
 from labelloop.people.collected import HumanLabel
 from labelloop.store import immutable, notices
 from labelloop.store.observability import count, logger
-from labelloop.tasks import changes
 from labelloop.trust import audit, judgement, own_verdicts
 from labelloop.trust.audit import Finding, Looked
 from labelloop.trust.policies import Rule
@@ -111,8 +111,8 @@ def of_rounds(files: Files, last: int) -> list[Audit]:
 def is_left(answer: HumanLabel, prediction: Prediction, label_rule: LabelRule) -> bool:
     """Whether people left the machine's label as it is: all of it was shown, and nothing was changed."""
     shown, label = answer.proposed, judgement.machine_label(prediction, label_rule)
-    complete = shown is not None and len(tasks.marks(shown)) == len(label)
-    return shown is not None and complete and changes.compare(shown, answer.annotation).status == UNADJUSTED
+    complete = shown is not None and len(shown.marks) == len(label)
+    return shown is not None and complete and tasks.changes(shown, answer.annotation).status == UNADJUSTED
 
 
 def tell(files: Files, number: int) -> None:

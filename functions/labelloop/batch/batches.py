@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts import naming, predictions
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.predictions import Seen, Size
+from labelloop.contracts.predictions import Seen
 from labelloop.contracts.records import Decision, Inspection, InventoryItem, dump_line
 from labelloop.contracts.settings import settings
 from labelloop.store import immutable, storage

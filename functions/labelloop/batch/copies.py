@@ -17,10 +17,10 @@ from typing import Any
 from labelloop import tasks
 from labelloop.batch.batches import Image
 from labelloop.contracts import marks
-from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.marks import own_attribute
 from labelloop.contracts.origins import SAME_AS
 from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
@@ -160,10 +160,10 @@ def _labels(
         except InvalidInputError:  # of another version: people are asked
             continue
         offered = record[f"{own_attribute(record)}-metadata"].get("class-map", {}).values()
-        used = {name for mark in tasks.marks(label) for name in marks.names(mark)}
+        used = {name for mark in label.marks for name in marks.of(label.task).names(mark)}
         fits = (label.width, label.height) == sizes[content] and used <= set(names)
         complete, rank = set(names) <= set(offered), datasets.rank(record)
-        if not (fits and complete and tasks.of_label(label) is tasks.of(task)):
+        if not (fits and complete and tasks.of(label.task) is tasks.of(task)):
             continue
         if content not in found or rank > found[content][0]:
             found[content] = rank, line

@@ -12,13 +12,13 @@ from labelloop.batch.batches import Image
 from labelloop.contracts import origins
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Decision
 from labelloop.contracts.settings import settings
 from labelloop.people import collecting, jobs
 from labelloop.people.collected import HumanLabel, collect
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, logger
-from labelloop.tasks import changes
 from labelloop.trust import judgement
 
 
@@ -58,9 +58,9 @@ def lines(files: Files, number: int, everything: list[Image]) -> list[str]:
         elif ref in accepted and not audit.refuses(decision.policy):
             job = f"{files.batch_id}-r{number}"
             seen = _audited(decision, auditing.CONFIRMED, answers[ref]) if ref in left else {}
-            marks = tasks.of_prediction(predictions[ref]).holding(judgement.machine_label(predictions[ref], label_rule))
-            blank = Annotation(*_place(by_ref[ref]), (), False, started, job, {**provenance, **seen})
-            label = replace(blank, **marks)
+            marks = judgement.machine_label(predictions[ref], label_rule)
+            told = {**provenance, **seen}
+            label = Annotation(*_place(by_ref[ref]), marks, False, started, job, told, task=predictions[ref].task)
         else:
             continue
         made.append(label)
@@ -190,7 +190,7 @@ def _human(answer: HumanLabel, image: Image, started: str, provenance: dict[str,
         job_name=answer.job,
         provenance=provenance,
         extra={},
-        adjustment=changes.compare(answer.proposed, label) if answer.proposed else None,
+        adjustment=tasks.changes(answer.proposed, label) if answer.proposed else None,
     )
 
 

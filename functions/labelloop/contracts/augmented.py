@@ -68,50 +68,6 @@ def label_metadata(
     return {**metadata, **{name: value for name, value in origin.items() if value}}
 
 
-def own_attribute(record: Mapping[str, Any]) -> str:
-    """Under which of this project's two names a line of its own files holds its label."""
-    return KEY_POINTS if KEY_POINTS in record and BOXES not in record else BOXES
-
-
-def label_attribute(record: Mapping[str, Any], context: str) -> str | None:
-    """The one label attribute of a line from elsewhere; None where the line has no label at all."""
-    names = label_attributes(record)
-    if len(names) > 1:
-        raise InvalidInputError(f"{context}: several attributes hold labels ({', '.join(names)}); name the one to read")
-    return names[0] if names else None
-
-
-def label_attributes(record: Mapping[str, Any]) -> list[str]:
-    """The attributes of a line that hold boxes or key points; where none does, those whose labelling failed."""
-    described = {
-        key.removesuffix("-metadata"): value
-        for key, value in record.items()
-        if key.endswith("-metadata") and isinstance(value, dict)
-    }
-    for proposals in (PROPOSALS, PROPOSED_KEY_POINTS):
-        described.pop(proposals, None)
-    names = [
-        name
-        for name, metadata in described.items()
-        if metadata.get("type") == OBJECT_DETECTION
-        or (metadata.get("type") == CUSTOM and holds_key_points(record.get(name), name))
-    ]
-    return names or [name for name, metadata in described.items() if "failure-reason" in metadata]
-
-
-def holds_key_points(value: Any, name: str) -> bool:
-    """Whether a label value holds key points; one of earlier versions that lists nothing says it by the name of its
-    attribute only.
-    """
-    if isinstance(value, dict) and isinstance(value.get("people"), list):
-        return True
-    listed = value.get("annotations") if isinstance(value, dict) else None
-    if not isinstance(listed, list):
-        return False
-    first = listed[0] if listed else None
-    return (isinstance(first, dict) and "visibility" in first) or (not listed and name.endswith(KEY_POINTS))
-
-
 def read_boxes(
     value: Mapping[str, Any], metadata: Mapping[str, Any], classes: Sequence[str], context: str
 ) -> tuple[Box, ...]:

@@ -4,8 +4,8 @@ The format is SageMaker's, as Ground Truth writes it and Rekognition Custom Labe
 sms-data-output, md-create-manifest-file-object-detection). Real files vary, so the reader takes: any key order,
 `job-name` or `job_name`, `creation-date` or `creation_date`, no confidence, fractional pixels, and a class map of only
 the classes on the line. A confidence never decides anything: single-worker jobs report 0 for every human label.
-A label is boxes (left/top/width/height) or people with key points; its value says which. All are canonical
-pixels. Errors: InvalidInputError naming the line's image and the field.
+A label is of one kind of marks (marks.py), which its value tells. All are canonical pixels. Errors: InvalidInputError
+naming the line's image and the field.
 """
 
 from __future__ import annotations
@@ -15,39 +15,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelloop.contracts import fields
+from labelloop.contracts import fields, marks
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.augmented import (
     BOXES,
-    CUSTOM,
     KEY_POINTS,
-    OBJECT_DETECTION,
-    PROPOSALS,
-    PROPOSED_KEY_POINTS,
     dump_name,
     either,
-    holds_key_points,
     image_size,
-    label_attribute,
     label_metadata,
-    label_value,
-    own_attribute,
     raw_attributes,
-    read_boxes,
 )
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.people_values import people_value, read_people
 from labelloop.contracts.records import Box, Person, dump_line
 
 _OWN = ("source-ref", "original-ref", "provenance")
-_LABELS = (BOXES, KEY_POINTS, PROPOSALS, PROPOSED_KEY_POINTS)
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is in one image, and who says so; no boxes means that nothing is there, not that nobody looked.
+    """What is in one image, and who says so; no marks means that nothing is there, not that nobody looked.
 
-    `people` is None for a label of boxes; else they are the label, and there are no boxes.
+    `marks` are those of the task.
     `adjustment` is what people changed of the pre-label they were shown; None where they were shown none.
     `extra` holds the attributes this project does not know, by name, as the JSON text they were read as.
     """
@@ -56,18 +45,24 @@ class Annotation:
     original_ref: str | None
     width: int
     height: int
-    boxes: tuple[Box, ...]
+    marks: tuple[Any, ...]
     human: bool
     creation_date: str
     job_name: str
     provenance: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
-    people: tuple[Person, ...] | None = None
+    task: str = BOXES
     adjustment: Adjustment | None = None
 
-    def __post_init__(self) -> None:
-        if self.boxes and self.people is not None:
-            raise ValueError(f"the label of {self.source_ref} has both boxes and people; it must be of one kind")
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """None where other things than boxes are marked."""
+        return tuple(mark for mark in self.marks if isinstance(mark, Box))
+
+    @property
+    def people(self) -> tuple[Person, ...] | None:
+        """None where other things than people are marked."""
+        return self.marks if self.task == KEY_POINTS else None
 
     def to_line(self, classes: Sequence[str] = ()) -> str:
         """The manifest line, without its line end; unknown attributes come last, byte for byte, in their order.
@@ -76,16 +71,11 @@ class Annotation:
         For key points they are the names of the points. A mark without confidence is written with 1, because
         Rekognition refuses a line that lacks one.
         """
-        points = [point for person in self.people or () for point in person.points]
-        marks = self.boxes if self.people is None else points
-        names = list(classes) or sorted({mark.label for mark in marks})
-        confidences = [1 if mark.confidence is None else mark.confidence for mark in marks]
-        if self.people is None:
-            name, kind, value = BOXES, OBJECT_DETECTION, label_value(self.width, self.height, self.boxes, names)
-        else:
-            name, kind = KEY_POINTS, CUSTOM
-            value = people_value(self.width, self.height, self.people, names)
-        metadata = label_metadata(names, confidences, self.human, self.creation_date, self.job_name, kind)
+        kind, name = marks.of(self.task), self.task
+        names = list(classes) or sorted({each for mark in self.marks for each in kind.names(mark)})
+        value = kind.value(self.width, self.height, self.marks, names)
+        confidences = [1 if sure is None else sure for sure in kind.confidences(self.marks)]
+        metadata = label_metadata(names, confidences, self.human, self.creation_date, self.job_name, kind.type)
         record: dict[str, Any] = {"source-ref": self.source_ref}
         if self.original_ref is not None:
             record["original-ref"] = self.original_ref
@@ -107,10 +97,10 @@ class Annotation:
     def from_line(line: str, attribute: str | None = None, classes: Sequence[str] = ()) -> Annotation:
         """The label under `attribute`; InvalidInputError also where the line has none.
 
-        Without `attribute`, the label of a line that `to_line` wrote: `boxes` or `key-points`.
+        Without `attribute`, the label of a line that `to_line` wrote: under the name of its task.
         """
         record, context = _parse(line)
-        name = attribute or own_attribute(record)
+        name = attribute or marks.own_attribute(record)
         result = _read(record, line, name, classes, context)
         if isinstance(result, Labelled):
             return result.annotation
@@ -146,11 +136,11 @@ def split_lines(text: str) -> list[str]:
 def read_labeled(line: str, attribute: str | None, classes: Sequence[str] = ()) -> Labelled | Failed | Unlabelled:
     """What one output line says: key present = labelled, failure-reason = failed, neither = unlabelled.
 
-    `attribute` None takes the one attribute of a line from elsewhere that holds boxes or key points. `classes` names
+    `attribute` None takes the one attribute of a line from elsewhere that holds a label. `classes` names
     class ids that no class map on the line names, as in the output of custom tasks.
     """
     record, context = _parse(line)
-    name = attribute or label_attribute(record, context)
+    name = attribute or marks.label_attribute(record, context)
     return _read(record, line, name, classes, context) if name else Unlabelled(record["source-ref"])
 
 
@@ -176,21 +166,22 @@ def _read(
     where = f"{context}, {name}"
     size = image_size(value, where)
     human = fields.choice(metadata, "human-annotated", f"{where}-metadata", ("yes", "no"))
-    people = read_people(value, metadata, classes, where) if holds_key_points(value, name) else None
-    known = {*_OWN, *(pair for own in (*_LABELS, name) for pair in (own, f"{own}-metadata"))}
+    kind = marks.of_value(value, name)
+    labels = (*marks.KNOWN, *map(marks.proposals, marks.KNOWN), name)
+    known = {*_OWN, *(pair for own in labels for pair in (own, f"{own}-metadata"))}
     return Labelled(
         Annotation(
             source_ref=source_ref,
             original_ref=fields.optional_text(record, "original-ref", context),
             width=fields.integer(size, "width", f"{where}.image_size", minimum=1),
             height=fields.integer(size, "height", f"{where}.image_size", minimum=1),
-            boxes=read_boxes(value, metadata, classes, where) if people is None else (),
+            marks=kind.read(value, metadata, classes, where),
             human=human == "yes",
             creation_date=either(metadata, "creation-date", "creation_date", context),
             job_name=either(metadata, "job-name", "job_name", context),
             provenance=_provenance(record, context),
             extra=raw_attributes(line, known) if record.keys() - known else {},
-            people=people,
+            task=kind.task,
             adjustment=Adjustment.from_metadata(metadata, f"{where}-metadata"),
         )
     )

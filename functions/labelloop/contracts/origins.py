@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
+from labelloop.contracts.marks import own_attribute
 
 SAME_AS = "same-as"
 TRAIN, JUDGE = "train", "judge"
@@ -75,8 +75,8 @@ def _corrected(line: str, original: str) -> str:
     offered = record[f"{own_attribute(record)}-metadata"].get("class-map", {})
     corrected = replace(
         copy,
-        boxes=label.boxes,
-        people=label.people,
+        marks=label.marks,
+        task=label.task,
         human=label.human,
         job_name=label.job_name,
         provenance={**own, **inherited(label)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labelloop.contracts.predictions import Size
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import PERSON, USUAL_BOX_FACTOR
 

@@ -8,22 +8,74 @@ fit the image, the vocabulary or the model is refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from labelloop.contracts import fields
+from labelloop.contracts import fields, marks
+from labelloop.contracts.augmented import BOXES, KEY_POINTS
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.records import Box, Prediction, SeenPerson, SeenPoint
-from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
+from labelloop.contracts.in_image import Size
+from labelloop.contracts.records import STATUSES, Box, SeenPerson
+from labelloop.contracts.skeletons import Vocabulary
 
 MOST_MARKS = 2_000
-OUTSIDE_TOLERANCE_PIXELS = 1.0
 # An endpoint keeps the limits that it was deployed with; inspection went by those of the batch.
 OF_ITS_OWN_LIMITS = ("too-large", "too-many-pixels", "too-small")
 
-Size = tuple[int, int]
-Mark = TypeVar("Mark", Box, SeenPerson)
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model saw in one image, or why the container refused the image (then there is no size and no mark).
+
+    `marks` are those that a model of the task sees.
+    """
+
+    source_ref: str
+    status: str
+    width: int | None
+    height: int | None
+    model: str
+    marks: tuple[Any, ...] = ()
+    reason: str | None = None
+    task: str = BOXES
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """None of a model that sees other things."""
+        return tuple(mark for mark in self.marks if isinstance(mark, Box))
+
+    @property
+    def people(self) -> tuple[SeenPerson, ...] | None:
+        """None of a model that sees other things."""
+        return self.marks if self.task == KEY_POINTS else None
+
+    def to_json(self) -> dict[str, Any]:
+        if self.status == "rejected":
+            return {"source-ref": self.source_ref, "status": "rejected", "reason": self.reason, "model": self.model}
+        return {
+            "source-ref": self.source_ref,
+            "status": self.status,
+            "width": self.width,
+            "height": self.height,
+            "model": self.model,
+            marks.of(self.task).seen: [mark.to_json() for mark in self.marks],
+        }
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Prediction:
+        """Raises InvalidInputError naming the image and the field."""
+        source_ref = fields.text(record, "source-ref", "prediction")
+        context = f"prediction of {source_ref}"
+        status = fields.choice(record, "status", context, STATUSES)
+        model = fields.text(record, "model", context)
+        if status == "rejected":
+            return Prediction(source_ref, status, None, None, model, (), fields.text(record, "reason", context))
+        width, height = (fields.integer(record, side, context, minimum=1) for side in ("width", "height"))
+        kind = marks.of_prediction(record)
+        listed = enumerate(fields.sequence(record, kind.seen, context))
+        seen = tuple(kind.predicted(mark, f"{context}, {kind.seen}[{number}]") for number, mark in listed)
+        return Prediction(source_ref, status, width, height, model, seen, task=kind.task)
 
 
 class Truth(Protocol):
@@ -74,7 +126,7 @@ class Seen:
 
 
 def check(prediction: Prediction, size: Size, vocabulary: Vocabulary, model: str = "") -> Prediction:
-    """The prediction, boxes cut at the edges of the image of this (width, height).
+    """The prediction, its marks cut at the edges of the image of this (width, height).
 
     `model`: who must have made it; empty accepts any. Raises InvalidInputError naming the field.
     """
@@ -86,13 +138,16 @@ def check(prediction: Prediction, size: Size, vocabulary: Vocabulary, model: str
     if (prediction.width, prediction.height) != size:
         found = f"{prediction.width} x {prediction.height}"
         raise fields.refuse(context, "width, height", f"{size[0]} x {size[1]}, the size of the upright image", found)
-    if isinstance(vocabulary, Skeleton):
-        people = _listed(prediction.people, "people", context)
-        inner = (_person(each, size, vocabulary, f"{context}, people[{n}]") for n, each in enumerate(people))
-        return replace(prediction, people=tuple(inner))
-    listed = _listed(prediction.boxes if prediction.people is None else None, "boxes", context)
-    boxes = (inside(box, size, vocabulary, f"{context}, boxes[{n}]") for n, box in enumerate(listed))
-    return replace(prediction, boxes=tuple(boxes))
+    kind = marks.of(vocabulary.task)
+    if prediction.task != kind.task:
+        raise InvalidInputError(f"{context}: field '{kind.seen}' is missing, which is what models of this stack see")
+    if len(prediction.marks) > MOST_MARKS:
+        raise fields.refuse(context, kind.seen, f"a list of at most {MOST_MARKS:,}", list(prediction.marks))
+    fitting = (
+        kind.checked(mark, size, vocabulary, f"{context}, {kind.seen}[{number}]")
+        for number, mark in enumerate(prediction.marks)
+    )
+    return replace(prediction, marks=tuple(fitting))
 
 
 def against_truths(
@@ -108,50 +163,6 @@ def against_truths(
         except InvalidInputError:
             continue
     return fitting
-
-
-def inside(box: Box, size: Size, classes: Sequence[str], context: str) -> Box:
-    if box.label not in classes:
-        raise fields.refuse(context, "class", "one of the stack's classes", box.label)
-    left, width = _span(box.left, box.width, size[0], ("left", "width"), context)
-    top, height = _span(box.top, box.height, size[1], ("top", "height"), context)
-    return replace(box, left=left, top=top, width=width, height=height)
-
-
-def _listed(marks: Sequence[Mark] | None, name: str, context: str) -> Sequence[Mark]:
-    if marks is None:
-        raise InvalidInputError(f"{context}: field '{name}' is missing, which is what models of this stack see")
-    if len(marks) > MOST_MARKS:
-        raise fields.refuse(context, name, f"a list of at most {MOST_MARKS:,}", list(marks))
-    return marks
-
-
-def _person(person: SeenPerson, size: Size, skeleton: Skeleton, context: str) -> SeenPerson:
-    if [point.label for point in person.points] != list(skeleton.names):
-        expected = f"{', '.join(skeleton.names)}, in this order"
-        raise fields.refuse(context, "points", expected, [point.label for point in person.points])
-    points = (_placed(point, size, f"{context}, point '{point.label}'") for point in person.points)
-    return replace(person, box=inside(person.box, size, (PERSON,), context), points=tuple(points))
-
-
-def _placed(point: SeenPoint, size: Size, context: str) -> SeenPoint:
-    for axis, place, limit in zip("xy", (point.x, point.y), size, strict=True):
-        if not -OUTSIDE_TOLERANCE_PIXELS <= place <= limit + OUTSIDE_TOLERANCE_PIXELS:
-            raise fields.refuse(context, axis, f"inside the image, which ends at {limit}", place)
-    return replace(point, x=min(max(point.x, 0.0), size[0]), y=min(max(point.y, 0.0), size[1]))
-
-
-def _span(start: float, extent: float, limit: int, names: tuple[str, str], context: str) -> tuple[float, float]:
-    """(start, extent) of a box along one axis, inside 0..limit."""
-    end = start + extent
-    if start < -OUTSIDE_TOLERANCE_PIXELS:
-        raise fields.refuse(context, names[0], "inside the image", start)
-    if end > limit + OUTSIDE_TOLERANCE_PIXELS:
-        raise fields.refuse(context, names[1], f"a box inside the image, which ends at {limit}", end)
-    inside = (max(start, 0.0), min(end, float(limit)))
-    if inside[1] <= inside[0]:
-        raise fields.refuse(context, names[1], "greater than 0 inside the image", extent)
-    return (start, extent) if inside == (start, end) else (inside[0], inside[1] - inside[0])
 
 
 def reference_of(line: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 
-PREDICTION_STATUSES = INSPECTION_STATUSES = ("ok", "rejected")
+STATUSES = ("ok", "rejected")
 DECISIONS = ("auto", "human", "rejected", "deferred")
 VISIBILITIES = ("visible", "occluded", "outside")
 # COCO's v = 0: nobody said where the point is, nor whether it is in the view. People and models never answer it.
@@ -128,58 +128,7 @@ class SeenPerson:
             SeenPoint.from_json(fields.mapping(point, at, "points"), at)
             for point, at in ((point, f"{context}.points[{index}]") for index, point in enumerate(listed))
         )
-        return SeenPerson(_sure_box(record, context), tuple(points))
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model saw in one image, or why the container refused the image (then there is no size and no box).
-
-    `people` is None for a model of boxes; else they are what it saw, and there are no boxes.
-    """
-
-    source_ref: str
-    status: str
-    width: int | None
-    height: int | None
-    model: str
-    boxes: tuple[Box, ...] = ()
-    reason: str | None = None
-    people: tuple[SeenPerson, ...] | None = None
-
-    @property
-    def task(self) -> str:
-        return "boxes" if self.people is None else "key-points"
-
-    def to_json(self) -> dict[str, Any]:
-        if self.status == "rejected":
-            return {"source-ref": self.source_ref, "status": "rejected", "reason": self.reason, "model": self.model}
-        seen = self.boxes if self.people is None else self.people
-        return {
-            "source-ref": self.source_ref,
-            "status": self.status,
-            "width": self.width,
-            "height": self.height,
-            "model": self.model,
-            "boxes" if self.people is None else "people": [each.to_json() for each in seen],
-        }
-
-    @staticmethod
-    def from_json(record: Mapping[str, Any]) -> Prediction:
-        source_ref = fields.text(record, "source-ref", "prediction")
-        context = f"prediction of {source_ref}"
-        status = fields.choice(record, "status", context, PREDICTION_STATUSES)
-        model = fields.text(record, "model", context)
-        if status == "rejected":
-            return Prediction(source_ref, status, None, None, model, (), fields.text(record, "reason", context))
-        width, height = (fields.integer(record, side, context, minimum=1) for side in ("width", "height"))
-        if "people" in record:
-            seen = enumerate(fields.sequence(record, "people", context))
-            people = tuple(SeenPerson.from_json(person, f"{context}, people[{index}]") for index, person in seen)
-            return Prediction(source_ref, status, width, height, model, people=people)
-        listed = fields.sequence(record, "boxes", context)
-        boxes = tuple(_sure_box(box, f"{context}, boxes[{index}]") for index, box in enumerate(listed))
-        return Prediction(source_ref, status, width, height, model, boxes)
+        return SeenPerson(sure_box(record, context), tuple(points))
 
 
 @dataclass(frozen=True)
@@ -222,7 +171,7 @@ class Inspection:
     def from_json(record: Mapping[str, Any]) -> Inspection:
         key = fields.text(record, "key", "inspection")
         context = f"inspection of {key}"
-        status = fields.choice(record, "status", context, INSPECTION_STATUSES)
+        status = fields.choice(record, "status", context, STATUSES)
         read_reason = fields.text if status == "rejected" else fields.optional_text
         return Inspection(
             key=key,
@@ -352,7 +301,8 @@ def parse_lines(text: str, source: str) -> Iterator[dict[str, Any]]:
         yield value
 
 
-def _sure_box(value: object, context: str) -> Box:
+def sure_box(value: object, context: str) -> Box:
+    """A box that has a confidence, as what models see has. Raises InvalidInputError."""
     record = fields.mapping(value, context, "boxes")
     fields.number(record, "confidence", context, 0, 1)
     return Box.from_json(record, context)

@@ -13,14 +13,13 @@ from contextvars import ContextVar
 from dataclasses import Field, dataclass, fields, replace
 from functools import cache
 
+from labelloop.contracts import marks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_names import check_names
 from labelloop.contracts.skeletons import Skeleton, Vocabulary, skeleton
 
 # Of a training job: finding an instance, fetching image and data, storing the model.
 AROUND_TRAINING_SECONDS = 1800
-# Which setting lists the names of what a task marks.
-NAMES_OF = {"boxes": "classes", "key-points": "key_points"}
 # Graviton (c7g, m6gd, ...) and Grace (p6e-gb200).
 _ARM = re.compile(r"ml\.([a-z]+\d+g[a-z]*|p\d+e-gb\d+)\.")
 
@@ -187,19 +186,21 @@ class Settings:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """What is marked in an image: the classes of the boxes, or the points of every person."""
-        listed: Vocabulary = getattr(self, NAMES_OF[self.task])
-        return listed
+        """What is marked in an image."""
+        listed = getattr(self, marks.of(self.task).listed_in)
+        if isinstance(listed, Skeleton):
+            return Vocabulary(self.task, listed.names, listed)
+        return Vocabulary(self.task, listed)
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """The names in the vocabulary: classes, or key points."""
-        return self.vocabulary.names if isinstance(self.vocabulary, Skeleton) else self.vocabulary
+        return self.vocabulary.names
 
     @property
     def skeleton(self) -> Skeleton | None:
-        """Of the people whose points are marked; None where boxes are."""
-        return self.vocabulary if isinstance(self.vocabulary, Skeleton) else None
+        """Of the people whose points are marked; None where other things are."""
+        return self.vocabulary.skeleton
 
 
 # Where things are: never pinned, because what runs must find them where they are now.

@@ -87,8 +87,13 @@ class Skeleton:
         )
 
 
-Vocabulary = tuple[str, ...] | Skeleton
-"""What a stack marks in images: boxes of these classes, or people with these points."""
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a stack marks in images: the marks of `task`, of these names. `skeleton`: of people's points."""
+
+    task: str
+    names: tuple[str, ...]
+    skeleton: Skeleton | None = None
 
 
 def skeleton(text: str, context: str = "parameter KeyPoints") -> Skeleton:

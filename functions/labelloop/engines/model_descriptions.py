@@ -61,9 +61,9 @@ class ModelDescription:
 
     def fits(self, vocabulary: Vocabulary) -> bool:
         """Whether the model sees what a stack with this vocabulary marks."""
-        if isinstance(vocabulary, Skeleton):
+        if vocabulary.skeleton is not None:
             return self.skeleton is not None and self.skeleton.names == vocabulary.names and self.classes == (PERSON,)
-        return self.skeleton is None and self.classes == vocabulary
+        return self.skeleton is None and self.classes == vocabulary.names
 
     @property
     def sees(self) -> str:

@@ -14,9 +14,10 @@ from labelloop.contracts import fields, naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.origins import JUDGE, JUDGES_OF_0_1
-from labelloop.contracts.records import Prediction, parse_lines
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import parse_lines
 from labelloop.contracts.settings import Settings
-from labelloop.contracts.skeletons import PERSON, Skeleton, Vocabulary
+from labelloop.contracts.skeletons import PERSON, Vocabulary
 from labelloop.engines import archives, model_archives
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.store import aws, immutable, storage
@@ -108,10 +109,10 @@ def job_request(
 
 
 def _vocabulary(vocabulary: Vocabulary) -> dict[str, str]:
-    if isinstance(vocabulary, Skeleton):
-        points = json.dumps(vocabulary.to_json(), ensure_ascii=False)
+    if vocabulary.skeleton is not None:
+        points = json.dumps(vocabulary.skeleton.to_json(), ensure_ascii=False)
         return {"classes": json.dumps([PERSON]), **_in_parts("key-points", points)}
-    return _in_parts("classes", json.dumps(list(vocabulary)))
+    return _in_parts("classes", json.dumps(list(vocabulary.names)))
 
 
 def _in_parts(name: str, value: str) -> dict[str, str]:

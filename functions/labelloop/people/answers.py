@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.person_boxes import derived_box
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import BOTTOM_RIGHT, PERSON, TOP_LEFT, Skeleton
 from labelloop.tasks import people_labels

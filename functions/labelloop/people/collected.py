@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labelloop.contracts import fields
-from labelloop.contracts.augmented import PROPOSALS, PROPOSED_KEY_POINTS
+from labelloop.contracts import fields, marks
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
-from labelloop.contracts.predictions import Size
 from labelloop.people import supplied
 from labelloop.people.answers import VERDICTS
 from labelloop.people.consolidation_objects import NOBODY_ANSWERED
@@ -192,16 +191,16 @@ def _fitting(label: HumanLabel, size: Size | None, names: Sequence[str]) -> Huma
             f"the answer is about an image of {found.width} x {found.height} pixels, but this one has {size[0]} x "
             f"{size[1]}: the page showed another image, or the same in another size"
         )
-    for point in (point for person in found.people or () for point in person.points):
-        if point.label not in names:
-            raise fields.refuse("answer", "class", f"one of {', '.join(names)}", point.label)
+    used = sorted({name for mark in found.marks for name in marks.of(found.task).names(mark)})
+    if strange := [name for name in used if name not in names]:
+        raise fields.refuse("answer", "class", f"one of {', '.join(names)}", strange[0])
     return replace(label, annotation=supplied.fitted(found, size, names))
 
 
 def proposal_of(line: str, classes: Sequence[str]) -> Annotation | None:
     """What an input line proposes; None where no model looked."""
-    for attribute in (PROPOSALS, PROPOSED_KEY_POINTS):
-        result = read_labeled(line, attribute, classes)
+    for task in marks.KNOWN:
+        result = read_labeled(line, marks.proposals(task), classes)
         if isinstance(result, Labelled):
             return result.annotation
     return None

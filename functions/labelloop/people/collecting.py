@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from labelloop import people, tasks
+from labelloop import people
 from labelloop.contracts import marks
 from labelloop.contracts.errors import ChangedObjectError, TransientError
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.layout import Files
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import SCHEMA, check_schema
 from labelloop.contracts.settings import settings
 from labelloop.people import jobs
@@ -151,13 +151,13 @@ def _marked(label: Annotation) -> dict[str, Any]:
     """Marks and size of a label as they are: a manifest line would lose which numbers are whole, and that a mark has no
     confidence.
     """
-    kept = [marks.exact(mark) for mark in tasks.marks(label)]
-    return {"width": label.width, "height": label.height, tasks.of_label(label).name: kept}
+    kept = [marks.exact(mark) for mark in label.marks]
+    return {"width": label.width, "height": label.height, label.task: kept}
 
 
 def _annotation(ref: str, job: Job, record: Mapping[str, Any], human: bool) -> Annotation:
     """Nobody asks these labels for a date."""
     width, height = record["width"], record["height"]
     (name,) = record.keys() - {"width", "height"}
-    kept = marks.read(record[name], (width, height))
-    return replace(Annotation(ref, None, width, height, (), human, "", job.name), **tasks.of(name).holding(kept))
+    kept = marks.of(name).of_kept(record[name], (width, height))
+    return Annotation(ref, None, width, height, kept, human, "", job.name, task=name)

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from labelloop import tasks
-from labelloop.contracts import fields
-from labelloop.contracts.settings import NAMES_OF
+from labelloop.contracts import fields, marks
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswer
 from labelloop.people.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
@@ -96,7 +95,7 @@ def _values(
     def consolidate(some: Sequence[DatasetObject]) -> list[Value]:
         if task is None:
             return [_verdict_value(item.answers, trust) for item in some]
-        return task.fuse([item.answers for item in some], names[NAMES_OF[task.name]], trust)
+        return task.fuse([item.answers for item in some], names[marks.of(task.name).listed_in], trust)
 
     try:
         return consolidate(items)

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.predictions import Size
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY

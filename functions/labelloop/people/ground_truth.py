@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop.contracts import marks
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError, LimitReachedError
 from labelloop.contracts.events import Kinds
 from labelloop.contracts.layout import Files
-from labelloop.contracts.settings import NAMES_OF, Settings, settings
+from labelloop.contracts.settings import Settings, settings
 from labelloop.people import jobs
 from labelloop.people.jobs import Job
 from labelloop.store import aws, immutable, settings_documents, storage
@@ -113,7 +114,7 @@ def label_categories(names: tuple[str, ...]) -> dict[str, Any]:
 
 def unable(settings: Settings) -> str:
     """A job lists its names as categories, and may have only so many."""
-    count, parameter = len(settings.label_names), NAMES_OF[settings.task].title().replace("_", "")
+    count, parameter = len(settings.label_names), marks.of(settings.task).listed_in.title().replace("_", "")
     if count <= MOST_CATEGORIES:
         return ""
     return (

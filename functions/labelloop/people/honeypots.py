@@ -11,16 +11,16 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
 from labelloop import tasks
 from labelloop.contracts import marks, origins
-from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.marks import Mark
+from labelloop.contracts.marks import Mark, own_attribute
 from labelloop.contracts.naming import digest
-from labelloop.contracts.records import Box, Person, dump_line
+from labelloop.contracts.records import dump_line
 from labelloop.people.collected import proposal_of
 from labelloop.people.workers import Known
 from labelloop.tasks.proposals import IMAGE_SIZE
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Honeypot:
-    """`line` is the job's manifest line, of which `boxes` or `people` are true.
+    """`line` is the job's manifest line, of which `marks` are true.
 
     `verdict` is the right one in a verify job.
     """
@@ -40,8 +40,8 @@ class Honeypot:
     source_ref: str
     kind: str
     line: Mapping[str, Any]
-    boxes: tuple[Box, ...]
-    people: tuple[Person, ...] | None = None
+    marks: tuple[Any, ...]
+    task: str
     verdict: str | None = None
 
     @property
@@ -50,15 +50,15 @@ class Honeypot:
         if self.verdict is not None:
             return Known(self.verdict)
         shown = proposal_of(dump_line(self.line), ())
-        return Known(tasks.marks(self), None if shown is None else tasks.marks(shown))
+        return Known(self.marks, None if shown is None else shown.marks)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "job": self.job,
             "source-ref": self.source_ref,
             "kind": self.kind,
-            "truth": [marks.rounded(mark) for mark in tasks.marks(self)],
-            "task": tasks.of_label(self).name,
+            "truth": [marks.of(self.task).kept(mark) for mark in self.marks],
+            "task": self.task,
             "verdict": self.verdict,
             "line": dict(self.line),
         }
@@ -66,21 +66,22 @@ class Honeypot:
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Honeypot:
         size = record["line"].get(IMAGE_SIZE, {"width": 1, "height": 1})  # asked for the points of 0.1 only
-        truth = marks.read(record["truth"], (size["width"], size["height"]))
+        truth = marks.of(record["task"]).of_kept(record["truth"], (size["width"], size["height"]))
         return Honeypot(
             job=record["job"],
             source_ref=record["source-ref"],
             kind=record["kind"],
             line=record["line"],
+            marks=truth,
+            task=record["task"],
             verdict=record["verdict"],
-            **tasks.of(record["task"]).holding(truth),
         )
 
 
 def candidates(lines: Iterable[str], attribute: str, taken: Collection[str] = ()) -> list[Annotation]:
     """The judge images of a dataset that are not in `taken`, the images that people are asked about.
 
-    `attribute` is `boxes` or `key-points`: what people are asked for now.
+    `attribute` is the name of the task: what people are asked for now.
     """
     found = []
     for line in lines:
@@ -145,7 +146,7 @@ def mixed(lines: Sequence[T], pots: Sequence[T], seed: int, job: str) -> list[T]
 
 
 def _make(job: str, kind: str, image: Annotation, place: int, names: Sequence[str], model: str, seed: int) -> Honeypot:
-    task, random = tasks.of_label(image), Random(f"{seed}/{job}/{image.source_ref}")
+    task, random = tasks.of(image.task), Random(f"{seed}/{job}/{image.source_ref}")
     shown: Sequence[Mark] | None
     verdict = None
     if kind == "annotate":
@@ -154,12 +155,12 @@ def _make(job: str, kind: str, image: Annotation, place: int, names: Sequence[st
         shown = task.disturb(image, names, random)
     else:
         verdict = "accept" if place % 2 else "reject"
-        shown = tasks.marks(image) if place % 2 else task.spoil(image, names, random)
+        shown = image.marks if place % 2 else task.spoil(image, names, random)
     if shown is not None:
-        shown = [_as_predicted(mark, random) for mark in shown]
+        shown = [marks.of(image.task).sure(mark, partial(_plausible, random)) for mark in shown]
     line = task.propose(image.source_ref, image.width, image.height, shown, names, model, image.original_ref)
-    return Honeypot(job, image.source_ref, kind, line, image.boxes, image.people, verdict)
+    return Honeypot(job, image.source_ref, kind, line, image.marks, image.task, verdict)
 
 
-def _as_predicted(mark: Mark, random: Random) -> Mark:
-    return marks.sure(mark, lambda: round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4))
+def _plausible(random: Random) -> float:
+    return round(random.uniform(*PLAUSIBLE_CONFIDENCE), 4)

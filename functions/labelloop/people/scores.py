@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import fmean, median
 from typing import Any
 
-from labelloop import tasks
 from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.people import agreement, jobs, worker_rows
@@ -123,7 +122,7 @@ def _mean(scores: Iterable[Mapping[str, Any]], name: str, weight: str) -> float 
 def _labels(job: Job, collected: Collected) -> dict[str, Label]:
     if job.kind == "verify":
         return {**dict.fromkeys(collected.labels, "accept"), **dict.fromkeys(collected.rejected, "reject")}
-    return {ref: tasks.marks(label.annotation) for ref, label in collected.labels.items()}
+    return {ref: label.annotation.marks for ref, label in collected.labels.items()}
 
 
 def _responses(files: Files, number: int, job: Job) -> dict[str, dict[str, Any]]:

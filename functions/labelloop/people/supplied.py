@@ -15,17 +15,13 @@ from typing import Any
 
 from labelloop import tasks
 from labelloop.contracts import fields, marks
-from labelloop.contracts.augmented import label_attributes
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.manifests import Annotation, Failed, Labelled, read_labeled
-from labelloop.contracts.marks import Mark
-from labelloop.contracts.predictions import OUTSIDE_TOLERANCE_PIXELS, Size, inside
-from labelloop.contracts.records import UNLABELLED, Box, KeyPoint, Person
-from labelloop.contracts.skeletons import PERSON
+from labelloop.contracts.marks import Mark, label_attributes
 from labelloop.people.image_names import Names, normal
 
 MOST_MARKS = 2_000
-SMALLEST_SIDE = 1.0  # pixels; people's tools draw whole ones
 ROUNDING = 1e-6  # pixels that are lost where shares of a side are written
 LINES_SHOWN = 5
 REASONS_TOLD = 3
@@ -88,7 +84,7 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
     if not isinstance(result, Labelled):
         raise InvalidInputError("it holds no label of boxes or key points")
     annotation = result.annotation
-    if task and tasks.of_label(annotation) is not tasks.of(task):
+    if task and tasks.of(annotation.task) is not tasks.of(task):
         raise InvalidInputError(f"it holds no {task}, which is what the parameter Task asks for")
     if not annotation.human:
         raise InvalidInputError("a machine made this label (human-annotated: no); only people's labels are imported")
@@ -97,12 +93,12 @@ def read(line: str, wanted: str, names: Sequence[str], task: str = "") -> Annota
             f"people verified this label as '{verdict}', which is none of {', '.join(sorted(ACCEPTED))}: adjust it, or "
             "take the verification out of the line"
         )
-    marked = tasks.marks(annotation)
-    if len(marked) > MOST_MARKS:
+    if len(annotation.marks) > MOST_MARKS:
         raise InvalidInputError(f"it has more than {MOST_MARKS:,} marks")
     spelled = _spellings(names)
-    known = [marks.renamed(mark, lambda label: _known(label, spelled, names)) for mark in marked]
-    return tasks.with_marks(annotation, [_whole(mark, names) for mark in known])
+    kind = marks.of(annotation.task)
+    known = (kind.renamed(mark, lambda label: _known(label, spelled, names)) for mark in annotation.marks)
+    return replace(annotation, marks=tuple(kind.whole(mark, names) for mark in known))
 
 
 def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotation:
@@ -121,9 +117,9 @@ def fitted(annotation: Annotation, size: Size, names: Sequence[str]) -> Annotati
             f"field 'image_size' is {labelled[0]} x {labelled[1]}, but the upright image has {size[0]} x {size[1]} "
             f"pixels{turned}"
         )
-    boxes = tuple(_large_enough(inside(box, size, names, f"box {n}"), n) for n, box in enumerate(annotation.boxes))
-    fitting = [_person_inside(person, size, n) for n, person in enumerate(annotation.people or ())]
-    return tasks.with_marks(annotation, fitting or boxes)
+    kind = marks.of(annotation.task)
+    fitting = (kind.inside(mark, size, names, number) for number, mark in enumerate(annotation.marks))
+    return replace(annotation, marks=tuple(fitting))
 
 
 def read_mended(line: str, wanted: str, names: Sequence[str], task: str = "") -> tuple[Annotation, tuple[str, ...]]:
@@ -145,21 +141,22 @@ def mended(
 
     Raises InvalidInputError where most of the boxes are impossible: then the label is of something else.
     """
-    if not tasks.of_label(annotation).separable or (annotation.width, annotation.height) != size:
+    if not tasks.of(annotation.task).separable or (annotation.width, annotation.height) != size:
         return fitted(annotation, size, names), tuple(lost)
-    kept, told = [], [f"{why}: it was left out" for why in lost]
+    kind, kept = marks.of(annotation.task), []
+    told = [f"{why}: it was left out" for why in lost]
     first: str = lost[0] if lost else ""
-    for number, box in enumerate(annotation.boxes):
+    for number, mark in enumerate(annotation.marks):
         try:
-            kept.append(_large_enough(inside(box, size, names, f"box {number}"), number))
+            kept.append(kind.inside(mark, size, names, number))
         except InvalidInputError as error:
-            visible = _visible(box, size)
+            visible = kind.visible(mark, size)
             kept += [visible] if visible else []
             told.append(f"{error}: it was {'cut at the edge' if visible else 'left out'}")
             first = first or str(error)
-    if 2 * len(told) > len(annotation.boxes) + len(lost):
+    if 2 * len(told) > len(annotation.marks) + len(lost):
         raise InvalidInputError(first)
-    return replace(annotation, boxes=tuple(kept)), tuple(told)
+    return replace(annotation, marks=tuple(kept)), tuple(told)
 
 
 Lines = Mapping[str, tuple[int, Annotation]]  # source-ref -> line number and label
@@ -210,7 +207,7 @@ def agreeing(
 
 def marked_in(label: Annotation) -> Counter[Mark]:
     """What a label marks, in no order, and however sure somebody was."""
-    return Counter(marks.sure(mark, lambda: None) for mark in tasks.marks(label))
+    return Counter(marks.of(label.task).sure(mark, lambda: None) for mark in label.marks)
 
 
 def repeated(line: int, again: int) -> Refused:
@@ -284,20 +281,6 @@ def _not_accepted(line: str, created: str) -> str:
     return ""
 
 
-def _large_enough(box: Box, number: int) -> Box:
-    for side in ("width", "height"):
-        if getattr(box, side) < SMALLEST_SIDE - ROUNDING:
-            raise fields.refuse(f"box {number}", side, "at least a pixel inside the image", getattr(box, side))
-    return box
-
-
-def _visible(box: Box, size: Size) -> Box | None:
-    left, top = max(box.left, 0.0), max(box.top, 0.0)
-    width, height = min(box.left + box.width, size[0]) - left, min(box.top + box.height, size[1]) - top
-    large = min(width, height) >= SMALLEST_SIDE - ROUNDING
-    return replace(box, left=left, top=top, width=width, height=height) if large else None
-
-
 def _without_nonsense(line: str) -> tuple[str, tuple[str, ...]]:
     """The line without boxes whose sides are not numbers, and why; it is read leniently, NaN and all."""
     try:
@@ -331,40 +314,3 @@ def _nonsense(mark: Any, number: int) -> str:
     except InvalidInputError as error:
         return str(error)
     return ""
-
-
-def _whole(mark: Mark, names: Sequence[str]) -> Mark:
-    """A person with one point for each of `names`, in their order: where the line lacks one, nobody labelled it."""
-    if isinstance(mark, Box):
-        return mark
-    known = {point.label: point for point in mark.points}
-    return replace(mark, points=tuple(known.get(name, KeyPoint(name, None, None, UNLABELLED)) for name in names))
-
-
-def _person_inside(person: Person, size: Size, number: int) -> Person:
-    """With a box of a pixel at least: somebody far away is somebody, and the picture is not whole without."""
-    points = tuple(_inside(point, size, place) for place, point in enumerate(person.points))
-    box = inside(replace(person.box, label=PERSON), size, (PERSON,), f"person {number}")
-    return replace(person, box=_grown(box, size), points=points)
-
-
-def _grown(box: Box, size: Size) -> Box:
-    (left, width), (top, height) = _span(box.left, box.width, size[0]), _span(box.top, box.height, size[1])
-    return replace(box, left=left, top=top, width=width, height=height)
-
-
-def _span(start: float, length: float, limit: int) -> tuple[float, float]:
-    if length >= SMALLEST_SIDE:
-        return start, length
-    return min(max(start + (length - SMALLEST_SIDE) / 2, 0.0), limit - SMALLEST_SIDE), SMALLEST_SIDE
-
-
-def _inside(point: KeyPoint, size: Size, number: int) -> KeyPoint:
-    if point.x is None or point.y is None:
-        return point
-    tolerance, placed = OUTSIDE_TOLERANCE_PIXELS, []
-    for axis, value, limit in (("x", point.x, size[0]), ("y", point.y, size[1])):
-        if not -tolerance <= value <= limit + tolerance:
-            raise fields.refuse(f"point {number}", axis, f"inside the image, which ends at {limit}", value)
-        placed.append(min(max(value, 0.0), float(limit)))
-    return replace(point, x=placed[0], y=placed[1])

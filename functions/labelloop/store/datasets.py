@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.contracts import origins
-from labelloop.contracts.augmented import own_attribute
 from labelloop.contracts.errors import ChangedObjectError, TransientError
+from labelloop.contracts.marks import own_attribute
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, logger
 from labelloop.store.storage import MissingObjectError, Pointer

@@ -9,13 +9,16 @@ from statistics import fmean
 from typing import Any
 
 from labelloop.contracts import naming
+from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.augmented import label_value
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import disturbed_boxes, kept_marks, pages
+from labelloop.tasks.changes import compare_boxes
 from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
 from labelloop.tasks.port import Answer, Form, JudgeImages, Page, Trust, Truth
@@ -31,9 +34,6 @@ class Boxes:
     name = "boxes"
     answer = ANSWER_ATTRIBUTE
     separable = True
-
-    def holding(self, marks: Iterable[Box]) -> dict[str, Any]:
-        return {"boxes": tuple(marks), "people": None}
 
     def quality(self, marks: Sequence[Box], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """The one-to-one overlap of the boxes: `image_quality`."""
@@ -137,6 +137,10 @@ class Boxes:
 
     def found(self, marks: Sequence[Box], truth: Sequence[Box]) -> set[int]:
         return {index for overlap, _, index in match_boxes(marks, truth) if overlap >= FOUND_IOU}
+
+    def changes(self, before: Sequence[Box], after: Sequence[Box]) -> Adjustment:
+        """`changes.compare_boxes`."""
+        return compare_boxes(before, after)
 
 
 def _value(answers: Mapping[str, Answer], fused: Sequence[FusedBox], classes: Sequence[str]) -> dict[str, Any]:

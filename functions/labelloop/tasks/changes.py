@@ -8,22 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from labelloop.contracts.adjustments import ADJUSTED, COUNTED, UNADJUSTED, UNTOUCHED, Adjustment
-from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box, Person
-from labelloop.tasks.port import Label
 from labelloop.tasks.quality import iou
 
 # Corrections may be large, so little overlap is asked for: below it, one box was deleted and another one added.
 SAME_OBJECT_IOU = 0.1
-
-
-def compare(before: Label, after: Label) -> Adjustment:
-    """What became of the pre-label `before` in the answer `after`; confidences and the order of marks do not matter."""
-    if before.people is None and after.people is None:
-        return compare_boxes(before.boxes, after.boxes)
-    if before.people is None or after.people is None:
-        raise InvalidInputError("adjustment: boxes and people cannot be compared; both labels must be of one kind")
-    return compare_people(before.people, after.people)
 
 
 def compare_boxes(before: Sequence[Box], after: Sequence[Box]) -> Adjustment:

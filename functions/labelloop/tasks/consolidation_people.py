@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from labelloop.contracts.predictions import Size
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.records import Box, Person
 from labelloop.tasks import clustering, fusion, matchable_boxes
 from labelloop.tasks.clustering import Cluster, Drawn, order

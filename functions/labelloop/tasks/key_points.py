@@ -8,13 +8,16 @@ from statistics import fmean
 from typing import Any
 
 from labelloop.contracts import naming
+from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.people_values import people_value
-from labelloop.contracts.records import Person, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Person
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import disturbed_key_points, matchable_boxes, oks, pages, people_labels, seen_people
+from labelloop.tasks.changes import compare_people
 from labelloop.tasks.consolidation_key_points import same_point
 from labelloop.tasks.consolidation_people import FusedPerson, fuse_people
 from labelloop.tasks.label_values import consolidated
@@ -31,9 +34,6 @@ class KeyPoints:
     name = "key-points"
     answer = "human-key-points"
     separable = False
-
-    def holding(self, marks: Iterable[Person]) -> dict[str, Any]:
-        return {"boxes": (), "people": tuple(marks)}
 
     def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """`people_quality`."""
@@ -134,6 +134,10 @@ class KeyPoints:
     def found(self, marks: Sequence[Person], truth: Sequence[Person]) -> set[int]:
         matches = match_boxes(*matchable_boxes.of(marks, truth))
         return {index for overlap, _, index in matches if overlap >= FOUND_IOU}
+
+    def changes(self, before: Sequence[Person], after: Sequence[Person]) -> Adjustment:
+        """`changes.compare_people`."""
+        return compare_people(before, after)
 
     def page(self, record: Mapping[str, Any], settings: Settings, context: str) -> Page:
         """It has labels for MostPeople people, or for as many as a model proposes."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.person_boxes import derived_box
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, KeyPoint, Person, SeenPerson
 
 AnyPerson = Person | SeenPerson

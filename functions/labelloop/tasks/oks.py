@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import KeyPoint, Person, SeenPerson, SeenPoint
@@ -36,7 +36,7 @@ class PeopleTruth(Protocol):
     def source_ref(self) -> str: ...
 
     @property
-    def people(self) -> Sequence[Person] | None: ...
+    def marks(self) -> Sequence[Any]: ...
 
 
 def oks_map50(
@@ -120,7 +120,7 @@ def _beyond(seen: Sequence[SeenPoint], person: Person) -> list[tuple[int, float]
 
 def _there(truth: PeopleTruth, skeleton: Skeleton, crowds: Sequence[Person]) -> list[tuple[str, tuple[Person, bool]]]:
     """(class, (person, whether it is a crowd))"""
-    everybody = [*((person, False) for person in truth.people or ()), *((crowd, True) for crowd in crowds)]
+    everybody = [*((person, False) for person in truth.marks), *((crowd, True) for crowd in crowds)]
     return [(person.box.label, (_checked(person, skeleton, truth.source_ref), crowd)) for person, crowd in everybody]
 
 

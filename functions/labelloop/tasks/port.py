@@ -1,6 +1,6 @@
 """What a task is asked for: what people mark in an image, how good a label is, and what is made of several people's.
 
-Marks are boxes or people with key points, in canonical pixels; scores, qualities and confidences lie in 0..1.
+Marks are of the task's kind (contracts/marks.py), in canonical pixels; scores, qualities and confidences lie in 0..1.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
+from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.marks import Mark as Mark
-from labelloop.contracts.records import Box, Person, Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
 
@@ -22,10 +23,10 @@ class Label(Protocol):
     """Anything with the marks of one image: an Annotation, for example."""
 
     @property
-    def boxes(self) -> Sequence[Box]: ...
+    def task(self) -> str: ...
 
     @property
-    def people(self) -> Sequence[Person] | None: ...
+    def marks(self) -> Sequence[Any]: ...
 
 
 class Truth(Label, Protocol):
@@ -110,10 +111,6 @@ class Task(Protocol):
 
     @property
     def separable(self) -> bool: ...
-
-    def holding(self, marks: Iterable[Any]) -> dict[str, Any]:
-        """The fields of a label that holds these marks, as Annotation names them."""
-        ...
 
     def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """How good a label of an image is; 0 against the truth of another task. Without a skeleton a key point has to
@@ -201,6 +198,12 @@ class Task(Protocol):
     ) -> Callable[[Sequence[int]], dict[str, float]]:
         """A function of how often each image is drawn, in the order of the truths' source-refs: the gate's metric of
         each class that the drawn images hold.
+        """
+        ...
+
+    def changes(self, before: Sequence[Any], after: Sequence[Any]) -> Adjustment:
+        """What became of the pre-label `before` in the answer `after`; confidences and the order of marks do not
+        matter.
         """
         ...
 

@@ -20,8 +20,8 @@ from labelloop.contracts.augmented import (
     label_value,
 )
 from labelloop.contracts.errors import InvalidInputError
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.people_values import people_value
-from labelloop.contracts.predictions import Size
 from labelloop.contracts.records import Box, KeyPoint, Person, dump_line
 
 IMAGE_SIZE = "image-size"

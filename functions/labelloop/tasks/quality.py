@@ -8,9 +8,10 @@ detections per image and class) and agrees with pycocotools to 1e-9; without tru
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from labelloop.contracts.records import Box, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Box
 from labelloop.tasks.average_precision import COCO_THRESHOLDS, ByClass, Compared, images_by_class, mean_over_classes
 
 MOST_DETECTIONS = 100
@@ -23,7 +24,7 @@ class Truth(Protocol):
     def source_ref(self) -> str: ...
 
     @property
-    def boxes(self) -> Sequence[Box]: ...
+    def marks(self) -> Sequence[Any]: ...
 
 
 def map50(predictions: Predictions, truths: Iterable[Truth]) -> float | None:
@@ -49,7 +50,7 @@ def compared_boxes(predictions: Predictions, truths: Iterable[Truth]) -> ByClass
     """What average precision, also of resampled images, counts. Raises as `mean_average_precision` does."""
     listed = predictions.values() if isinstance(predictions, Mapping) else predictions
     found = {each.source_ref: _by_label(each.boxes) for each in listed if each.status == "ok"}
-    by_class = images_by_class(found, [(truth.source_ref, _by_label(truth.boxes)) for truth in truths])
+    by_class = images_by_class(found, [(truth.source_ref, _by_label(truth.marks)) for truth in truths])
     return {
         label: [(place, _compared(predicted, true)) for place, predicted, true in images]
         for label, images in by_class.items()

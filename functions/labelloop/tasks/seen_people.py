@@ -11,7 +11,8 @@ from statistics import fmean
 from typing import Any
 
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import KeyPoint, Person, Prediction, SeenPerson, SeenPoint
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import KeyPoint, Person, SeenPerson, SeenPoint
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.contracts.visibility_rules import VisibilityRule
 from labelloop.tasks import kept_marks, visibility
@@ -87,7 +88,7 @@ def kept(prediction: Prediction, rule: LabelRule) -> Prediction:
     """Without the people whom the rule does not keep."""
     people = prediction.people or ()
     (places,) = kept_marks.kept([person.box for person in people], [rule])
-    return replace(prediction, people=tuple(people[place] for place in places))
+    return replace(prediction, marks=tuple(people[place] for place in places))
 
 
 def _judged(judge_images: JudgeImages, rule: LabelRule) -> Judged:

@@ -99,7 +99,7 @@ def judged_points(predictions: Predictions, truths: Iterable[PeopleTruth]) -> di
     """
     listed = predictions.values() if isinstance(predictions, Mapping) else predictions
     found = {each.source_ref: each.people for each in listed if each.status == "ok" and each.people is not None}
-    return {truth.source_ref: _judged(found.get(truth.source_ref, ()), truth.people or ()) for truth in truths}
+    return {truth.source_ref: _judged(found.get(truth.source_ref, ()), truth.marks) for truth in truths}
 
 
 def fit(judged: Judged) -> VisibilityRule:

@@ -20,7 +20,7 @@ from typing import Any
 from labelloop.contracts import naming
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import Truth
 from labelloop.trust.judgement import image_score, label_quality

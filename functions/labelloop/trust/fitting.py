@@ -11,7 +11,7 @@ from typing import Any
 from labelloop import tasks
 from labelloop.contracts.label_rules import NO_SUPPRESSION, LabelRule
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks.port import JudgeImages, Trust, Truth
@@ -66,7 +66,7 @@ def _scored(judge_images: JudgeImages, rule: LabelRule, skeleton: Skeleton | Non
     """(score, quality) of the label of each judge image, which no image judges that helped to fit how it is made."""
     if not judge_images:
         return []
-    rules = tasks.of_prediction(judge_images[0][0]).cross_taught(judge_images, rule)
+    rules = tasks.of(judge_images[0][0].task).cross_taught(judge_images, rule)
     return [
         (image_score(prediction, own), label_quality(prediction, truth, own, skeleton))
         for (prediction, truth), own in zip(judge_images, rules, strict=True)
@@ -90,7 +90,7 @@ def accepting_rule(judge_images: JudgeImages, usual: LabelRule, skeleton: Skelet
 def _fitted(judge_images: JudgeImages, usual: LabelRule, skeleton: Skeleton | None, worth: Worth) -> LabelRule:
     if not judge_images:
         return usual
-    rules = candidates(tasks.of_prediction(judge_images[0][0]).taught(judge_images, usual))
+    rules = candidates(tasks.of(judge_images[0][0].task).taught(judge_images, usual))
     return best(rules, [labels(prediction, truth, rules, skeleton) for prediction, truth in judge_images], worth)
 
 
@@ -103,8 +103,8 @@ def candidates(usual: LabelRule) -> list[LabelRule]:
 def labels(
     prediction: Prediction, truth: Truth, rules: Sequence[LabelRule], skeleton: Skeleton | None = None
 ) -> Labels:
-    task = tasks.of_prediction(prediction)
-    qualities = task.qualities(prediction, tasks.marks(truth), rules, skeleton)
+    task = tasks.of(prediction.task)
+    qualities = task.qualities(prediction, truth.marks, rules, skeleton)
     return list(zip(qualities, task.trusts(prediction, rules), strict=True))
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Decision, Prediction
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Decision
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import Mark, Truth
 from labelloop.trust.inference import GAVE_NOTHING
@@ -114,12 +115,12 @@ def job_kind(prediction: Prediction | None, score: float | None, verify_score: f
 
 def machine_label(prediction: Prediction, rule: LabelRule) -> tuple[Mark, ...]:
     """What the machine's label consists of: what the rule of the model keeps, in its order."""
-    return tasks.of_prediction(prediction).label(prediction, rule)
+    return tasks.of(prediction.task).label(prediction, rule)
 
 
 def image_score(prediction: Prediction, rule: LabelRule) -> float:
     """How likely the machine's label of this image is acceptable as it stands, 0..1, rounded to 6 decimals."""
-    (trust,) = tasks.of_prediction(prediction).trusts(prediction, [rule])
+    (trust,) = tasks.of(prediction.task).trusts(prediction, [rule])
     return trust.score(rule.empty_score)
 
 
@@ -127,7 +128,7 @@ def label_quality(prediction: Prediction, truth: Truth, rule: LabelRule, skeleto
     """How good the machine's label of this image is, 0..1; where the model refused the image it is empty. `skeleton`:
     the stack's, where key points are marked.
     """
-    return tasks.of_prediction(prediction).quality(machine_label(prediction, rule), tasks.marks(truth), skeleton)
+    return tasks.of(prediction.task).quality(machine_label(prediction, rule), truth.marks, skeleton)
 
 
 def _own(candidate: Candidate, scored: bool) -> Verdict | None:

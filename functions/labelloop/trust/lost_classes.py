@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import Task, Truth
 from labelloop.trust.judgement import machine_label
@@ -34,7 +33,7 @@ def first(
     labels of the champion have at least half of the objects, and labels of the challenger none. However many there
     are: none of at least two that labels of the champion have.
     """
-    objects = Counter(mark.label for truth in judges for mark in tasks.marks(truth))
+    objects = Counter(mark.label for truth in judges for mark in truth.marks)
     found, before = (_found(labelled, judges, task) for labelled in (new, old))
     once_each = [1] * len(judges)
     precision, former = (task.class_metric(each.predicted.values(), judges, skeleton)(once_each) for each in (new, old))
@@ -55,7 +54,7 @@ def _found(labelled: Labelled, judges: Sequence[Truth], task: Task) -> Counter[s
     """How many true objects of each class the labels have."""
     found: Counter[str] = Counter()
     for truth in judges:
-        there = tasks.marks(truth)
+        there = truth.marks
         labels = machine_label(labelled.predicted[truth.source_ref], labelled.rule)
         found.update(there[place].label for place in task.found(labels, there))
     return found

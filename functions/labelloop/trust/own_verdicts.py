@@ -14,7 +14,8 @@ from typing import Any
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.manifests import Annotation
-from labelloop.contracts.records import Decision, Prediction, dump_line
+from labelloop.contracts.predictions import Prediction
+from labelloop.contracts.records import Decision, dump_line
 
 VERSION = 1
 ANSWERS = ("accept", "ask", "defer")

@@ -18,7 +18,7 @@ from statistics import fmean
 
 from labelloop import tasks
 from labelloop.contracts.label_rules import LabelRule
-from labelloop.contracts.records import Prediction
+from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.skeletons import Skeleton
 from labelloop.tasks import Task, Truth
 from labelloop.trust import fitting, lost_classes
@@ -78,7 +78,7 @@ def compare(
     refusal = _refusal(challenger, champion, judges, settings)
     if refusal:
         return Verdict(False, f"The challenger {challenger.model} is not promoted: {refusal}.", images=len(judges))
-    task = tasks.of_prediction(challenger.predictions[0])
+    task = tasks.of(challenger.predictions[0].task)
     challenger_map50 = task.gate_metric(challenger.predictions, judges, settings.skeleton)
     if challenger_map50 is None:
         reason = f"The challenger {challenger.model} is not promoted: no judge image has a mark to measure mAP50 with."
