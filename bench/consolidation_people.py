@@ -23,7 +23,7 @@ from typing import Any
 from labelloop.contracts.people_values import read_people
 from labelloop.contracts.records import Box, KeyPoint, Person
 from labelloop.contracts.skeletons import PERSON, PRESETS
-from labelloop.people.answers import KeyPointAnswer, read_answer
+from labelloop.people.answers import Marked, read_answer
 from labelloop.people.consolidation import consolidate_payload
 from labelloop.tasks import people_labels
 from labelloop.tasks.people_quality import people_quality
@@ -143,8 +143,8 @@ def _dataset_object(image: str, forms: Forms) -> dict[str, Any]:
 
 def _people(form: Mapping[str, Any]) -> Sequence[Person]:
     read = read_answer(form, (), SKELETON)
-    assert isinstance(read, KeyPointAnswer)
-    return read.people
+    assert isinstance(read, Marked)
+    return read.marks
 
 
 def _error(truth: Truth, labels: Labels) -> float:

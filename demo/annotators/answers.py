@@ -14,7 +14,7 @@ from typing import Any
 from labelloop.contracts import skeletons
 from labelloop.contracts.records import Box
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.people.answers import KeyPointAnswer, read_answer
+from labelloop.people.answers import Marked, read_answer
 from labelloop.tasks import people_labels
 from labelloop.tasks.people_quality import people_quality
 from labelloop.tasks.quality import image_quality
@@ -120,8 +120,8 @@ def _shown_quality(page: _Page) -> float:
         known = page.known_skeleton
         skeleton = known if known and known.names == names else skeletons.named(names)
         read = read_answer(form, (), skeleton)
-        assert isinstance(read, KeyPointAnswer)
-        return people_quality(read.people, page.image.people, skeleton)
+        assert isinstance(read, Marked)
+        return people_quality(read.marks, page.image.people, skeleton)
     overlay = (page.shown.get("overlay") or {}).get("boundingBox") or {}
     classes = overlay.get("labels") or page.known_classes
     proposed = [Box(box["label"], *(float(box[side]) for side in _SIDES)) for box in overlay.get("value") or ()]

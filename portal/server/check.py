@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.skeletons import USUAL_SIGMA, Skeleton
-from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.people.answers import Answer, Choice, Marked, read_answer
 from labelloop.tasks import people_labels
-
-_ANSWERED_BY = {
-    "<crowd-bounding-box": BoxAnswer,
-    "<crowd-keypoint": KeyPointAnswer,
-    "<crowd-image-classifier": Choice,
-    "cannot-judge": CannotJudge,
-}
 
 
 def refusal(template: str, task_input: Mapping[str, Any], content: Mapping[str, Any]) -> str | None:
@@ -25,8 +19,14 @@ def refusal(template: str, task_input: Mapping[str, Any], content: Mapping[str, 
         given = read_answer(content, labels, _skeleton(labels))
     except InvalidInputError as error:
         return str(error)
-    asked = tuple(kind for element, kind in _ANSWERED_BY.items() if element in template)
-    return None if isinstance(given, asked) else "answer: this is the answer to another form"
+    return None if _marker(given) in template else "answer: this is the answer to another form"
+
+
+def _marker(answer: Answer) -> str:
+    """What a form has that asks for such an answer."""
+    if isinstance(answer, Marked):
+        return f"<{tasks.of(answer.task).widget}"
+    return "<crowd-image-classifier" if isinstance(answer, Choice) else "cannot-judge"
 
 
 def _skeleton(labels: Sequence[str]) -> Skeleton:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.records import KeyPoint
 from labelloop.contracts.skeletons import PRESETS
-from labelloop.people.answers import KeyPointAnswer, read_answer
+from labelloop.people.answers import Marked, read_answer
 from labelloop.tasks import people_labels
 from labelloop.tasks.people_quality import people_quality
 
@@ -51,8 +51,8 @@ def placed(noise, labels=LABELS, worker=WORKER):
     given_answer = answer(known(), noise, worker, KEY, PLACE, {"labels": labels})
     assert given_answer is not None
     read = read_answer(given_answer, (), HEAD)
-    assert isinstance(read, KeyPointAnswer)
-    return read.people
+    assert isinstance(read, Marked)
+    return read.marks
 
 
 def said_of(people, noise=None, truth=None):

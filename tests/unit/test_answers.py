@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
-from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.people.answers import CannotJudge, Choice, Marked, read_answer
 from labelloop.tasks import people_labels
 from marked_people import person
 
@@ -22,7 +22,7 @@ def read(content):
 
 
 def test_boxes_are_read_as_they_were_drawn() -> None:
-    expected = BoxAnswer((Box("head", 10, 20, 30, 40), Box("hand", 0.5, 0, 639.5, 480)), 640, 480, "two")
+    expected = Marked("boxes", (Box("head", 10, 20, 30, 40), Box("hand", 0.5, 0, 639.5, 480)), 640, 480, "two")
     form = boxes(drawn(), drawn("hand", 0.5, 0, 639.5, 480), note="two")
     assert read(form) == read(json.dumps(form)) == expected
 
@@ -34,7 +34,7 @@ def test_key_points_come_in_the_configured_order_and_outside_where_none_was_plac
         KeyPoint("left eye", None, None, "outside"),
         KeyPoint("right eye", 1, 2, "occluded"),
     )
-    assert answer == KeyPointAnswer(one_person((nose, left, right), (640, 480)), 640, 480)
+    assert answer == Marked("key-points", one_person((nose, left, right), (640, 480)), 640, 480)
 
 
 def test_a_number_says_whose_a_point_is_and_two_corners_are_a_box() -> None:
@@ -44,14 +44,14 @@ def test_a_number_says_whose_a_point_is_and_two_corners_are_a_box() -> None:
             *(placed("left eye #3 (occluded)", 9, 9), placed("top-left #3", 1, 2.5), placed("top-left", 90, 90)),
         )
     )
-    first, third = answer.people
+    first, third = answer.marks
     assert third == person(1, 2.5, 49, 57.5, (5, 6), (9, 9, "occluded"))
     assert (first,) == one_person(first.points, (640, 480)) and first.derived, "one corner is no box"
 
 
 def test_corners_are_a_box_whichever_of_them_is_where_and_may_be_all_that_is_marked() -> None:
     answer = read(key_points(placed("top-left", 50, 2), placed("bottom-right", 1, 60)))
-    assert answer.people == (person(1, 2, 49, 58),)
+    assert answer.marks == (person(1, 2, 49, 58),)
 
 
 @given(
@@ -67,7 +67,7 @@ def test_people_are_read_as_they_were_placed_whatever_their_numbers(numbered, ra
     }
     marks = [mark for number, each in drawn_people.items() for mark in people_labels.marks(each, number)]
     answer = read(key_points(*random.sample(marks, len(marks))))
-    assert list(answer.people) == [drawn_people[number] for number in sorted(drawn_people)]
+    assert list(answer.marks) == [drawn_people[number] for number in sorted(drawn_people)]
 
 
 def unsure(one):
@@ -82,7 +82,7 @@ def test_a_verdict_is_read(said) -> None:
 def test_elements_have_any_name_and_other_members_are_ignored() -> None:
     form = boxes(drawn())
     form["drawing"] = {**form.pop("annotatedResult"), "initialValueModified": False}
-    assert len(read({**form, "initialValueModified": True, "age": [1]}).boxes) == 1
+    assert len(read({**form, "initialValueModified": True, "age": [1]}).marks) == 1
 
 
 @pytest.mark.parametrize("ticked", [True, {"cannot-judge": True}, {"on": True}])
@@ -93,29 +93,29 @@ def test_who_cannot_judge_gives_no_label_whatever_is_drawn(ticked) -> None:
 
 @pytest.mark.parametrize("unticked", [False, {"cannot-judge": False}, None])
 def test_an_unticked_or_missing_box_is_no_tick(unticked) -> None:
-    assert read({**boxes(), "cannot-judge": unticked}) == BoxAnswer((), 640, 480)
+    assert read({**boxes(), "cannot-judge": unticked}) == Marked("boxes", (), 640, 480)
     form = boxes()
     del form["cannot-judge"], form["note"]
-    assert read(form) == BoxAnswer((), 640, 480)
+    assert read(form) == Marked("boxes", (), 640, 480)
 
 
 @pytest.mark.fault("F23")
 def test_f23_nothing_here_is_an_answer_and_no_answer_is_none() -> None:
-    assert read(boxes()).boxes == ()
-    assert read(key_points(nothing_here=True)).people == ()
+    assert read(boxes()).marks == ()
+    assert read(key_points(nothing_here=True)).marks == ()
     with pytest.raises(InvalidInputError, match="nothing-here"):
         read(key_points(nothing_here=False))
 
 
 def test_f14_up_to_one_pixel_outside_is_moved_to_the_edge() -> None:
-    (box,) = read(boxes(drawn(left=-0.6, top=440.5))).boxes
+    (box,) = read(boxes(drawn(left=-0.6, top=440.5))).marks
     assert box == Box("head", 0, 440.5, 29.4, 39.5)
-    point = read(key_points(placed(x=-1, y=481))).people[0].points[0]
+    point = read(key_points(placed(x=-1, y=481))).marks[0].points[0]
     assert (point.x, point.y) == (0, 480)
 
 
 def test_f14_a_box_is_at_least_one_pixel_wide_and_high() -> None:
-    (box,) = read(boxes(drawn(width=1, height=1.5))).boxes
+    (box,) = read(boxes(drawn(width=1, height=1.5))).marks
     assert (box.width, box.height) == (1, 1.5)
 
 
@@ -224,10 +224,10 @@ def refused_alone(content, field) -> None:
 
 
 def test_the_limits_themselves_are_allowed() -> None:
-    assert len(read(boxes(*[drawn()] * 2_000)).boxes) == 2_000
+    assert len(read(boxes(*[drawn()] * 2_000)).marks) == 2_000
     deep = boxes()
     deep["more"] = json.loads(nested(31))
-    assert read(deep).boxes == ()
+    assert read(deep).marks == ()
 
 
 @given(

@@ -13,7 +13,7 @@ from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import Settings
-from labelloop.people.answers import BoxAnswer
+from labelloop.people.answers import Marked
 from labelloop.tasks.boxes import Boxes
 from labelloop.tasks.quality import image_quality
 from labelloop.trust.judgement import image_score, machine_label
@@ -112,7 +112,7 @@ def test_a_true_box_is_found_by_a_box_of_its_class_that_covers_half_of_it_togeth
 
 
 def fused(*answers: tuple[Box, ...]) -> dict:
-    named = {worker: BoxAnswer(marks, 640, 480) for worker, marks in zip("abcdefgh", answers, strict=False)}
+    named = {worker: Marked("boxes", marks, 640, 480) for worker, marks in zip("abcdefgh", answers, strict=False)}
     (value,) = TASK.fuse([named], NAMES, dict.fromkeys(named, 0.7))
     return value
 
@@ -137,7 +137,7 @@ def test_agreement_is_the_mean_quality_of_the_answers_against_what_was_made_of_t
 
 @given(st.lists(strategies.boxes(confidence=st.none()).map(tuple), min_size=1, max_size=4))
 def test_whatever_people_draw_agreement_is_a_share_and_every_box_has_its_entry(answers) -> None:
-    named = {worker: BoxAnswer(marks, 640, 480) for worker, marks in zip("abcd", answers, strict=False)}
+    named = {worker: Marked("boxes", marks, 640, 480) for worker, marks in zip("abcd", answers, strict=False)}
     (value,) = TASK.fuse([named], strategies.CLASSES, dict.fromkeys(named, 0.7))
     assert 0 <= value["agreement"] <= 1 and value["workers"] == len(answers)
     assert len(value["objects"]) == len(value["annotations"])

@@ -118,7 +118,7 @@ def answered(image: ImageTruth, noise: Noise, seed: str) -> tuple[Person, ...]:
         "x": {"keypoints": marks, "inputImageProperties": {"width": SIZE[0], "height": SIZE[1]}},
         "nothing-here": not marks,
     }
-    return read_answer(form, (), HEADS).people
+    return read_answer(form, (), HEADS).marks
 
 
 def test_three_noisy_workers_together_err_at_most_four_fifths_of_the_best_alone() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.records import Box, dump_line
 from labelloop.people import honeypots
-from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice
+from labelloop.people.answers import VERDICTS, Answer, Choice, Marked
 from labelloop.people.collected import proposal_of
 from labelloop.people.honeypots import Honeypot
 from labelloop.people.workers import History, honeypot_quality, is_unreliable
@@ -111,11 +111,13 @@ def test_who_guesses_verdicts_is_caught_and_one_mistake_in_five_is_forgiven() ->
 def test_who_submits_what_is_shown_is_caught_and_who_corrects_it_with_care_is_not(seed) -> None:
     images = [gold_of_many_sizes(Random(f"{seed}/{number}"), number) for number in range(10)]
     pots = made("adjust", seed, images)
-    assert is_caught(pots, [BoxAnswer(shown(pot), 640, 480) for pot in pots])
-    assert all(honeypot_quality(BoxAnswer(shown(pot), 640, 480), pot.known) == 0 for pot in pots)
-    assert all(honeypot_quality(BoxAnswer(pot.marks, 640, 480), pot.known) == 1 for pot in pots)
+    assert is_caught(pots, [Marked("boxes", shown(pot), 640, 480) for pot in pots])
+    assert all(honeypot_quality(Marked("boxes", shown(pot), 640, 480), pot.known) == 0 for pot in pots)
+    assert all(honeypot_quality(Marked("boxes", pot.marks, 640, 480), pot.known) == 1 for pot in pots)
     random = Random(seed)
-    assert not is_caught(pots, [BoxAnswer(tuple(careful(box, random) for box in pot.marks), 640, 480) for pot in pots])
+    assert not is_caught(
+        pots, [Marked("boxes", tuple(careful(box, random) for box in pot.marks), 640, 480) for pot in pots]
+    )
 
 
 def gold_of_many_sizes(random: Random, number: int) -> Annotation:

@@ -10,7 +10,7 @@ from labelloop.contracts import skeletons
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.people_values import read_people
 from labelloop.contracts.settings import Settings
-from labelloop.people.answers import KeyPointAnswer
+from labelloop.people.answers import Marked
 from labelloop.tasks.key_points import KeyPoints
 from labelloop.tasks.people_quality import people_quality
 from made_up_stack import SETTINGS
@@ -26,7 +26,7 @@ SIZE = (640, 480)
 
 
 def fused(*answers):
-    named = {worker: KeyPointAnswer(marks, *SIZE) for worker, marks in zip("abcdefgh", answers, strict=False)}
+    named = {worker: Marked("key-points", marks, *SIZE) for worker, marks in zip("abcdefgh", answers, strict=False)}
     (value,) = TASK.fuse([named], NAMES, dict.fromkeys(named, 0.7))
     return value
 

@@ -11,7 +11,7 @@ from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.person_boxes import one_person
 from labelloop.contracts.records import Box, KeyPoint
 from labelloop.people import honeypots
-from labelloop.people.answers import BoxAnswer, KeyPointAnswer
+from labelloop.people.answers import Marked
 
 NAMES = ("nose", "left ear", "tail")
 BOXES = annotation("a.jpg", role="judge", boxes=2)
@@ -23,8 +23,8 @@ def pointed(*points: KeyPoint) -> Annotation:
 
 def test_a_task_is_found_by_its_name_by_a_label_of_it_and_by_what_people_answer() -> None:
     for name, label, answer in (
-        ("boxes", BOXES, BoxAnswer((), 1, 1)),
-        ("key-points", pointed(), KeyPointAnswer((), 1, 1)),
+        ("boxes", BOXES, Marked("boxes", (), 1, 1)),
+        ("key-points", pointed(), Marked("key-points", (), 1, 1)),
     ):
         task = tasks.of(name)
         assert task.name == name and tasks.of(label.task) is task and tasks.of_answer(task.answer) is task

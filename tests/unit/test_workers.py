@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.records import Box
-from labelloop.people.answers import BoxAnswer, CannotJudge, Choice, read_answer
+from labelloop.people.answers import CannotJudge, Choice, Marked, read_answer
 from labelloop.people.workers import (
     History,
     Known,
@@ -120,14 +120,14 @@ def test_a_verdict_is_right_or_wrong_and_an_answer_to_another_task_is_wrong() ->
 def test_a_honeypot_measures_what_goes_beyond_an_answer_without_looking() -> None:
     assert [honeypot_quality(Choice(said), Known("accept")) for said in ("accept", "reject")] == [1, -1]
     assert honeypot_quality(None, Known("accept")) == honeypot_quality(CannotJudge(), Known("accept")) == 0
-    shown = BoxAnswer((Box("head", 10, 20, 15, 40),), 640, 480)
-    known = Known((HEAD,), untouched=shown.boxes)
-    better, worse = (BoxAnswer((Box("head", 10, 20, width, 40),), 640, 480) for width in (24, 6))
+    shown = Marked("boxes", (Box("head", 10, 20, 15, 40),), 640, 480)
+    known = Known((HEAD,), untouched=shown.marks)
+    better, worse = (Marked("boxes", (Box("head", 10, 20, width, 40),), 640, 480) for width in (24, 6))
     assert [honeypot_quality(each, known) for each in (shown, better, worse)] == [0, pytest.approx(0.6), 0]
-    assert honeypot_quality(BoxAnswer((HEAD,), 640, 480), known) == 1
+    assert honeypot_quality(Marked("boxes", (HEAD,), 640, 480), known) == 1
     assert honeypot_quality(shown, Known((HEAD,))) == 0.5, "nothing was shown"
-    right = BoxAnswer((HEAD,), 640, 480)
-    assert [honeypot_quality(each, Known((HEAD,), untouched=right.boxes)) for each in (right, shown)] == [1, 0.5]
+    right = Marked("boxes", (HEAD,), 640, 480)
+    assert [honeypot_quality(each, Known((HEAD,), untouched=right.marks)) for each in (right, shown)] == [1, 0.5]
 
 
 @pytest.mark.parametrize("document", [{}, {"answers": 1}, {"answers": [1]}, {"answers": [{"answerContent": {}}]}])

@@ -12,7 +12,7 @@ from typing import Any
 
 from labelloop import tasks
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.people.answers import BoxAnswer, KeyPointAnswer
+from labelloop.people.answers import Marked
 from labelloop.people.workers import read
 
 
@@ -43,14 +43,11 @@ def over_jobs(records: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     return {"images": images, "quality": round(total / images, 4)} if images else None
 
 
-def _drawn(
-    entries: Iterable[Mapping[str, Any]], classes: Sequence[str], skeleton: Skeleton | None
-) -> list[BoxAnswer | KeyPointAnswer]:
+def _drawn(entries: Iterable[Mapping[str, Any]], classes: Sequence[str], skeleton: Skeleton | None) -> list[Marked]:
     by_worker = {str(entry.get("workerId")): read(entry, classes, skeleton) for entry in entries}
-    return [answer for _, answer in sorted(by_worker.items()) if isinstance(answer, BoxAnswer | KeyPointAnswer)]
+    return [answer for _, answer in sorted(by_worker.items()) if isinstance(answer, Marked)]
 
 
-def _quality(one: BoxAnswer | KeyPointAnswer, other: BoxAnswer | KeyPointAnswer, skeleton: Skeleton | None) -> float:
-    if type(one) is not type(other):
-        return 0.0
-    return tasks.of(one.task).quality(one.marks, other.marks, skeleton)
+def _quality(one: Marked, other: Marked, skeleton: Skeleton | None) -> float:
+    asked, answered = tasks.of(one.task), tasks.of(other.task)
+    return asked.quality(one.marks, other.marks, skeleton) if asked is answered else 0.0

@@ -2,8 +2,8 @@
 
 The shapes are those of the crowd HTML elements (developer guide: sms-ui-template-crowd-bounding-box, -crowd-keypoint,
 -crowd-image-classifier, -crowd-checkbox); the elements' names are the templates' choice and mean nothing here, but
-those of the checkboxes and of the note do. The labels of key points say whose they are (people_labels). Unknown members
-are ignored, so a template may ask for more.
+those of the checkboxes and of the note do. What an element holds is read by the task whose marks those are. Unknown
+members are ignored, so a template may ask for more.
 Pixels are canonical pixels, origin at the top left corner. Up to one pixel outside, which rounding in the page makes,
 is moved to the image's edge; anything further outside is refused, never repaired: nobody knows what was meant.
 """
@@ -11,58 +11,34 @@ is moved to the image's edge; anything further outside is refused, never repaire
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
+from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.in_image import Size
-from labelloop.contracts.person_boxes import derived_box
-from labelloop.contracts.records import Box, KeyPoint, Person
-from labelloop.contracts.skeletons import BOTTOM_RIGHT, PERSON, TOP_LEFT, Skeleton
-from labelloop.tasks import people_labels
+from labelloop.contracts.skeletons import Skeleton
+from labelloop.tasks import Task
 
 MOST_BYTES = 1_000_000
 MOST_MARKS = 2_000
 DEEPEST = 32
-OUTSIDE_TOLERANCE_PIXELS = 1.0
-SMALLEST_BOX_PIXELS = 1.0
 VERDICTS = ("accept", "reject")
-NO_POINTS = Skeleton((), (), (), ())  # where none are asked for
+VERDICT = "label"  # what an element with one of them holds
 
 
 @dataclass(frozen=True)
-class BoxAnswer:
-    """All objects of the image, none when nothing is there; width and height are the image's as the page saw it."""
-
-    task: ClassVar[str] = "boxes"
-    boxes: tuple[Box, ...]
-    width: int
-    height: int
-    note: str = ""
-
-    @property
-    def marks(self) -> tuple[Box, ...]:
-        return self.boxes
-
-
-@dataclass(frozen=True)
-class KeyPointAnswer:
-    """All people of the image, none when nobody is there; each has one point per configured name, in that order, which
-    is `outside` where the worker placed none.
+class Marked:
+    """All that the task marks in the image, none when nothing is there; width and height are the image's as the page
+    saw it.
     """
 
-    task: ClassVar[str] = "key-points"
-    people: tuple[Person, ...]
+    task: str
+    marks: tuple[Any, ...]
     width: int
     height: int
     note: str = ""
-
-    @property
-    def marks(self) -> tuple[Person, ...]:
-        return self.people
 
 
 @dataclass(frozen=True)
@@ -80,7 +56,7 @@ class CannotJudge:
     note: str = ""
 
 
-Answer = BoxAnswer | KeyPointAnswer | Choice | CannotJudge
+Answer = Marked | Choice | CannotJudge
 
 
 def read_answer(
@@ -102,8 +78,8 @@ def read_answer(
     if _ticked(form, "cannot-judge"):
         return CannotJudge(note)
     kind, element = _element(form)
-    if kind == "label":
-        return Choice(fields.choice(element, "label", "answer", tuple(categories)), note)
+    if kind == VERDICT:
+        return Choice(fields.choice(element, VERDICT, "answer", tuple(categories)), note)
     marks = fields.sequence(element, kind, "answer")
     if len(marks) > MOST_MARKS:
         raise fields.refuse("answer", kind, f"a list of at most {MOST_MARKS:,}", marks)
@@ -111,16 +87,14 @@ def read_answer(
     width, height = (fields.integer(size, side, "answer, inputImageProperties", 1) for side in ("width", "height"))
     if nothing_here and marks:
         raise InvalidInputError(f"answer: field 'nothing-here' is ticked, but '{kind}' holds {len(marks)}")
-    if kind == "boundingBoxes":
-        return BoxAnswer(
-            tuple(_box(mark, n, width, height, classes) for n, mark in enumerate(marks)), width, height, note
-        )
-    if not marks and not nothing_here:
-        raise InvalidInputError("answer: field 'keypoints' is empty and 'nothing-here' is not ticked: no answer")
-    people = _people(marks, width, height, skeleton or NO_POINTS)
-    if not people and not nothing_here:
-        raise InvalidInputError("answer: field 'keypoints' holds one corner of a box and no point: that is nobody")
-    return KeyPointAnswer(people, width, height, note)
+    task = _drawn_with()[kind]
+    found = task.answered(marks, (width, height), nothing_here, classes, skeleton)
+    return Marked(task.name, found, width, height, note)
+
+
+def _drawn_with() -> dict[str, Task]:
+    """What an element that answers holds, and whose marks those are."""
+    return {task.element: task for task in tasks.KNOWN.values()}
 
 
 def _form(content: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -170,17 +144,18 @@ def _refuse_deep(form: dict[str, Any]) -> None:
 
 def _element(form: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(what it holds, the element) of the one element that answers the task."""
+    drawn = tuple(_drawn_with())
     found = [
         (kind, value)
         for value in form.values()
         if isinstance(value, dict)
-        for kind in ("boundingBoxes", "keypoints", "label")
+        for kind in (*drawn, VERDICT)
         if kind in value
     ]
     if len(found) != 1:
+        names = ", ".join(f"'{kind}'" for kind in drawn)
         raise InvalidInputError(
-            "answer: one of the fields 'boundingBoxes', 'keypoints' and 'label' must occur once, "
-            f"but {len(found)} are there"
+            f"answer: one of the fields {names} and '{VERDICT}' must occur once, but {len(found)} are there"
         )
     return found[0]
 
@@ -196,66 +171,3 @@ def _ticked(form: Mapping[str, Any], name: str) -> bool:
             return ticked
         case other:
             raise fields.refuse("answer", name, "a checkbox: true or false", other)
-
-
-def _box(mark: Any, number: int, width: int, height: int, classes: Sequence[str]) -> Box:
-    context = f"answer, boundingBoxes[{number}]"
-    record = fields.mapping(mark, context, "boundingBoxes")
-    label = fields.choice(record, "label", context, tuple(classes))
-    left, box_width = _span(record, "left", "width", width, context)
-    top, box_height = _span(record, "top", "height", height, context)
-    return Box(label, left, top, box_width, box_height)
-
-
-def _span(record: Mapping[str, Any], start: str, extent: str, limit: int, context: str) -> tuple[float, float]:
-    """(start, extent) of the box along one axis, inside 0..limit."""
-    first = fields.number(record, start, context, -OUTSIDE_TOLERANCE_PIXELS, limit)
-    size = fields.number(record, extent, context, 0)
-    last = first + size
-    if last > limit + OUTSIDE_TOLERANCE_PIXELS:
-        raise fields.refuse(context, extent, f"a box inside the image, which ends at {limit}", last)
-    if first < 0 or last > limit:
-        first, size = max(first, 0.0), min(last, float(limit)) - max(first, 0.0)
-    if size < SMALLEST_BOX_PIXELS:
-        raise fields.refuse(context, extent, "at least 1 pixel inside the image", record.get(extent))
-    return first, size
-
-
-def _people(marks: Sequence[Any], width: int, height: int, skeleton: Skeleton) -> tuple[Person, ...]:
-    names = skeleton.names
-    placed: dict[int, dict[str, KeyPoint]] = defaultdict(dict)
-    for place, mark in enumerate(marks):
-        context = f"answer, keypoints[{place}]"
-        record = fields.mapping(mark, context, "keypoints")
-        label = fields.text(record, "label", context)
-        meant = people_labels.meaning(label, names)
-        if meant is None:
-            offered = ", ".join(people_labels.offered(names, 1))
-            raise fields.refuse(context, "label", f"one of {offered}, or one of these of another person (#2)", label)
-        number, name, visibility = meant
-        if name in placed[number]:
-            raise fields.refuse(context, "label", "a key point that is not marked yet", label)
-        x, y = (_coordinate(record, axis, limit, context) for axis, limit in (("x", width), ("y", height)))
-        placed[number][name] = KeyPoint(name, x, y, visibility)
-    people = (_person(placed[number], number, skeleton, (width, height)) for number in sorted(placed))
-    return tuple(person for person in people if person)
-
-
-def _person(placed: Mapping[str, KeyPoint], number: int, skeleton: Skeleton, size: Size) -> Person | None:
-    """The two corners are the box, whichever of them is where. None for one corner alone."""
-    points = tuple(placed.get(name, KeyPoint(name, None, None, "outside")) for name in skeleton.names)
-    corners = [placed[name] for name in (TOP_LEFT, BOTTOM_RIGHT) if name in placed]
-    if len(corners) < 2:
-        box = derived_box(points, size, skeleton.box_factor)
-        return None if box is None else Person(box, points, derived=True)
-    (left, right), (top, bottom) = (sorted(getattr(corner, axis) for corner in corners) for axis in ("x", "y"))
-    if min(right - left, bottom - top) < SMALLEST_BOX_PIXELS:
-        raise InvalidInputError(
-            f"answer: field 'keypoints': the corners of person {number} are less than a pixel apart"
-        )
-    return Person(Box(PERSON, left, top, right - left, bottom - top), points)
-
-
-def _coordinate(record: Mapping[str, Any], axis: str, limit: int, context: str) -> float:
-    tolerance = OUTSIDE_TOLERANCE_PIXELS
-    return min(max(fields.number(record, axis, context, -tolerance, limit + tolerance), 0.0), float(limit))

@@ -14,7 +14,7 @@ from typing import Any
 from labelloop import tasks
 from labelloop.contracts import fields, marks
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.people.answers import VERDICTS, Answer, BoxAnswer, Choice, KeyPointAnswer
+from labelloop.people.answers import VERDICTS, Choice
 from labelloop.people.consolidation_objects import LONGEST_REASON, DatasetObject, FindSize, ReadUri, read_objects
 from labelloop.people.workers import LEAST_RELIABILITY
 from labelloop.tasks import Task
@@ -22,13 +22,6 @@ from labelloop.tasks.clustering import ABOUT_HALF
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 Value = dict[str, Any]
-# What the label attribute of a labelling job (jobs.form) asks people for.
-ASKED: dict[str, type[Answer]] = {
-    "human-boxes": BoxAnswer,
-    "human-key-points": KeyPointAnswer,
-    "verified-boxes": Choice,
-    "verified-key-points": Choice,
-}
 
 
 def consolidate_payload(
@@ -57,13 +50,14 @@ def consolidate_payload(
     """
     if not isinstance(payload, list):
         raise fields.refuse("consolidation payload", "(the payload)", "a list", payload)
-    if attribute not in ASKED:
-        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(ASKED)}", attribute)
+    asked = _asked()
+    if attribute not in asked:
+        raise fields.refuse("consolidation request", "labelAttributeName", f"one of {', '.join(asked)}", attribute)
     known = reliability or {}
-    objects = read_objects(payload, ASKED[attribute], classes, skeleton, read_uri, known, find_size)
+    objects = read_objects(payload, asked[attribute], classes, skeleton, read_uri, known, find_size)
     labelled = [item for item in objects if not item.error]
     names = {"classes": classes, "key_points": skeleton.names if skeleton else ()}
-    values = iter(_values(labelled, tasks.of_answer(attribute), names, _trust(labelled, known)))
+    values = iter(_values(labelled, asked[attribute], names, _trust(labelled, known)))
     return [
         {
             "datasetObjectId": item.id,
@@ -73,6 +67,12 @@ def consolidate_payload(
         }
         for item in objects
     ]
+
+
+def _asked() -> dict[str, Task | None]:
+    """What the label attribute of a labelling job (jobs.form) asks people for: a task's marks, or a verdict (None)."""
+    marked: dict[str, Task | None] = {task.answer: task for task in tasks.KNOWN.values()}
+    return marked | dict.fromkeys(task.verdict for task in tasks.KNOWN.values())
 
 
 def _trust(items: Sequence[DatasetObject], known: Mapping[str, float]) -> dict[str, float]:

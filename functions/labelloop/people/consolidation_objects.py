@@ -11,18 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
+from labelloop import tasks
 from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.in_image import Size
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.people.answers import Answer, CannotJudge, Choice, Marked, read_answer
+from labelloop.tasks import Task
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 MOST_NOTES = 10
 LONGEST_NOTE = 500
 LONGEST_REASON = 300
 NOBODY_ANSWERED = "nobody answered"
-WORDS: dict[type[Answer], str] = {BoxAnswer: "boxes", KeyPointAnswer: "key points", Choice: "a verdict"}
 ReadUri = Callable[[str], str]
 FindSize = Callable[[str], Size | None]
 
@@ -56,20 +57,20 @@ def worker_ids(payload: Any) -> list[str]:
 
 def read_objects(
     payload: Sequence[Any],
-    asked: type[Answer],
+    asked: Task | None,
     classes: Sequence[str],
     skeleton: Skeleton | None,
     read_uri: ReadUri | None,
     reliability: Mapping[str, float],
     find_size: FindSize | None = None,
 ) -> list[DatasetObject]:
-    """The objects in the payload's order with their answers, which must be what was `asked` for; an element without an
-    id is left out.
+    """The objects in the payload's order with their answers, which must be what was `asked` for: the task's marks, or a
+    verdict (None). An element without an id is left out.
     """
     elements = [element for element in payload if isinstance(element, dict) and _is_id(element.get("datasetObjectId"))]
     objects = [_read_object(element, asked, classes, skeleton, read_uri) for element in elements]
     for item in objects:
-        if asked is not Choice:
+        if asked is not None:
             _keep_one_size(item, reliability, find_size)
         item.error = item.error or _no_label(item)
         item.refused.sort(key=lambda entry: (entry["worker"], entry["reason"]))
@@ -78,7 +79,7 @@ def read_objects(
 
 def _read_object(
     element: Mapping[str, Any],
-    asked: type[Answer],
+    asked: Task | None,
     classes: Sequence[str],
     skeleton: Skeleton | None,
     read_uri: ReadUri | None,
@@ -95,8 +96,8 @@ def _read_object(
         name = str(worker) if _is_id(worker) else ""
         try:
             answer = read_answer(_content(annotation, read_uri), classes, skeleton)
-            if not isinstance(answer, asked | CannotJudge):
-                raise InvalidInputError(f"answer: {WORDS[type(answer)]}, but the job asks for {WORDS[asked]}")
+            if not isinstance(answer, CannotJudge) and _task(answer) is not asked:
+                raise InvalidInputError(f"answer: {_called(_task(answer))}, but the job asks for {_called(asked)}")
             read.append((_submitted(annotation), name, answer))
         except InvalidInputError as error:
             item.refuse(name or "unnamed", str(error))
@@ -112,6 +113,14 @@ def _read_object(
     return item
 
 
+def _task(answer: Marked | Choice) -> Task | None:
+    return tasks.of(answer.task) if isinstance(answer, Marked) else None
+
+
+def _called(asked: Task | None) -> str:
+    return "a verdict" if asked is None else asked.name.replace("-", " ")
+
+
 def _image(element: Mapping[str, Any]) -> str:
     shown = element.get("dataObject")
     reference = shown.get("s3Uri") if isinstance(shown, dict) else None
@@ -125,12 +134,8 @@ def _submitted(annotation: Mapping[str, Any]) -> str:
 
 
 def _canonical(answer: Answer) -> str:
-    """The same for answers that differ in the order of their boxes, or people, only."""
-    if isinstance(answer, BoxAnswer):
-        return repr(replace(answer, boxes=tuple(sorted(answer.boxes, key=repr))))
-    if isinstance(answer, KeyPointAnswer):
-        return repr(replace(answer, people=tuple(sorted(answer.people, key=repr))))
-    return repr(answer)
+    """The same for answers that differ in the order of their marks only."""
+    return repr(replace(answer, marks=tuple(sorted(answer.marks, key=repr))) if isinstance(answer, Marked) else answer)
 
 
 def _content(annotation: Any, read_uri: ReadUri | None) -> str | Mapping[str, Any]:

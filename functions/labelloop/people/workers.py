@@ -18,13 +18,13 @@ from labelloop.contracts import fields
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.marks import Mark
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.people.answers import Answer, BoxAnswer, CannotJudge, Choice, KeyPointAnswer, read_answer
+from labelloop.people.answers import Answer, CannotJudge, Choice, Marked, read_answer
 from labelloop.tasks.dawid_skene import UNKNOWN_RELIABILITY
 
 PRIOR_HONEYPOTS = 4
 LEAST_RELIABILITY = 0.01
 
-# What is known about an image: its boxes, its people, or the right verdict.
+# What is known about an image: its marks, or the right verdict.
 Label = Sequence[Mark] | str
 
 
@@ -119,7 +119,7 @@ def answer_quality(answer: Answer | None, label: Label, skeleton: Skeleton | Non
     """
     if isinstance(label, str):
         return float(isinstance(answer, Choice) and answer.label == label)
-    if not isinstance(answer, BoxAnswer | KeyPointAnswer):
+    if not isinstance(answer, Marked):
         return 0.0
     return tasks.of(answer.task).quality(answer.marks, label, skeleton)
 
@@ -133,7 +133,7 @@ def honeypot_quality(answer: Answer | None, known: Known, skeleton: Skeleton | N
     if isinstance(known.truth, str):
         return 2 * answer_quality(answer, known.truth) - 1 if isinstance(answer, Choice) else 0.0
     quality = answer_quality(answer, known.truth, skeleton)
-    if known.untouched is None or not isinstance(answer, BoxAnswer | KeyPointAnswer):
+    if known.untouched is None or not isinstance(answer, Marked):
         return quality
     before = tasks.of(answer.task).quality(known.untouched, known.truth, skeleton)
     return max(quality - before, 0.0) / (1 - before) if before < 1 else quality

@@ -11,13 +11,14 @@ from typing import Any
 from labelloop.contracts import naming
 from labelloop.contracts.adjustments import Adjustment
 from labelloop.contracts.augmented import label_value
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.records import Box
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks import disturbed_boxes, kept_marks, pages
+from labelloop.tasks import answered_boxes, disturbed_boxes, kept_marks, pages
 from labelloop.tasks.changes import compare_boxes
 from labelloop.tasks.consolidation_boxes import FusedBox, fuse_boxes
 from labelloop.tasks.label_values import consolidated
@@ -33,12 +34,26 @@ FOUND_IOU = 0.5
 class Boxes:
     name = "boxes"
     answer = ANSWER_ATTRIBUTE
+    verdict = "verified-boxes"
+    widget = "crowd-bounding-box"
+    element = "boundingBoxes"
     separable = True
 
     def quality(self, marks: Sequence[Box], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """The one-to-one overlap of the boxes: `image_quality`."""
         known = [mark for mark in truth if isinstance(mark, Box)]
         return image_quality(marks, known) if len(known) == len(truth) else 0.0
+
+    def answered(
+        self,
+        listed: Sequence[Any],
+        size: Size,
+        nothing_here: bool,
+        classes: Sequence[str],
+        skeleton: Skeleton | None,
+    ) -> tuple[Box, ...]:
+        """`answered_boxes.boxes`; no box is an answer, too."""
+        return answered_boxes.boxes(listed, size, classes)
 
     def fuse(
         self, images: Sequence[Mapping[str, Answer]], names: Sequence[str], reliability: Mapping[str, float]
@@ -70,7 +85,7 @@ class Boxes:
     def form(self, kind: str, names: Sequence[str], listed: str) -> Form:
         if kind == "verify":
             return Form(
-                "verified-boxes",
+                self.verdict,
                 "verify-boxes.liquid.html",
                 ("accept", "reject"),
                 f"Accept or reject the boxes around every {listed}",

@@ -9,6 +9,7 @@ from typing import Any
 
 from labelloop.contracts import naming
 from labelloop.contracts.adjustments import Adjustment
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.people_values import people_value
@@ -16,7 +17,15 @@ from labelloop.contracts.predictions import Prediction
 from labelloop.contracts.records import Person
 from labelloop.contracts.settings import Settings
 from labelloop.contracts.skeletons import Skeleton
-from labelloop.tasks import disturbed_key_points, matchable_boxes, oks, pages, people_labels, seen_people
+from labelloop.tasks import (
+    answered_people,
+    disturbed_key_points,
+    matchable_boxes,
+    oks,
+    pages,
+    people_labels,
+    seen_people,
+)
 from labelloop.tasks.changes import compare_people
 from labelloop.tasks.consolidation_key_points import same_point
 from labelloop.tasks.consolidation_people import FusedPerson, fuse_people
@@ -28,11 +37,15 @@ from labelloop.tasks.quality import match_boxes
 from labelloop.tasks.resampled_precision import ResampledPrecision
 
 FOUND_IOU = 0.5
+NO_POINTS = Skeleton((), (), (), ())  # where none are asked for
 
 
 class KeyPoints:
     name = "key-points"
     answer = "human-key-points"
+    verdict = "verified-key-points"
+    widget = "crowd-keypoint"
+    element = "keypoints"
     separable = False
 
     def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
@@ -40,6 +53,17 @@ class KeyPoints:
         if not all(isinstance(mark, Person) for mark in (*marks, *truth)):
             return 0.0
         return people_quality(marks, truth, skeleton)
+
+    def answered(
+        self,
+        listed: Sequence[Any],
+        size: Size,
+        nothing_here: bool,
+        classes: Sequence[str],
+        skeleton: Skeleton | None,
+    ) -> tuple[Person, ...]:
+        """`answered_people.people`."""
+        return answered_people.people(listed, size, skeleton or NO_POINTS, nothing_here)
 
     def fuse(
         self, images: Sequence[Mapping[str, Answer]], names: Sequence[str], reliability: Mapping[str, float]
@@ -73,7 +97,7 @@ class KeyPoints:
     def form(self, kind: str, names: Sequence[str], listed: str) -> Form:
         if kind == "verify":
             return Form(
-                "verified-key-points",
+                self.verdict,
                 "verify-key-points.liquid.html",
                 ("accept", "reject"),
                 f"Accept or reject the key points of every person: {listed}",

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Protocol
 
 from labelloop.contracts.adjustments import Adjustment
+from labelloop.contracts.in_image import Size
 from labelloop.contracts.label_rules import LabelRule
 from labelloop.contracts.manifests import Annotation
 from labelloop.contracts.marks import Mark as Mark
@@ -97,8 +98,9 @@ class Trust:
 
 class Task(Protocol):
     """`name` is the value of the parameter Task, and the attribute of this project's manifests that holds the label;
-    `answer` is the attribute of a labelling job's output that holds it. `separable`: whether a label without one of its
-    marks still is one.
+    `answer` is the attribute of a labelling job's output that holds it, `verdict` the one that says whether people
+    accept it. People mark with the crowd element `widget`, which submits the marks as its member `element`.
+    `separable`: whether a label without one of its marks still is one.
 
     `skeleton` is the stack's, which tells how near a key point has to be; boxes need none.
     """
@@ -110,11 +112,33 @@ class Task(Protocol):
     def answer(self) -> str: ...
 
     @property
+    def verdict(self) -> str: ...
+
+    @property
+    def widget(self) -> str: ...
+
+    @property
+    def element(self) -> str: ...
+
+    @property
     def separable(self) -> bool: ...
 
     def quality(self, marks: Sequence[Any], truth: Sequence[Any], skeleton: Skeleton | None = None) -> float:
         """How good a label of an image is; 0 against the truth of another task. Without a skeleton a key point has to
         be as near as usual.
+        """
+        ...
+
+    def answered(
+        self,
+        listed: Sequence[Any],
+        size: Size,
+        nothing_here: bool,
+        classes: Sequence[str],
+        skeleton: Skeleton | None,
+    ) -> tuple[Any, ...]:
+        """The marks that somebody submitted in an image of this (width, height), checked; `nothing_here`: that is what
+        the person ticked. Raises InvalidInputError naming the field.
         """
         ...
 
