@@ -75,7 +75,7 @@ def test_workers_are_scored_once_for_each_job_and_a_bad_one_is_flagged(change_se
     judge_dataset()
     batch = judged(6)
     (job,) = pinned(batch)
-    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
+    truth = {ref: list(pot.marks) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
     drawn = {line["source-ref"]: truth.get(line["source-ref"], list(people.DRAWN)) for line in lines_of(job)}
     respond(batch, job, {"good": drawn, "bad": {ref: [Box("bag", 40, 30, 4, 4)] for ref in drawn}})
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_who_cannot_judge_anything_is_told_in_summary_and_report_and_flagged(cha
     batch = judged(8)
     (job,) = pinned(batch)
     refs = [line["source-ref"] for line in lines_of(job)]
-    truth = {ref: list(pot.boxes) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
+    truth = {ref: list(pot.marks) for ref, pot in jobs.honeypots_of(Files(batch), 1, job.name).items()}
     good = {ref: truth.get(ref, list(people.DRAWN)) for ref in refs}
     good[refs[0]] = [Box("tail", 1, 2, 3, 4)]
     respond(batch, job, {"blind": dict.fromkeys(refs), "good": good})
