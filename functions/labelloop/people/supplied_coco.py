@@ -55,7 +55,9 @@ def unfolded(lines: Lines, task: str, skeleton: Skeleton | None = None) -> tuple
         return lines, []
     factor = skeleton.box_factor if skeleton else USUAL_BOX_FACTOR
     file = _categories(document["categories"], factor)
-    make = _MADE[task]
+    make = _MADE.get(task)
+    if make is None:
+        raise InvalidInputError(f"COCO files hold no {task}, which the parameter Task asks for: bring a manifest along")
     by_image: dict[Any, list[tuple[str, Entry]]] = defaultdict(list)
     for place, entry in enumerate(document["annotations"]):
         by_image[_id(entry, "image_id", f"annotations[{place}]")].append((f"annotations[{place}]", entry))
