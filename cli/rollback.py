@@ -4,7 +4,6 @@ A pointer moves and nothing else: every version stays, and going forward again i
 """
 
 import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from labelloop import engines
 from labelloop.contracts import naming
 from labelloop.contracts.errors import ChangedObjectError
 from labelloop.contracts.settings import settings
-from labelloop.engines import Engine, model_archives, models
+from labelloop.engines import Engine, models
 from labelloop.store import aws, datasets, immutable, ledger, notices, storage, training_lock
 from labelloop.store.storage import MissingObjectError, Pointer
 from labelloop.trust import fitting
@@ -160,11 +159,11 @@ def _busy() -> str:
 
 def _check_archive(version: str) -> None:
     """Raises ChangedObjectError unless it is the archive that was registered, Refused unless the stack can use it."""
-    key = f"models/{version}/model.tar.gz"
-    body = immutable.read(key)
-    description = model_archives.describe(model_archives.read(io.BytesIO(body), storage.uri(key)), storage.uri(key))
+    engine = engines.of_version(version)
+    description = engine.stored(version)
     if models.version(int(version[1:7]), description) != version:
-        raise ChangedObjectError(f"{storage.uri(key)} holds other weights than {version} is named by")
+        uri = storage.uri(f"models/{version}/{engine.archive}")
+        raise ChangedObjectError(f"{uri} holds other weights than {version} is named by")
     if not description.fits(settings().vocabulary):
         raise Refused(
             f"{version} sees {description.sees}, but the stack labels {naming.listed(settings().label_names)}: nothing "

@@ -14,7 +14,7 @@ from labelloop.store.observability import entry
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     model_uri, job = event["model_uri"], event["job"]
-    _, description = engines.of().model(model_uri)
+    _, description = engines.trainer().model(model_uri)
     if not description.fits(settings().vocabulary):
         raise InvalidInputError(
             f"{model_uri} sees {description.sees}, the stack labels {naming.listed(settings().label_names)}"

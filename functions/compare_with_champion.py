@@ -18,7 +18,7 @@ from labelloop.trust.promotion import Contender, GateSettings
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    knobs, engine, job, champion = settings(), engines.of(), event["job"], event["champion"]
+    knobs, engine, job, champion = settings(), engines.trainer(), event["job"], event["champion"]
     scores = engine.scores(event["output_uri"])
     judges = training.read_truths(event["dataset_uri"])
     _, description = engine.model(event["model_uri"])

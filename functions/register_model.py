@@ -5,18 +5,18 @@ from typing import Any
 
 from labelloop import engines
 from labelloop.contracts.errors import InvalidInputError
-from labelloop.contracts.settings import settings
-from labelloop.engines import container_images, model_packages, models
+from labelloop.engines import Engine, models
 from labelloop.store import immutable, ledger, storage
 from labelloop.store.observability import count, entry
 
 
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    version, folder = event["model_version"], f"models/{event['model_version']}"
+    version, folder, engine = event["model_version"], f"models/{event['model_version']}", engines.trainer()
     comparison = storage.read_json(storage.own_key(event["comparison_uri"]))
-    if not storage.exists(f"{folder}/model.tar.gz"):
-        immutable.create(f"{folder}/model.tar.gz", _verified(event["model_uri"], version), "application/gzip")
+    if not storage.exists(f"{folder}/{engine.archive}"):
+        body = _verified(engine, event["model_uri"], version)
+        immutable.create(f"{folder}/{engine.archive}", body, engine.media_type)
     immutable.create_json(f"{folder}/metrics.json", comparison)
     card = immutable.create_json(
         f"{folder}/card.json",
@@ -29,11 +29,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             "thresholds": event["thresholds_uri"],
             "reason": comparison["reason"],
             "start": _start(comparison),
-            "engine": engines.of().name,
-            "image": container_images.resolve(settings().inference_image),
+            "engine": engine.name,
+            **engine.facts(),
         },
     )
-    package = model_packages.register(version, card)
+    package = engine.publish(version, card)
     ledger.index_version("model", version, {**card, "model_package": package})
     count("ModelRegistered")
     return {"model_package": package}
@@ -47,9 +47,9 @@ def _start(comparison: Mapping[str, Any]) -> str:
     return str(trained.get("start") or "")
 
 
-def _verified(model_uri: str, version: str) -> bytes:
+def _verified(engine: Engine, model_uri: str, version: str) -> bytes:
     """Raises InvalidInputError unless these are the weights that were compared, or adopted, under this version."""
-    archive, description = engines.of().model(model_uri)
+    archive, description = engine.model(model_uri)
     if version != models.version(int(version[1:7]), description):
         raise InvalidInputError(
             f"{model_uri} was exchanged since it became {version}: its weights now have the SHA-256 "

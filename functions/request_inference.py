@@ -10,6 +10,7 @@ from labelloop.contracts.layout import Files
 from labelloop.contracts.settings import settings
 from labelloop.engines import Request
 from labelloop.store import callbacks, storage
+from labelloop.store.callbacks import Outcome
 from labelloop.store.observability import count, entry
 from labelloop.work import outside
 
@@ -36,6 +37,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     callbacks.mark_started(
         callback, endpoint=event["endpoint"], output_uri=asked.output_uri, failure_uri=asked.failure_uri
     )
+    if asked.answered:
+        outside.settle(callback, Outcome(True, {"output_uri": asked.output_uri}))
     count("InferenceRequested")
     return {"inference_id": inference_id, "output_uri": storage.uri(storage.own_key(asked.output_uri))}
 

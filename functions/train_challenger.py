@@ -15,7 +15,7 @@ SHORTEST_SECONDS = 60
 @entry
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = event["job"]
-    engine = engines.of()
+    engine = engines.trainer()
     callback = outside.remember("training", job, event, engine=engine.name)
     if callback is None:
         return {"training_job": job}

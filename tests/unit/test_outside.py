@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from another_engine import AnotherEngine
+from another_engine import FORBIDDEN, AnotherEngine
 from botocore.exceptions import ClientError
 from fake_service import refused
 from handling import MODEL, crown
@@ -30,11 +30,6 @@ from cli import status
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics")
 TAKEN = refused("ResourceInUse", "name already in use")
-FORBIDDEN = {
-    "sagemaker": ("create_endpoint", "create_model", "describe_endpoint", "describe_training_job"),
-    "sagemaker-runtime": ("invoke_endpoint_async",),
-    "application-autoscaling": ("register_scalable_target",),
-}
 DONE, BROKEN = Outcome(True, {"said": "done"}), Outcome(False, error="TransientError", cause="it broke")
 ASKED: dict[str, tuple[object, str]] = {
     "inference": (endpoints, "answered"),

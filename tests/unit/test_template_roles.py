@@ -55,7 +55,7 @@ WRITES = {
     "TrainChallengerFunction": {"base-weights/*"},
     "CompareWithChampionFunction": {"training/*/scores/*", "training/*/comparison.json"},
     "FitThresholdsFunction": {"models/*/thresholds/*", "models/champion"},
-    "RegisterModelFunction": {f"models/*/{each}" for each in ("model.tar.gz", "metrics.json", "card.json")},
+    "RegisterModelFunction": {f"models/*/{each}" for each in ("model.*", "metrics.json", "card.json")},
     "PromoteModelFunction": {"models/champion"},
     "UploaderPolicy": {"incoming/*"},
 }

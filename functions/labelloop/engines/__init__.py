@@ -37,6 +37,11 @@ def of(name: str = "yolo") -> Engine:
     return engines[name]
 
 
+def trainer() -> Engine:
+    """The engine that trains, and takes models of elsewhere in. There is one; who serves a version tells its card."""
+    return of()
+
+
 def of_version(version: str) -> Engine:
     """The engine that serves this model version."""
     from labelloop.engines import models

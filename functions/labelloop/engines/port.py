@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from labelloop.contracts.events import Kinds
 
@@ -41,18 +42,24 @@ class Request:
 
 @dataclass(frozen=True)
 class Asked:
-    """Where the answer to a request will lie, and where the failure, should there be one instead."""
+    """Where the answer to a request will lie, and where the failure, should there be one instead. `answered`: it lies
+    there already, and nobody will tell.
+    """
 
     output_uri: str
     failure_uri: str
+    answered: bool = False
 
 
 class Engine(Protocol):
     """`name` is how a version, or a wait, names the engine that it belongs to. An endpoint is called after the version
-    that it serves.
+    that it serves. What `model` says is kept of a version is the file `archive` of its folder, called
+    model.<suffix>, of this `media_type`.
     """
 
     name: str
+    archive: str
+    media_type: str
     events: Kinds  # those that tell of trainings and endpoints
 
     def train(self, training: Training) -> bool:
@@ -71,6 +78,20 @@ class Engine(Protocol):
         """What a training made, or people give to begin with: what is kept of it, and what it is. Raises
         InvalidInputError where that cannot be read.
         """
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the card of a version that is registered now notes besides, for whoever deploys it."""
+        ...
+
+    def publish(self, version: str, card: Mapping[str, Any]) -> str:
+        """Tells a registry of models, where its service has one, of this version; its name there, or empty. A repeat
+        finds the first.
+        """
+        ...
+
+    def stored(self, version: str) -> ModelDescription:
+        """Of a version that was registered. Raises ChangedObjectError unless its archive is the one of then."""
         ...
 
     def deploy(self, endpoint: str, version: str) -> bool:
@@ -94,7 +115,7 @@ class Engine(Protocol):
         ...
 
     def predict(self, request: Request) -> Asked:
-        """Asks; the answer comes later."""
+        """Asks; the answer comes later, or is there."""
         ...
 
     def answered(self, asked: Callback) -> Outcome | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import io
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from labelloop.contracts.events import Kinds
 from labelloop.contracts.settings import settings
-from labelloop.engines import base_weights, container_images, endpoints, training
+from labelloop.engines import base_weights, container_images, endpoints, model_archives, model_packages, training
 from labelloop.engines.model_descriptions import ModelDescription
 from labelloop.engines.port import Asked, Request, Training
 from labelloop.engines.training import Scores
@@ -14,6 +16,8 @@ from labelloop.store import aws, immutable, storage
 from labelloop.store.callbacks import Callback, Outcome
 
 name = "yolo"
+archive = "model.tar.gz"
+media_type = "application/gzip"
 events: Kinds = {
     "SageMaker Training Job State Change": ("training", ("detail", "TrainingJobName")),
     "SageMaker Endpoint State Change": ("deployment", ("detail", "EndpointName")),
@@ -48,6 +52,20 @@ def scores(output_uri: str) -> Scores:
 
 def model(model_uri: str) -> tuple[bytes, ModelDescription]:
     return training.read_model(model_uri)
+
+
+def facts() -> dict[str, Any]:
+    """The container's image, which the version's endpoint keeps."""
+    return {"image": container_images.resolve(settings().inference_image)}
+
+
+def publish(version: str, card: Mapping[str, Any]) -> str:
+    return model_packages.register(version, card)
+
+
+def stored(version: str) -> ModelDescription:
+    body, uri = immutable.read(_key(version)), storage.uri(_key(version))
+    return model_archives.describe(model_archives.read(io.BytesIO(body), uri), uri)
 
 
 def deploy(endpoint: str, version: str) -> bool:
@@ -113,6 +131,9 @@ def retire(kind: Literal["training", "deployment"], name: str) -> bool:
 
 def _archive(version: str) -> str:
     """Where a version's archive lies. Raises ChangedObjectError unless it is the one that was registered."""
-    key = f"models/{version}/model.tar.gz"
-    immutable.read(key)
-    return storage.uri(key)
+    immutable.read(_key(version))
+    return storage.uri(_key(version))
+
+
+def _key(version: str) -> str:
+    return f"models/{version}/{archive}"
