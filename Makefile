@@ -55,7 +55,7 @@ bench: setup
 ## make build [CONFIG=prod] [RUNTIME=python3.13] [ARCHITECTURE=arm64]
 ##                                                  `sam build`, with every package by its hash for any processor
 # Old names in samconfig.toml are told first: sam drops what the template has not, and says nothing.
-build: $(VENVS)/sam/.ready
+build: $(VENVS)/sam/.ready portal/page/node_modules/.ready
 	$(VENVS)/sam/bin/python -m lint.samconfig $(or $(CONFIG),default)
 	sh requirements/sam_build.sh $(VENVS)/sam/bin/sam $(or $(CONFIG),default) $(or $(RUNTIME),python3.13) $(or $(ARCHITECTURE),arm64)
 

@@ -44,6 +44,8 @@ def allow_statements(template: dict[str, Any]) -> Iterator[tuple[str, Statement]
     """Every Allow statement that gives somebody something, with the resource it stands in."""
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Cognito::UserPool":
+            continue  # its Policies are about passwords
         own = [properties] if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") else []
         for policy in [*properties.get("Policies", []), *own]:
             for statement in policy.get("PolicyDocument", policy).get("Statement", []):

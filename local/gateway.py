@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import uuid
@@ -20,7 +21,7 @@ from ministack.core import iam_evaluator as iam
 from ministack.core import responses
 from ministack.core.router import extract_access_key_id
 
-from local import door
+from local import door, visitors
 from local.http import Request, Response, ServiceFault, ServiceHandler, fault_response
 from local.meeting import PATH as MEETING_PATH
 from local.meeting import Meeting
@@ -46,11 +47,16 @@ def application(mounted: Mapping[str, ServiceHandler], port: int, secret: str) -
             await ministack.app(scope, receive, send)
             return
         raw_path = door.raw_path_of(scope)
-        if refusal := door.page_refusal(scope["type"], raw_path, scope["headers"], port):
-            await _refuse(scope, receive, send, refusal)
-            return
         headers = door.joined(scope["headers"])
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        if scope["type"] == "http" and await for_visitors(scope, receive, send, raw_path, headers, query):
+            return
+        told = scope["headers"]
+        if scope["type"] == "http" and visitors.is_signed_picture(scope["method"], headers, query):
+            told = [(name, value) for name, value in told if name.lower() not in visitors.OF_PAGES]
+        if refusal := door.page_refusal(scope["type"], raw_path, told, port):
+            await _refuse(scope, receive, send, refusal)
+            return
         if scope["path"].startswith("/_"):
             await below_underscore(scope, receive, send, raw_path, headers, query)
             return
@@ -70,6 +76,28 @@ def application(mounted: Mapping[str, ServiceHandler], port: int, secret: str) -
             return
         await meeting.attend(scope["method"], scope["path"])
         await ministack.app(scope, _replayed(body, receive), send)
+
+    async def for_visitors(
+        scope: dict[str, Any],
+        receive: Receive,
+        send: Send,
+        raw_path: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, list[str]],
+    ) -> bool:
+        """What browsers may ask unsigned; False for everything else."""
+        api = visitors.api_of(headers, port)
+        if not raw_path.startswith("/") or not (api or visitors.is_sign_in(scope["method"], raw_path, headers, port)):
+            return False
+        body = await _body(receive, visitors.LARGEST_FOR_AN_API if api else visitors.LARGEST_FORM)
+        if body is None:
+            return True
+        if api:
+            given = await visitors.ask_api(api, scope, raw_path, headers, query, body)
+        else:
+            given = await visitors.ask_cognito(scope["method"], raw_path, headers, query, body)
+        await _send_lines(send, *given)
+        return True
 
     async def below_underscore(
         scope: dict[str, Any],
@@ -152,14 +180,17 @@ def _pinned(
     return Request(service, region, account, scope["method"], raw_path, query, headers, body, key)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """None when the client has gone before it had sent everything."""
-    chunks = []
+async def _body(receive: Receive, largest: float = math.inf) -> bytes | None:
+    """None when the client has gone before it had sent everything, or sends more than `largest` bytes."""
+    chunks, size = [], 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
         chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > largest:
+            return None
         if not message.get("more_body"):
             return b"".join(chunks)
 
@@ -175,6 +206,10 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 async def _send(send: Send, response: Response) -> None:
     headers = {"x-amzn-requestid": str(uuid.uuid4()), **response.headers, "content-length": str(len(response.body))}
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": response.body})
+    await _send_lines(send, response.status, list(headers.items()), response.body)
+
+
+async def _send_lines(send: Send, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})

@@ -113,7 +113,7 @@ async def _serve(
     from hypercorn.config import Config
 
     from local import gateway, keys, patches, services
-    from portal.server.access import Access
+    from portal.server.access import LinkAccess
     from portal.server.app import create_app
     from portal.server.desk import PERSON
     from portal.server.memory_desk import MemoryDesk
@@ -134,7 +134,7 @@ async def _serve(
     mounted = services.create_mounted(context)
     portal_key, portal_port = secrets.token_urlsafe(32), portal_listener.getsockname()[1]
     hosts = [f"{name}:{portal_port}" for name in ("127.0.0.1", "localhost")]
-    portal = create_app(desk, Access(portal_key, PERSON), hosts, REPO_ROOT / "portal" / "page", WAY_IN)
+    portal = create_app(desk, LinkAccess(portal_key, PERSON, WAY_IN), hosts, REPO_ROOT / "portal" / "page")
     portal_address, port = f"http://127.0.0.1:{portal_port}", listener.getsockname()[1]
     record = {"pid": os.getpid(), "endpoint": endpoint, "run_dir": str(run_dir)}
     record |= {"access_key": root.id, "secret_key": root.secret, "portal": portal_address, "portal_key": portal_key}

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "functions": "functions/requirements.txt",
     "imaging": "layers/imaging/requirements.txt",
     "sdk": "layers/sdk/requirements.txt",
+    "portal": "layers/portal/requirements.txt",
     "yolo": "containers/yolo/requirements.txt",
     "cuda": "containers/yolo/cuda.txt",
 }

@@ -1,7 +1,7 @@
-"""Who may use the portal: a one-time link, then a session cookie.
+"""Who may use the portal. It asks `Access`; here one person comes by a one-time link, and has a session cookie then.
 
-A link's token is `<expiry>.<nonce>.<signature>`. Whoever has the key makes links (`make_token`) without asking the
-portal; the portal accepts each token once.
+`sign_in` is the other way in: Cognito. A link's token is `<expiry>.<nonce>.<signature>`. Whoever has the key makes
+links (`make_token`) without asking the portal; the portal accepts each token once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.routing import BaseRoute
 
 LINK_SECONDS = 24 * 3600
 SESSION_SECONDS = 7 * 24 * 3600
@@ -24,11 +28,44 @@ def make_token(key: str, now: float | None = None) -> str:
     return f"{expiry}.{nonce}.{_signature(key, expiry, nonce)}"
 
 
-class Access:
-    """Sessions of one portal. `worker` is who its visitors are: links carry no names."""
+@dataclass(frozen=True)
+class Visitor:
+    """Who sends a request. worker: as answers name them. name: as people do. lead: may hand jobs over and stop them."""
 
-    def __init__(self, key: str, worker: str, clock: Callable[[], float] = time.time) -> None:
-        self._key, self._worker, self._clock = key, worker, clock
+    worker: str
+    name: str
+    lead: bool
+
+
+class Access(Protocol):
+    """Every method may be called from any thread, and may wait for a table."""
+
+    way_in: str  # tells a person without a session how to come in
+    door: str  # where the page lets them in; empty where a link does
+    way_out: str  # what a POST ends the session with; empty where there is nothing to end
+
+    def visitor(self, cookies: Mapping[str, str]) -> Visitor | None:
+        """Who has the session that the cookies name; None without one that lives."""
+
+    def is_entrance(self, path: str, query: bytes) -> bool:
+        """Whether a GET of this address is how people come in, so that it needs no session."""
+
+    def is_too_fast(self, visitor: Visitor) -> bool:
+        """Counts a request of the visitor; whether these are more than a person sends."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Pages of the way in and out."""
+
+
+class LinkAccess:
+    """Sessions of one portal. `worker` is who its visitors are: links carry no names. `way_in` tells a person without a
+    session how to get a link.
+    """
+
+    door = way_out = ""
+
+    def __init__(self, key: str, worker: str, way_in: str, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._worker, self.way_in, self._clock = key, worker, way_in, clock
         self._used: dict[str, int] = {}
         self._sessions: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -50,19 +87,28 @@ class Access:
                 return None
             self._used[nonce] = expiry
             session = secrets.token_urlsafe(32)
-            self._sessions[_digest(session)] = now + SESSION_SECONDS
+            self._sessions[digest(session)] = now + SESSION_SECONDS
             return session
 
-    def worker(self, session: str) -> str | None:
-        """Who this session belongs to; None for one that is unknown or over."""
+    def visitor(self, cookies: Mapping[str, str]) -> Visitor | None:
         with self._lock:
-            ends = self._sessions.get(_digest(session), 0.0)
-        return self._worker if ends > self._clock() else None
+            ends = self._sessions.get(digest(cookies.get(self.cookie, "")), 0.0)
+        return Visitor(self._worker, self._worker, lead=True) if ends > self._clock() else None
+
+    def is_entrance(self, path: str, query: bytes) -> bool:
+        return path == "/" and b"token=" in query
+
+    def is_too_fast(self, visitor: Visitor) -> bool:
+        return False
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return ()
 
 
 def _signature(key: str, expiry: int, nonce: str) -> str:
     return hmac.new(key.encode(), f"{expiry}.{nonce}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def _digest(session: str) -> str:
+def digest(session: str) -> str:
+    """What is kept of a session: who reads it cannot use it."""
     return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()

@@ -63,7 +63,8 @@ class Claim:
 @dataclass
 class Task:
     """One object that waits for one person's answer. `closed`: why nobody can give it any more, "" while one can.
-    `given_back_by`: workers who would rather have another one.
+    `given_back_by`: workers who would rather have another one. `picture`: the key of a copy of the object that is shown
+    instead of it, where the desk makes one.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Task:
     answered: Answered | None = None
     closed: str = ""
     given_back_by: set[str] = field(default_factory=set)
+    picture: str = ""
 
     @property
     def open(self) -> bool:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from portal.server.access import Access
+from portal.server import audit
+from portal.server.access import Access, Visitor
 from portal.server.errors import Refused, answer
 
 LARGEST_BODY = 1_000_000
 BODY_SECONDS = 30.0
 STATIC = "/static/"
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {pictures}; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "content-security-policy": _CSP,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
@@ -30,14 +31,18 @@ _READING = ("GET", "HEAD")
 
 
 class Guard:
-    """ASGI middleware. `hosts`: the names this portal is reached by, with port; any other Host is a rebound name.
+    """ASGI middleware. `origins`: the addresses this portal is reached by, as `http://127.0.0.1:5000`; any other Host
+    is a rebound name. `pictures`: the origin that pictures come from.
 
-    A request that comes through has `state.worker` and a body that was read completely. `way_in` tells a person how to
-    get a link.
+    A request that comes through has `state.visitor` and a body that was read completely.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], access: Access, way_in: str) -> None:
-        self._app, self._hosts, self._access, self._way_in = app, frozenset(hosts), access, way_in
+    def __init__(self, app: ASGIApp, origins: Collection[str], access: Access, pictures: str) -> None:
+        self._app, self._access = app, access
+        self._origins = {origin.partition("://")[2]: origin for origin in origins}
+        # The icon of a page is a picture, too.
+        sources = " ".join(dict.fromkeys(("'self'", pictures)))
+        self._headers = {"content-security-policy": _CSP.format(pictures=sources), **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -50,15 +55,16 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                headers.update(self._headers)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
         try:
             self._check_origin(scope)
-            self._check_session(scope)
+            await self._check_session(scope)
             body = await _body(scope, receive)
         except Refused as refused:
+            _note(scope, refused)
             await answer(scope, refused)(scope, receive, send_guarded)
             return
 
@@ -72,21 +78,39 @@ class Guard:
     def _check_origin(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+        if len(hosts) != 1 or hosts[0].lower() not in self._origins:
             raise Refused(403, "This address is not the portal's.", "Open the link exactly as it was printed.")
         if scope["method"] not in _READING:
-            origin = f"{scope['scheme']}://{hosts[0].lower()}"
+            origin = self._origins[hosts[0].lower()]
             if [given.lower() for given in headers.getlist("origin")] != [origin]:
                 raise Refused(403, "This request came from another page.", "Answer tasks on the portal's own pages.")
 
-    def _check_session(self, scope: Scope) -> None:
-        cookies = cookie_parser("; ".join(Headers(scope=scope).getlist("cookie")))
-        worker = self._access.worker(cookies.get(self._access.cookie, ""))
-        entering = scope["path"] == "/" and b"token=" in scope["query_string"]
-        public = scope["method"] in _READING and (entering or scope["path"].startswith(STATIC))
-        if worker is None and not public:
-            raise Refused(403, "The portal does not know this browser yet.", self._way_in)
-        scope.setdefault("state", {})["worker"] = worker
+    async def _check_session(self, scope: Scope) -> None:
+        reading = scope["method"] in _READING
+        entering = self._access.is_entrance(scope["path"], scope["query_string"])
+        visitor = None
+        if not scope["path"].startswith(STATIC):
+            cookies = cookie_parser("; ".join(Headers(scope=scope).getlist("cookie")))
+            visitor = await run_in_threadpool(self._access.visitor, cookies)
+        scope.setdefault("state", {})["visitor"] = visitor
+        if visitor is None and not (reading and (entering or scope["path"].startswith(STATIC))):
+            raise Refused(
+                403, "The portal does not know this browser yet.", self._access.way_in, door=self._access.door
+            )
+        if visitor is not None and await run_in_threadpool(self._access.is_too_fast, visitor):
+            raise Refused(429, "This is faster than anybody labels.", "Wait a minute, then go on.")
+
+
+def _note(scope: Scope, refused: Refused) -> None:
+    visitor: Visitor | None = scope.get("state", {}).get("visitor")
+    audit.tell(
+        "refused",
+        status=refused.status,
+        method=scope["method"],
+        path=scope["path"],
+        why=refused.what,
+        worker=visitor.worker if visitor else None,
+    )
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:

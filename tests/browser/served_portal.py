@@ -19,7 +19,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from portal.server.access import Access, make_token
+from portal.server.access import LinkAccess, make_token
 from portal.server.app import create_app
 from portal.server.desk import PERSON, Claim, Job, Task
 from portal.server.memory_desk import MemoryDesk
@@ -39,7 +39,7 @@ class Portal:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._access = Access(_KEY, PERSON)
+        self._access = LinkAccess(_KEY, PERSON, "Ask the test.")
         self._loop, self._stopped = asyncio.new_event_loop(), asyncio.Event()
         self.clear()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -60,7 +60,7 @@ class Portal:
 
     def clear(self) -> None:
         self.desk = MemoryDesk()
-        self._app: Any = create_app(self.desk, self._access, [self._address], PAGE, "Ask the test.")
+        self._app: Any = create_app(self.desk, self._access, [self._address], PAGE)
         self._tasks: dict[str, Task] = {}
         self._refusals: list[tuple[int, str]] = []
         self._replies_to_lose = 0

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from portal.server.access import Access, make_token
+from portal.server.access import LinkAccess, make_token
 from portal.server.app import create_app
 from portal.server.desk import PERSON, Job
-from portal.server.images import Images
+from portal.server.images import OwnImages
 from portal.server.memory_desk import MemoryDesk
 
 HOST = "127.0.0.1:5000"
@@ -63,13 +63,14 @@ class Visitor:
     host: str | None = HOST
     cookies: dict[str, str] = field(default_factory=dict)
     last: Answer | None = None
+    origin: str = f"http://{HOST}"
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, headers=headers)
 
     def post(self, path: str, document: Any = None, **headers: str) -> Answer:
         body = document if isinstance(document, bytes) else b"" if document is None else json.dumps(document).encode()
-        return self.request("POST", path, [body], {"origin": f"http://{HOST}", **headers})
+        return self.request("POST", path, [body], {"origin": self.origin, **headers})
 
     def request(
         self, method: str, path: str, chunks: list[bytes] | None = None, headers: Mapping[str, str] | None = None
@@ -116,9 +117,9 @@ class Place:
             (self.folder / name).write_text(text)
         self.desk = MemoryDesk(self.clock)
         self.key = "key"
-        self.access = Access(self.key, PERSON, self.clock)
-        self.images = Images(self.clock)
-        self.app = create_app(self.desk, self.access, [HOST], self.folder, "run: get a link", self.images)
+        self.access = LinkAccess(self.key, PERSON, "run: get a link", self.clock)
+        self.images = OwnImages(self.clock)
+        self.app = create_app(self.desk, self.access, [HOST], self.folder, self.images)
 
     def job(self, name: str = "job", count: int = 2, template: str = TEMPLATE, **changes: Any) -> list[str]:
         """A job with `count` open tasks on the desk; their ids."""

@@ -22,6 +22,7 @@ PIP = UV.with_name("pip")
 REQUIREMENTS = [
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "requirements").glob("*.txt")),
     *("functions/requirements.txt", "layers/imaging/requirements.txt", "layers/sdk/requirements.txt"),
+    "layers/portal/requirements.txt",
     "containers/yolo/requirements.txt",
 ]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
