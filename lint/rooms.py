@@ -1,12 +1,14 @@
-"""The plan of functions/labelloop: a room imports only rooms below it, a pure room imports nothing that calls, and
-every module has a test file of its own name.
+"""The plan of functions/labelloop: a room imports only rooms below it and in no circle within itself, a pure room
+imports nothing that calls, nothing is imported by a name that is made while it runs, and every module has a test file
+of its own name.
 """
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from lint.project import Finding, Project
@@ -14,6 +16,7 @@ from lint.project import Finding, Project
 # From the ground up; docs/house.md says what each is for.
 FLOORS = ("contracts", "pictures", "store", "tasks", "trust", "engines", "people", "work", "batch")
 PURE = ("contracts", "pictures", "tasks", "trust")
+HIDDEN = {"importlib", "runpy", "pkgutil"}
 CALLING = {"boto3", "botocore", "aws_lambda_powertools", "socket", "urllib", "http", "subprocess", "time"}
 
 
@@ -22,7 +25,7 @@ def check(project: Project) -> list[Finding]:
         Finding(path.relative_to(project.root).as_posix(), what)
         for path in _modules(project)
         for what in (*_problems(path, _room(path, project)), *_untested(path, project))
-    ]
+    ] + _circles(project)
 
 
 def arrows(project: Project) -> Counter[tuple[str, str]]:
@@ -64,9 +67,67 @@ def _problems(path: Path, room: str) -> Iterator[str]:
             yield f"imports {other}.{module}, a room above its own"
         elif room in PURE and other not in (*PURE, room):
             yield f"imports {other}.{module}: {room} decides and never calls"
+    imported = {name.partition(".")[0] for name in names(path)}
+    for name in sorted(HIDDEN & imported):
+        yield f"imports {name}: what it fetches is an arrow that nobody sees"
+    if "__import__" in {node.id for node in ast.walk(_tree(path)) if isinstance(node, ast.Name)}:
+        yield "calls __import__: what it fetches is an arrow that nobody sees"
     if room in PURE:
-        for name in sorted(CALLING & {name.partition(".")[0] for name in names(path)}):
+        for name in sorted(CALLING & imported):
             yield f"imports {name}: {room} decides and never calls"
+
+
+def _circles(project: Project) -> list[Finding]:
+    """One finding for each knot of modules of a room that import one another, at the first of them by name; imports
+    inside functions count, too. A circle through several rooms has an arrow that points upwards, which is told as that.
+    """
+    house = {_dotted(path, project): path for path in _modules(project)}
+    room_of = {module: _room(path, project) for module, path in house.items()}
+    arrows = {
+        module: sorted(other for other in _modules_of(path, house) - {module} if room_of[other] == room_of[module])
+        for module, path in house.items()
+    }
+    found: list[Finding] = []
+    told: set[str] = set()
+    for module in sorted(arrows):
+        circle = [] if module in told else _way(module, module, arrows)
+        if circle:
+            told |= {other for other in arrows if _way(module, other, arrows) and _way(other, module, arrows)}
+            way = " -> ".join(each.removeprefix("labelloop.") for each in circle)
+            where = house[module].relative_to(project.root).as_posix()
+            found.append(Finding(where, f"is imported by what it imports: {way}: move what both need below them"))
+    return found
+
+
+def _way(start: str, end: str, arrows: Mapping[str, Sequence[str]]) -> list[str]:
+    """The shortest way along the arrows, of one at least; empty where there is none."""
+    ways, seen = deque([[start]]), set()
+    while ways:
+        way = ways.popleft()
+        for module in arrows[way[-1]]:
+            if module == end:
+                return [*way, module]
+            if module not in seen:
+                seen.add(module)
+                ways.append([*way, module])
+    return []
+
+
+def _dotted(path: Path, project: Project) -> str:
+    parts = path.relative_to(project.root / "functions").with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _modules_of(path: Path, house: Container[str]) -> set[str]:
+    """The modules that a file imports; of `from package import module` the module, and not its package."""
+    found = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named = [(f"{node.module}.{alias.name}", str(node.module)) for alias in node.names]
+            found |= {module if module in house else package for module, package in named}
+    return {module for module in found if module in house}
 
 
 def _untested(path: Path, project: Project) -> Iterator[str]:
@@ -91,9 +152,18 @@ def _imported(path: Path) -> set[tuple[str, str]]:
 
 def names(path: Path) -> Iterator[str]:
     """Dotted names of everything the file imports; of `from a import b` both a and a.b."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _tree(path: Path) -> ast.Module:
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    return ast.parse(text)

@@ -38,6 +38,8 @@ def test_the_real_house_is_in_order_and_every_arrow_points_downwards() -> None:
         ("trust/drawer/rule.py", "import boto3", "imports boto3: trust decides"),
         ("store/drawer/row.py", "from labelloop.people import jobs", "imports people.jobs, a room above its own"),
         ("contracts/fields.py", "from labelloop import tasks", "imports tasks.__init__, a room above its own"),
+        ("work/outside.py", "import importlib", "imports importlib: what it fetches is an arrow that nobody sees"),
+        ("work/outside.py", "__import__('labelloop.batch.report')", "calls __import__: what it fetches is"),
         ("attic/chest.py", "", "attic is no room"),
         ("chest.py", "", "stands in no room"),
     ],
@@ -49,6 +51,15 @@ def test_what_breaks_the_plan_is_told(copy: Path, path: str, line: str, told: st
     planted.write_text(f"{before}\n\ndef late() -> None:\n    {line or 'pass'}\n")
     (found,) = rooms.check(Project(copy))
     assert found.where == f"functions/labelloop/{path}" and told in found.what
+
+
+def test_a_circle_within_a_room_is_told_once_and_by_its_shortest_way(copy: Path) -> None:
+    room = copy / "functions" / "labelloop" / "store"
+    for name, other in (("one", "two"), ("two", "three"), ("three", "one")):
+        (room / f"{name}.py").write_text(f"def late() -> None:\n    from labelloop.store import {other}\n")
+    (found,) = rooms.check(Project(copy))
+    assert found.where == "functions/labelloop/store/one.py"
+    assert "store.one -> store.two -> store.three -> store.one" in found.what
 
 
 def test_what_has_no_test_of_its_own_name_is_told(copy: Path) -> None:
