@@ -2,10 +2,10 @@
 
 Seen, over functions/: a comparison (`==`, `!=`, `is`, `in`, a `case`) with a string that is the name of a task or of an
 accept policy; one whose side is called `task`, `policy` or `accept_policy`, bare, as an attribute or as a key; and the
-question whether a label has people (`label.people is None`), which is the question for its task. A name is what
-a class or a module of the port's own folder sets as `name`, so a new task or policy is covered when it is there.
-Whether something is None is no comparison with a name. Not seen: a name that reaches the comparison through a variable
-called otherwise, and the keys of a dict.
+question whether a label has people (`label.people is None`) or a mark is a box (`isinstance(mark, Box)`), which is the
+question for its task. A name is what a class or a module of the port's own folder sets as `name`, so a new task or
+policy is covered when it is there. Whether something is None is no comparison with a name. Not seen: a name that reaches
+the comparison through a variable called otherwise, and the keys of a dict.
 
 What trains and serves models stands behind `engines.of`, what asks people behind `people.of`: only the modules of these
 rooms make a client of a service that does it, and nobody else, the command line included, imports the modules that one
@@ -25,9 +25,7 @@ from lint import rooms
 from lint.project import Finding, Project
 
 # The kind of a label, or of a prediction, is part of the contract of its line: these read and write it.
-READS_A_LABELS_KIND = tuple(
-    f"functions/labelloop/contracts/{name}.py" for name in ("manifests", "predictions", "records")
-)
+READS_A_LABELS_KIND = tuple(f"functions/labelloop/contracts/{name}.py" for name in ("manifests", "predictions"))
 
 SERVICES = ("sagemaker", "sagemaker-runtime", "sagemaker-a2i-runtime", "application-autoscaling", "rekognition")
 INSIDES = ("labelloop.engines.endpoints", "labelloop.engines.yolo", "labelloop.people.ground_truth")
@@ -41,10 +39,18 @@ class Port:
     look_up: str
     called: frozenset[str]
     absent: frozenset[str] = frozenset()  # fields that are None for a label of another task
+    marks: frozenset[str] = frozenset()  # classes of what one task alone marks, or a model of it sees
 
 
 PORTS = (
-    Port("task", "functions/labelloop/tasks", "tasks.of", frozenset({"task"}), frozenset({"people"})),
+    Port(
+        "task",
+        "functions/labelloop/tasks",
+        "tasks.of",
+        frozenset({"task"}),
+        frozenset({"people"}),
+        frozenset({"Box", "Person", "SeenPerson"}),
+    ),
     Port(
         "accept policy",
         "functions/labelloop/trust/policies",
@@ -137,6 +143,10 @@ def _told(node: ast.AST, port: Port, names: frozenset[str]) -> str:
         return f"a case for the {port.what} {_shown(cases)}" if _constants(cases) & names else ""
     if isinstance(node, ast.Match):
         return f"a match on the {port.what} {_shown([node.subject])}" if _called(node.subject) & port.called else ""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+        parts = (each for each in ast.walk(node.args[-1]) if isinstance(each, ast.expr))
+        named = {name for each in parts for name in _called(each)}
+        return f"asks for the {port.what} by {_shown([node])}" if named & port.marks else ""
     if not isinstance(node, ast.Compare):
         return ""
     sides = [node.left, *node.comparators]

@@ -53,6 +53,9 @@ def test_the_real_house_chooses_by_look_up() -> None:
         'return label in ("boxes", "other")',
         "return label.people is None",
         "return label.people is not None",
+        "return isinstance(label, Box)",
+        "return isinstance(label, records.Person | str)",
+        "return isinstance(label, (str, SeenPerson))",
         'return 1 if label == "key-points" else 2',
         'match label:\n        case "boxes" | "other":\n            return 1',
         "match knobs.task:\n        case other:\n            return other",
@@ -84,7 +87,13 @@ def test_a_branch_on_a_policy_is_told_outside_of_policies_only(house, path, line
 
 @pytest.mark.parametrize(
     "line",
-    ["return task is None", "return policy is not None", 'return record == "box"', 'return {"boxes": 1}[knobs.task]'],
+    [
+        "return isinstance(label, str)",
+        "return task is None",
+        "return policy is not None",
+        'return record == "box"',
+        'return {"boxes": 1}[knobs.task]',
+    ],
 )
 def test_what_is_no_branch_on_a_name_is_let_be(house, line) -> None:
     assert planted(house, "labelloop/people/ground_truth.py", line) == []
