@@ -4,8 +4,8 @@ Seen, over functions/: a comparison (`==`, `!=`, `is`, `in`, a `case`) with a st
 accept policy; one whose side is called `task`, `policy` or `accept_policy`, bare, as an attribute or as a key; and the
 question whether a label has people (`label.people is None`) or a mark is a box (`isinstance(mark, Box)`), which is the
 question for its task. A name is what a class or a module of the port's own folder sets as `name`, so a new task or
-policy is covered when it is there. Whether something is None is no comparison with a name. Not seen: a name that reaches
-the comparison through a variable called otherwise, and the keys of a dict.
+policy is covered when it is there. Whether something is None is no comparison with a name. Not seen: a name that
+reaches the comparison through a variable called otherwise, and the keys of a dict.
 
 What trains and serves models stands behind `engines.of`, what asks people behind `people.of`: only the modules of these
 rooms make a client of a service that does it, and nobody else, the command line included, imports the modules that one
