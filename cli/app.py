@@ -14,7 +14,7 @@ from labelloop.store import datasets
 from labelloop.store.storage import MissingObjectError
 from rich.console import Console
 
-from cli import exports, rollback, status, tables, watch, yolo_labels
+from cli import exports, people, rollback, status, tables, watch, yolo_labels
 from cli.errors import Refused
 from cli.stack import Stack, connect
 
@@ -25,9 +25,12 @@ _HELP = (
 app = typer.Typer(help=_HELP, no_args_is_help=True, add_completion=False)
 back = typer.Typer(help="Go back to an earlier version, or forward again.", no_args_is_help=True)
 app.add_typer(back, name="rollback")
+persons = typer.Typer(help="Who may label in the portal.", no_args_is_help=True)
+app.add_typer(persons, name="people")
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="LABELLOOP_STACK")]
 Format = Literal["coco", "yolo"]
+Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Version = Annotated[str, typer.Argument(help="As `labelloop status` and the folders of the bucket name it.")]
 _FOR_PEOPLE = (
@@ -128,6 +131,38 @@ def rollback_model(version: Version, stack: StackName = "labelloop", yes: Yes = 
 def rollback_dataset(version: Version, stack: StackName = "labelloop", yes: Yes = False) -> None:
     """Makes an earlier dataset version the current one again."""
     _roll_back(stack, lambda: rollback.plan_dataset(version), yes)
+
+
+@persons.command("invite")
+def invite_person(
+    email: Email,
+    stack: StackName = "labelloop",
+    lead: Annotated[bool, typer.Option("--lead", help="May hand jobs over and stop them, too.")] = False,
+    show_password: Annotated[bool, typer.Option("--show-password", help="Print it; no e-mail is sent.")] = False,
+) -> None:
+    """Lets somebody into the portal, or in again. Cognito writes to them."""
+    with _told_to_people():
+        portal = people.portal_of(stack)
+        password = people.invite(portal, email, lead, show_password)
+    told = f"with the password {password}, which they change at once" if password else "as the e-mail tells them"
+    typer.echo(f"{email} signs in at {portal.url} {told}.")
+
+
+@persons.command("list")
+def list_people(stack: StackName = "labelloop") -> None:
+    """Everybody who was invited."""
+    with _told_to_people():
+        found = people.everybody(people.portal_of(stack))
+    for person in found:
+        typer.echo(f"{person.email}  {'lead' if person.lead else 'annotator'}  {person.state}  {person.worker}")
+
+
+@persons.command("remove")
+def remove_person(email: Email, stack: StackName = "labelloop") -> None:
+    """Lets somebody in no more; where they are in, they are out. What they labelled stays."""
+    with _told_to_people():
+        ended = people.remove(people.portal_of(stack), email)
+    typer.echo(f"{email} is out: {ended} sessions ended, and none begins any more.")
 
 
 def _roll_back(stack: str, make: Callable[[], rollback.Plan], yes: bool) -> None:

@@ -20,10 +20,10 @@ class Stack:
 
 def connect(name: str) -> Stack:
     """Finds the stack; from here on `settings()` gives what it works with. Raises Refused saying what to do."""
-    outputs = _outputs(name)
+    found = outputs(name)
     try:
-        bucket, sha256 = outputs["DataBucketName"], outputs["SettingsSha256"]
-        stack = Stack(name, bucket, outputs["LabelBatchArn"], outputs["TrainModelArn"], outputs["NotificationTopicArn"])
+        bucket, sha256 = found["DataBucketName"], found["SettingsSha256"]
+        stack = Stack(name, bucket, found["LabelBatchArn"], found["TrainModelArn"], found["NotificationTopicArn"])
     except KeyError as error:
         raise Refused(
             f"The stack {name} has no output {error}: it is no labelloop stack, or one of an earlier version. "
@@ -33,10 +33,11 @@ def connect(name: str) -> Stack:
     return stack
 
 
-def _outputs(name: str) -> dict[str, str]:
+def outputs(name: str) -> dict[str, str]:
+    """Raises Refused where there is no such stack."""
     cloudformation = aws.client("cloudformation")
     try:
-        (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        (described,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if "does not exist" not in aws.error_message(error):
             raise
@@ -45,4 +46,4 @@ def _outputs(name: str) -> dict[str, str]:
             "account with AWS_DEFAULT_REGION and AWS_PROFILE; for the embedded AWS: "
             'eval "$(python -m local env)".'
         ) from None
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", ())}

@@ -16,7 +16,7 @@ RELEASED = Path(__file__).with_name("released.json")
 WITHOUT_STATE = {
     "CompleteWork",
     "Reconcile", "PreAnnotate", "Consolidate", "CleanUp", "StoreSettings", "StopExecutions",
-    "KeepPrefix",
+    "KeepPrefix", "ServePortal",
 }  # fmt: skip
 
 # Functions of released versions that another one's code answers for, until a release after: name -> that other one.

@@ -7,11 +7,13 @@ const LOOK_AGAIN_MS = 3000;
 const KINDS = { annotate: "draw", adjust: "correct", verify: "check" };
 
 const UNREACHED = "The server cannot be reached; trying again.";
-const ENDED = "Your session has ended. Open the link you were given again.";
+const ENDED = "Your session has ended. Reload this page to come in again.";
 
 // `state`: what the page sees whenever it looks; `outcome`: what came of the last click.
 const [worker, state, outcome, list] = ["worker", "state", "outcome", "jobs"].map((id) => document.getElementById(id));
+const out = document.getElementById("out");
 const cards = new Map();
+let leads = false;
 
 forgetOldDrafts();
 await look();
@@ -23,8 +25,11 @@ async function look() {
   setTimeout(look, LOOK_AGAIN_MS);
 }
 
-function show({ worker: name, jobs }) {
+function show({ worker: name, lead, way_out: wayOut, jobs }) {
   worker.textContent = `You are ${name}.`;
+  leads = lead;
+  out.hidden = !wayOut;
+  out.onclick = () => signOut(wayOut);
   putRows(list, jobs.map(card));
   tell(state, jobs.length ? "" : "No job is open now. This page keeps looking.");
 }
@@ -48,6 +53,7 @@ function card(job) {
   ].filter(Boolean).join(" · ");
   parts.label.textContent = job.mine_open ? "Go on labelling" : "Label";
   parts.label.disabled = parts.rest.disabled = !open;
+  parts.rest.hidden = !leads;
   return element;
 }
 
@@ -75,6 +81,11 @@ async function label(job) {
   const { body } = await callUntilHeard("POST", path("jobs", job, "next"), undefined, waiting);
   if (body.task) location.assign(`/tasks/${encodeURIComponent(body.task)}`);
   else tell(outcome, body.message ?? "No picture of this job waits for you now.");
+}
+
+async function signOut(wayOut) {
+  const { body } = await callUntilHeard("POST", wayOut);
+  location.assign(body.next ?? "/");
 }
 
 function handOver(job, title) {

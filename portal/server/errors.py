@@ -29,7 +29,7 @@ def answer(scope: Scope, refused: Refused) -> Response:
 
 
 def page(what: str, do: str, door: str = "") -> str:
-    link = f'<a class="button primary" href="{escape(door)}">Sign in</a>' if door else '<a href="/">Job list</a>'
+    link = f'<a class="primary" href="{escape(door)}">Sign in</a>' if door else '<a href="/">Job list</a>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><title>{escape(what)}</title>'

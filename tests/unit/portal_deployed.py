@@ -64,7 +64,7 @@ class Deployed:
         for name, text in {"index.html": "<p>jobs", "crowd.js": "shim()", "portal.css": "p{}"}.items():
             (folder / name).write_text(text)
         self.clock, desk_clock = Clock(), Clock()
-        self.table = _table()
+        self.table = make_table()
         self.s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
         self.s3.create_bucket(Bucket=BUCKET)
         self.desk = MemoryDesk(desk_clock)
@@ -124,7 +124,7 @@ def token(claims: object) -> str:
     return ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
 
 
-def _table() -> Any:
+def make_table() -> Any:
     names = {"Group": "S", "Name": "S", "Turn": "N"}
     keys = {"Group": "HASH", "Name": "RANGE"}
     turns = {"Group": "HASH", "Turn": "RANGE"}

@@ -110,14 +110,15 @@ def test_sagemaker_permissions_end_at_the_prefix_of_the_stack() -> None:
 
 
 def test_nobody_deletes_objects_or_rows_that_hold_data() -> None:
-    """Rows of the callbacks table may go: an outside call that was refused takes back its row."""
+    """Rows of the callbacks table may go: an outside call that was refused takes back its row. Sessions may end."""
     deleting = {
         (action, json.dumps(statement["Resource"]))
         for _, statement in allow_statements(TEMPLATE)
         for action in listed(statement["Action"])
         if action.startswith(("s3:Delete", "dynamodb:Delete", "ecr:Delete", "dynamodb:BatchWrite"))
     }
-    assert deleting == {("dynamodb:DeleteItem", json.dumps({"Fn::GetAtt": ["CallbacksTable", "Arn"]}))}
+    tables = [json.dumps({"Fn::GetAtt": [name, "Arn"]}) for name in ("CallbacksTable", "PortalTable")]
+    assert deleting == {("dynamodb:DeleteItem", table) for table in tables}
 
 
 def test_every_role_writes_where_its_own_work_lies_and_nobody_where_users_put_their_images() -> None:
