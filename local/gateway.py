@@ -52,7 +52,7 @@ def application(mounted: Mapping[str, ServiceHandler], port: int, secret: str) -
         if scope["type"] == "http" and await for_visitors(scope, receive, send, raw_path, headers, query):
             return
         told = scope["headers"]
-        if scope["type"] == "http" and visitors.is_signed_picture(scope["method"], headers, query):
+        if scope["type"] == "http" and visitors.is_signed_picture(scope["method"], headers, query, port):
             told = [(name, value) for name, value in told if name.lower() not in visitors.OF_PAGES]
         if refusal := door.page_refusal(scope["type"], raw_path, told, port):
             await _refuse(scope, receive, send, refusal)

@@ -44,10 +44,12 @@ def is_sign_in(method: str, path: str, headers: Mapping[str, str], port: int) ->
     return (method, path) in _PAGES and (origin is None or origin in {f"http://{name}" for name in own})
 
 
-def is_signed_picture(method: str, headers: Mapping[str, str], query: Query) -> bool:
-    """Whether a page may ask this: an object, read by an address that bears a signature, which is verified after."""
+def is_signed_picture(method: str, headers: Mapping[str, str], query: Query, port: int) -> bool:
+    """Whether a page of an HTTP API may ask this: an object, by an address that bears a signature (verified after)."""
+    page = headers.get("origin", "").removeprefix("http://")
     return (
         method in ("GET", "HEAD")
+        and api_of({"host": page}, port) is not None
         and "authorization" not in headers
         and all(
             len(query.get(f"X-Amz-{name}", ())) == 1 for name in ("Algorithm", "Credential", "Signature", "Expires")

@@ -312,6 +312,8 @@ export class Annotator extends HTMLElement {
    */
   #load(address, told, wait = FIRST_RETRY_MS) {
     const image = new Image();
+    // On another origin in the stack: without this, no filter could read its pixels.
+    image.crossOrigin = "anonymous";
     image.onload = () => {
       this.view.show(image);
       this.say(`${image.naturalWidth} × ${image.naturalHeight} pixels. Press ? for the keys.`);

@@ -6,6 +6,7 @@ HTTP API, function, layer, user pool and table are those of template.yaml, witho
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 import boto3
 import portal_stack
 import pytest
+from botocore.config import Config
+from PIL import Image
 
 from cli import people
 from local import stack
@@ -175,29 +178,41 @@ def test_cognito_s_pages_open_nothing_else(
     assert not [name for name in given if name.startswith("access-control")]
 
 
+@needs_chromium
+def test_the_portal_s_page_shows_a_signed_picture_and_reads_its_pixels(
+    server: stack.Server, deployed: people.Portal, browser: Any
+) -> None:
+    """Policy, CORS and signature together, as the annotator loads it; any other origin is refused by the policy."""
+    password = people.invite(deployed, "dia@example.com", lead=False, show_password=True)
+    page = entered(browser, deployed, "dia@example.com", str(password), NEW)
+    address = signed(server, "portal-images/2", drawn())
+    load = """address => new Promise(done => {
+        const image = new Image();
+        image.crossOrigin = "anonymous";
+        image.onerror = () => done("refused");
+        image.onload = () => {
+            const canvas = document.createElement("canvas");
+            const pen = canvas.getContext("2d");
+            pen.drawImage(image, 0, 0);
+            done([...pen.getImageData(0, 0, 1, 1).data]);
+        };
+        image.src = address;
+    })"""
+    assert page.evaluate(load, address) == [200, 100, 50, 255]
+    assert page.evaluate(load, address.replace("127.0.0.1", "localhost")) == "refused"
+
+
 def test_a_page_reads_a_picture_by_its_signed_address_and_nothing_without(
     server: stack.Server, deployed: people.Portal
 ) -> None:
-    bucket = stack.outputs(server, portal_stack.NAME)["DataBucketName"]
-    s3 = stack.client(server, "s3")
-    s3.put_object(Bucket=bucket, Key="portal-images/1", Body=b"<script>")
-    asked_for = {"Bucket": bucket, "Key": "portal-images/1", "ResponseContentType": "image/png"}
-    signing = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name=stack.REGION,
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-        config=boto3.session.Config(signature_version="s3v4"),
-    )
-    address = urlsplit(signing.generate_presigned_url("get_object", Params=asked_for, ExpiresIn=60))
+    address = urlsplit(signed(server, "portal-images/1", b"<script>"))
     page = {"Origin": deployed.url, "Sec-Fetch-Site": "cross-site"}
     there = f"{address.path}?{address.query}"
     status, given, body = asked(server, address.netloc, "GET", there, page)
     assert (status, body, given["content-type"]) == (200, b"<script>", "image/png")
     assert given["access-control-allow-origin"] == deployed.url
     status, given, _ = asked(server, address.netloc, "GET", there, {**page, "Origin": "https://evil.example"})
-    assert "access-control-allow-origin" not in given
+    assert status == 403 and "access-control-allow-origin" not in given
     for spoiled in (
         address.path,
         there.replace("image%2Fpng", "text%2Fhtml"),
@@ -205,6 +220,28 @@ def test_a_page_reads_a_picture_by_its_signed_address_and_nothing_without(
     ):
         assert asked(server, address.netloc, "GET", spoiled, page)[0] == 403
     assert asked(server, address.netloc, "PUT", there, page)[0] == 403
+
+
+def signed(server: stack.Server, key: str, body: bytes) -> str:
+    """The address of a picture that now lies in the bucket, as a PNG."""
+    bucket = stack.outputs(server, portal_stack.NAME)["DataBucketName"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name=stack.REGION,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(signature_version="s3v4"),
+    )
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    asked_for = {"Bucket": bucket, "Key": key, "ResponseContentType": "image/png"}
+    return str(s3.generate_presigned_url("get_object", Params=asked_for, ExpiresIn=60))
+
+
+def drawn() -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (4, 4), (200, 100, 50)).save(written, "PNG")
+    return written.getvalue()
 
 
 def signing_in(browser: Any, deployed: people.Portal, email: str, password: str) -> Any:
