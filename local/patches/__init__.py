@@ -20,6 +20,7 @@ from local.patches import (
     event_versions,
     executions,
     handler_errors,
+    http_api_limits,
     lambda_environments,
     lambda_workers,
     machine_roles,
@@ -40,6 +41,7 @@ def apply_all(lambda_python: Path, lambda_slots: int, root: Key, account: str) -
     root_key.apply(root, account)
     secure_transport.apply()
     handler_errors.apply()
+    http_api_limits.apply()
     lambda_workers.apply(lambda_python, lambda_slots)
     lambda_environments.apply()
     custom_resources.apply()

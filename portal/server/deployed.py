@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from portal.server.signed_images import SignedImages
 
 def application(environment: Mapping[str, str]) -> ASGIApp:
     """environment: PORTAL_TABLE, PORTAL_URL (its origin), USER_POOL, USER_POOL_CLIENT, DATA_BUCKET."""
-    audit.log.setLevel(logging.INFO)
+    audit.write_to(sys.stdout)
     table = boto3.resource("dynamodb").Table(environment["PORTAL_TABLE"])
     here = urlsplit(environment["PORTAL_URL"])
     # The pool's discovery document lies where the service answers.

@@ -25,15 +25,17 @@ class Refused(Exception):
 def answer(scope: Scope, refused: Refused) -> Response:
     if scope["path"].startswith(API):
         return JSONResponse({"message": str(refused), **refused.more}, refused.status)
-    return HTMLResponse(page(refused.what, refused.do, refused.door), refused.status)
+    what = "Sign in to label pictures" if refused.door else refused.what
+    return HTMLResponse(page(what, refused.do, refused.door), refused.status)
 
 
 def page(what: str, do: str, door: str = "") -> str:
+    kind = "door" if door else "message"
     link = f'<a class="primary" href="{escape(door)}">Sign in</a>' if door else '<a href="/">Job list</a>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><title>{escape(what)}</title>'
         '<link rel="stylesheet" href="/static/portal.css"></head>'
-        f'<body class="message"><main><h1>{escape(what)}</h1><p>{escape(do)}</p>'
+        f'<body class="{kind}"><main><h1>{escape(what)}</h1><p>{escape(do)}</p>'
         f"<p>{link}</p></main></body></html>"
     )

@@ -9,6 +9,7 @@ import serve_portal
 from handling import Context
 from portal_deployed import DEPLOYED, ORIGIN
 
+from portal.server import audit
 from portal.server.access import Visitor
 from portal.server.sessions import Sessions
 
@@ -21,6 +22,9 @@ def table(aws, environment):
     given = {"PORTAL_TABLE": table.name, "PORTAL_URL": ORIGIN, "USER_POOL": "pool", "USER_POOL_CLIENT": "client"}
     for name, value in given.items():
         environment.setenv(name, value)
+    environment.setattr(audit.log, "handlers", [])
+    environment.setattr(audit.log, "propagate", True)
+    environment.setattr(audit.log, "level", audit.log.level)
     serve_portal._adapter.cache_clear()
     yield table
     serve_portal._adapter.cache_clear()
@@ -88,6 +92,12 @@ def test_a_session_ends_and_both_cookies_of_the_answer_arrive(table, monkeypatch
     assert json.loads(answer["body"]) == {"next": "https://there.example/"}
     assert [each.partition("=")[0] for each in answer["cookies"]] == [COOKIE]
     assert serve_portal.handler(event(path="/api/jobs", cookies=[cookie]), Context())["statusCode"] == 403
+
+
+def test_who_was_refused_is_a_line_of_the_function_s_log(table, capsys):
+    serve_portal.handler(event("POST", "/api/jobs/x/hand-over", [session_of(table)], b"{}", origin=ORIGIN), Context())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"audit"' in line]
+    assert [(line["audit"], line["status"], line["worker"]) for line in lines] == [("refused", 403, "sub-ann")]
 
 
 def test_without_work_nothing_can_be_asked_for(table):

@@ -70,7 +70,7 @@ def browser() -> Iterator[Any]:
 
 @needs_chromium
 def test_who_was_invited_changes_the_password_and_is_in_until_they_sign_out(
-    deployed: people.Portal, browser: Any
+    server: stack.Server, deployed: people.Portal, browser: Any
 ) -> None:
     password = people.invite(deployed, "ann@example.com", lead=False, show_password=True)
     page = entered(browser, deployed, "ann@example.com", str(password), NEW)
@@ -82,6 +82,7 @@ def test_who_was_invited_changes_the_password_and_is_in_until_they_sign_out(
     assert page.context.cookies(deployed.url) == []
     again = entered(browser, deployed, "ann@example.com", NEW)
     assert "You are ann@example.com." in again.inner_text("header")
+    assert {"login", "logout", "refused"} <= set(audited(server))
 
 
 @needs_chromium
@@ -220,6 +221,14 @@ def test_a_page_reads_a_picture_by_its_signed_address_and_nothing_without(
     ):
         assert asked(server, address.netloc, "GET", spoiled, page)[0] == 403
     assert asked(server, address.netloc, "PUT", there, page)[0] == 403
+
+
+def audited(server: stack.Server) -> list[str]:
+    """What the log of the functions tells that people did."""
+    group = f"/labelloop/{portal_stack.NAME}"
+    pages = stack.client(server, "logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    messages = [event["message"] for page in pages for event in page["events"]]
+    return re.findall(r'"audit": "([a-z-]+)"', "\n".join(messages))
 
 
 def signed(server: stack.Server, key: str, body: bytes) -> str:
