@@ -47,7 +47,9 @@ def _takes_one(left: dict[tuple[str, str], tuple[float, float]], api: str, stage
 
 
 def _limits(api: str, stage: str) -> tuple[float | None, float | None]:
-    described = next((each for each in apigateway.stages_for_api(api).values() if each["stageName"] == stage), {})
+    described: dict[str, Any] = next(
+        (each for each in apigateway.stages_for_api(api).values() if each["stageName"] == stage), {}
+    )
     settings = described.get("defaultRouteSettings") or {}
     found = {name.lower(): value for name, value in settings.items()}
     rate, burst = found.get("throttlingratelimit"), found.get("throttlingburstlimit")
