@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import time
 import urllib.error
@@ -143,7 +144,7 @@ def _asked(address: str, form: bytes | None = None) -> Mapping[str, Any]:
         if error.code >= 500 or error.code == 429:
             raise Unreachable(f"Cognito answered {error.code}") from error
         raise NotSignedIn("the code was used before, is too old, or is another browser's") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Unreachable(str(error)) from error
     if not isinstance(document, dict):
         raise Unreachable("Cognito gave no object")
