@@ -9,8 +9,10 @@ from labelloop.batch import batches
 from labelloop.contracts import events, naming
 from labelloop.contracts.errors import ChangedObjectError, InvalidInputError
 from labelloop.contracts.layout import Files
-from labelloop.store import aws, callbacks, immutable, ledger, storage
+from labelloop.store import callbacks, immutable, ledger, storage
+from labelloop.store.callbacks import Callback
 from labelloop.store.storage import MissingObjectError
+from labelloop.work import outside
 
 OUTCOMES = ("human", "auto", "rejected", "deferred")
 
@@ -62,13 +64,12 @@ def look(batch_id: str) -> Progress:
 def waiting() -> list[Job]:
     """Every labelling job that people have not finished, oldest first."""
     rows = [row for row in callbacks.open_callbacks() if row.kind == "labeling" and row.started]
-    return [_job(row.external_id, str(row.details.get("batch", "")), row.created) for row in rows]
+    return [_job(row) for row in rows]
 
 
-def _job(name: str, batch_id: str, since: int) -> Job:
-    counters = aws.client("sagemaker").describe_labeling_job(LabelingJobName=name).get("LabelCounters", {})
-    answered = int(counters.get("HumanLabeled", 0))
-    return Job(name, batch_id, answered, answered + int(counters.get("Unlabeled", 0)), since)
+def _job(row: Callback) -> Job:
+    answered, images = outside.backend(row).progress(row.external_id)
+    return Job(row.external_id, str(row.details.get("batch", "")), answered, images, row.created)
 
 
 def named(told: dict[str, Any], *place: str) -> str:

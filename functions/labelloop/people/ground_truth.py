@@ -204,6 +204,12 @@ def ended(job: str) -> Outcome | None:
     return Outcome(True, {"status": status, "output_uri": output_uri, "reason": described.get("FailureReason", "")})
 
 
+def progress(job: str) -> tuple[int, int]:
+    counters = aws.client("sagemaker").describe_labeling_job(LabelingJobName=job).get("LabelCounters", {})
+    answered = int(counters.get("HumanLabeled", 0))
+    return answered, answered + int(counters.get("Unlabeled", 0))
+
+
 def running(prefix: str) -> list[str]:
     """Ours by their function, not by name: a batch of this stack may be called like a stack that starts the same."""
     listing = aws.client("sagemaker").get_paginator("list_labeling_jobs")

@@ -32,6 +32,10 @@ class Backend(Protocol):
         """How the job ended, {"status", "reason", "output_uri"}; None while it goes on."""
         ...
 
+    def progress(self, job: str) -> tuple[int, int]:
+        """How many images of the job people have answered, and of how many."""
+        ...
+
     def collect(self, files: Files, number: int, job: Job) -> Iterable[str]:
         """What people answered in a job that ended: the lines of its output manifest, none where nobody answered.
 
