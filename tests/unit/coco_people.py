@@ -114,7 +114,7 @@ def coco_map(predictions, truths, skeleton, thresholds, crowds=None):
             ],
         }
 
-    annotations = [annotation(truth.source_ref, one, False) for truth in truths for one in truth.people or ()]
+    annotations = [annotation(truth.source_ref, one, False) for truth in truths for one in truth.marks]
     annotations += [annotation(ref, one, True) for ref, listed in (crowds or {}).items() for one in listed]
     detections = [
         {

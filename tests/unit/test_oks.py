@@ -136,9 +136,10 @@ def test_people_without_a_labelled_point_need_not_be_found_and_cost_nothing_wher
 
 def test_without_a_labelled_point_in_the_truth_there_is_no_figure():
     found = predicted("a", [seen("person", 0.9, SQUARE, [(110.0, 150.0)] * 5)])
-    for people in (None, (), (without_places(person("person", SQUARE, PLACES)),)):
-        assert oks_map50([found], [Peopled("a", people)], skeleton()) is None
-        assert oks_map50_95([found], [Peopled("a", people)], skeleton()) is None
+    of_another_task = (Box("person", *SQUARE),)
+    for marks in (of_another_task, (), (without_places(person("person", SQUARE, PLACES)),)):
+        assert oks_map50([found], [Peopled("a", marks)], skeleton()) is None
+        assert oks_map50_95([found], [Peopled("a", marks)], skeleton()) is None
     assert oks_map50([found], [], skeleton()) is None
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from labelloop.contracts.errors import InvalidInputError
 from labelloop.contracts.predictions import Prediction
-from labelloop.contracts.records import Box
+from labelloop.contracts.records import Box, Person
 from labelloop.tasks.average_precision import COCO_THRESHOLDS
 from labelloop.tasks.quality import (
     image_quality,
@@ -94,6 +94,8 @@ def test_without_truth_there_is_no_figure():
     image = predicted("a", Box("head", 0, 0, 10, 10, 0.9))
     assert map50([image], []) is None
     assert map50([image], [Seen("a", ())]) is None
+    of_another_task = (Person(Box("person", 0, 0, 10, 10), ()),)
+    assert map50([image], [Seen("a", of_another_task)]) is None
 
 
 def test_classes_without_truth_are_skipped_and_rejected_predictions_see_nothing():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_points import made_up
 from labelloop.contracts.predictions import Prediction
-from labelloop.contracts.records import VISIBILITIES, SeenPoint
+from labelloop.contracts.records import VISIBILITIES, Box, SeenPoint
 from labelloop.contracts.visibility_rules import USUAL, VisibilityRule
 from labelloop.tasks.visibility import (
     GRID,
@@ -52,6 +52,7 @@ def test_the_points_of_a_missed_person_are_said_to_be_outside_and_unlabelled_one
     sure = [(0.9, 0.9), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9), (0.9, 0.6)]
     found = predicted("a", [seen("person", 0.9, BESIDE, AT, sure)])
     judged = judged_points([found], truths)
+    assert judged_points([found], [Peopled("a", (Box("person", *HERE),))]) == {"a": []}, "a label of another task"
     assert [point.label for point in judged["a"]] == [NAMES[0], NAMES[1], NAMES[2], NAMES[4]] * 2
     assert [point.seen is not None for point in judged["a"]] == [True] * 4 + [False] * 4
     # Found: visible, occluded, outside, and one visible said occluded; missed: all said outside.

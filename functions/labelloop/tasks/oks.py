@@ -30,7 +30,7 @@ AnyPerson = TypeVar("AnyPerson", Person, SeenPerson)
 
 
 class PeopleTruth(Protocol):
-    """Anything that says who is in an image: an Annotation, for example. None: its label is of another task."""
+    """Anything that says who is in an image: an Annotation, for example."""
 
     @property
     def source_ref(self) -> str: ...
@@ -118,9 +118,14 @@ def _beyond(seen: Sequence[SeenPoint], person: Person) -> list[tuple[int, float]
     return found
 
 
+def people_of(truth: PeopleTruth) -> list[Person]:
+    """Nobody where the label is of another task."""
+    return [mark for mark in truth.marks if isinstance(mark, Person)]
+
+
 def _there(truth: PeopleTruth, skeleton: Skeleton, crowds: Sequence[Person]) -> list[tuple[str, tuple[Person, bool]]]:
     """(class, (person, whether it is a crowd))"""
-    everybody = [*((person, False) for person in truth.marks), *((crowd, True) for crowd in crowds)]
+    everybody = [*((person, False) for person in people_of(truth)), *((crowd, True) for crowd in crowds)]
     return [(person.box.label, (_checked(person, skeleton, truth.source_ref), crowd)) for person, crowd in everybody]
 
 

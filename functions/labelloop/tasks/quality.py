@@ -50,11 +50,17 @@ def compared_boxes(predictions: Predictions, truths: Iterable[Truth]) -> ByClass
     """What average precision, also of resampled images, counts. Raises as `mean_average_precision` does."""
     listed = predictions.values() if isinstance(predictions, Mapping) else predictions
     found = {each.source_ref: _by_label(each.boxes) for each in listed if each.status == "ok"}
-    by_class = images_by_class(found, [(truth.source_ref, _by_label(truth.marks)) for truth in truths])
+    true = [(truth.source_ref, _by_label(boxes_of(truth))) for truth in truths]
+    by_class = images_by_class(found, true)
     return {
         label: [(place, _compared(predicted, true)) for place, predicted, true in images]
         for label, images in by_class.items()
     }
+
+
+def boxes_of(truth: Truth) -> list[Box]:
+    """None where the label is of another task."""
+    return [mark for mark in truth.marks if isinstance(mark, Box)]
 
 
 def image_quality(predicted: Sequence[Box], truth: Sequence[Box]) -> float:

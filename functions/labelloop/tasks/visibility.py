@@ -19,7 +19,7 @@ from labelloop.contracts.naming import digest
 from labelloop.contracts.records import VISIBILITIES, Person, SeenPerson, SeenPoint
 from labelloop.contracts.visibility_rules import USUAL, VisibilityRule
 from labelloop.tasks import matchable_boxes
-from labelloop.tasks.oks import PeopleTruth
+from labelloop.tasks.oks import PeopleTruth, people_of
 from labelloop.tasks.quality import Predictions, match_boxes
 
 SAME_PERSON_IOU = 0.5
@@ -99,7 +99,7 @@ def judged_points(predictions: Predictions, truths: Iterable[PeopleTruth]) -> di
     """
     listed = predictions.values() if isinstance(predictions, Mapping) else predictions
     found = {each.source_ref: each.people for each in listed if each.status == "ok" and each.people is not None}
-    return {truth.source_ref: _judged(found.get(truth.source_ref, ()), truth.marks) for truth in truths}
+    return {truth.source_ref: _judged(found.get(truth.source_ref, ()), people_of(truth)) for truth in truths}
 
 
 def fit(judged: Judged) -> VisibilityRule:
